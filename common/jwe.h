@@ -1,0 +1,35 @@
+#pragma once
+#include "common/json.h"
+#include "common/key.h"
+
+/* JWE, RFC 7516: flattened, general and compact. alg: RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW /
+ * A192KW / A256KW; enc: A256GCM, A128GCM. RSA1_5 is refused. P-256, P-384, P-521. */
+
+/* The private half, wherever it lives: an EVP_PKEY here, a PKCS#11 object elsewhere. */
+struct jwe_key {
+	void *ctx;
+	const char *kty; /* "RSA" or "EC": recipients of the other kind are passed over */
+	const char *crv; /* of an EC key ("P-256"), NULL = unknown */
+	/* RSAES-OAEP, MGF1 with the same hash, empty label. hash: "SHA1" or "SHA256". NULL for EC keys. */
+	enum err (*oaep_decrypt)(void *ctx, const char *hash, struct bytes wrapped, struct secret **out,
+				 struct errmsg *em);
+	/* Raw ECDH: Z = x coordinate, padded to the field's size. `peer` lies on the curve. NULL for RSA keys. */
+	enum err (*ecdh)(void *ctx, EVP_PKEY *peer, struct secret **z, struct errmsg *em);
+};
+/* Borrows `key`. ERR_KEY for other kinds. */
+enum err jwe_key_from_pkey(EVP_PKEY *key, struct jwe_key *out, struct errmsg *em) MUST_USE;
+
+/* Tries each recipient that fits the key. `text` may be any of the three serialisations; at most `max` bytes.
+ * ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED, ERR_KEY (no recipient fits), ERR_INTEGRITY. out: the caller's. */
+enum err jwe_decrypt(struct bytes text, size_t max, const struct jwe_key *key, struct secret **out,
+		     struct errmsg *em) MUST_USE;
+
+struct jwe_recipient {
+	EVP_PKEY *key; /* public */
+	const char *alg; /* NULL: RSA-OAEP for RSA, ECDH-ES+A256KW for EC */
+	const char *kid; /* or NULL */
+};
+/* One recipient: flattened, protected {"alg","enc"[,"epk"][,"kid"]}, members sorted by name. Several: general, with
+ * the top-level encrypted_key that go-jose writes. Content: A256GCM. *json: malloc'd. */
+enum err jwe_encrypt(const struct jwe_recipient *recipients, size_t count, struct bytes plain, char **json,
+		     struct errmsg *em) MUST_USE;

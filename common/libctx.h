@@ -1,0 +1,21 @@
+#pragma once
+#include "common/err.h"
+
+#include <openssl/types.h>
+#include <stdbool.h>
+
+/* Our own OSSL_LIB_CTX: default provider only, no configuration file, so that an application whose
+ * configuration names us as its provider does not call into itself. Made on first use, once per process,
+ * never freed. Pass it to every *_fetch, EVP_PKEY_CTX_new_from_*, RAND_bytes_ex, OSSL_DECODER ... NULL only
+ * without memory. */
+OSSL_LIB_CTX *libctx(void);
+
+/* Makes it the calling thread's default around code that knows no contexts (libcurl's TLS), and marks the
+ * thread as being inside. Nests. */
+struct libctx_guard {
+	OSSL_LIB_CTX *before;
+};
+struct libctx_guard libctx_enter(void);
+void libctx_leave(struct libctx_guard guard);
+/* True while this thread is between the two: a call into the module from there is refused. */
+bool libctx_inside(void);

@@ -1,0 +1,20 @@
+# Each fragment adds its programs to check_PROGRAMS and TESTS.
+include tests/support/local.mk
+include tests/unit/common/local.mk
+include tests/unit/attest/local.mk
+include tests/unit/kbc/local.mk
+include tests/unit/pkcs11/local.mk
+include tests/unit/keywrap/local.mk
+include tests/unit/image/local.mk
+include tests/unit/kbs/local.mk
+include tests/unit/tools/local.mk
+include tests/fuzz/common/local.mk
+include tests/fuzz/attest/local.mk
+include tests/fuzz/kbc/local.mk
+include tests/fuzz/pkcs11/local.mk
+include tests/fuzz/keywrap/local.mk
+include tests/fuzz/image/local.mk
+include tests/fuzz/kbs/local.mk
+include tests/e2e/local.mk
+include tests/interop/local.mk
+include tests/bench/local.mk
