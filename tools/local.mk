@@ -1,1 +1,8 @@
-# tools
+# The commands: each a thin main() over one face. A command adds itself here as
+#   bin_PROGRAMS += kbs-x
+#   kbs_x_SOURCES = tools/kbs_x.c
+#   kbs_x_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+#   kbs_x_LDFLAGS = $(PROGRAM_LDFLAGS)
+#   kbs_x_LDADD = libcli.la ...
+noinst_LTLIBRARIES += libcli.la
+libcli_la_SOURCES = tools/cli.c tools/cli.h

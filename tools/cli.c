@@ -1,0 +1,54 @@
+#include "tools/cli.h"
+
+#include "common/harden.h"
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *command_name = "kbs";
+
+void cli_begin(const char *command, const char *help, int argc, char **argv)
+{
+	command_name = command;
+	struct errmsg em = { "" };
+	enum err e = harden_process(&em);
+	if (e != OK)
+		exit(cli_fail(e, &em));
+	if (argc < 2)
+		return;
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		fputs(help, stdout);
+		exit(fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO));
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("%s %s\n", command, PACKAGE_VERSION);
+		exit(fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO));
+	}
+}
+
+int cli_fail(enum err e, const struct errmsg *em)
+{
+	fprintf(stderr, "%s: %s\n", command_name, em->text[0] ? em->text : err_name(e));
+	return err_exit_code(e);
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	fprintf(stderr, "%s: ", command_name);
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, "\nTry '%s --help'.\n", command_name);
+	va_end(args);
+	return err_exit_code(ERR_ARG);
+}
+
+int cli_on_terminal(void)
+{
+	const char *term = getenv("TERM");
+	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
