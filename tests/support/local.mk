@@ -1,1 +1,2 @@
 # tests/support
+EXTRA_DIST += tests/support/make_image.sh
