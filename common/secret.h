@@ -22,7 +22,7 @@ AUTO_DEFINE(secret)
 /* Wipes memory that is not in the arena (a stack buffer). Never optimised away. */
 void secret_wipe(void *memory, size_t len);
 
-/* What the arena could do here, for `kbs-token doctor`. */
+/* What the arena could do here, for `kbs-token doctor`. Tries it out if nothing is in use. */
 struct secret_arena_state {
 	bool locked;
 	size_t bytes_in_use;

@@ -1,0 +1,60 @@
+#include "common/libctx.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Published once, never freed. No lock: whoever loses the race throws its own away, so that a fork in the
+ * middle leaves nothing held in the child, and a failure is tried again by the next caller. */
+static _Atomic(OSSL_LIB_CTX *) published;
+static _Thread_local unsigned depth;
+
+static OSSL_LIB_CTX *context_new(void)
+{
+	/* OSSL_LIB_CTX_new() reads no configuration file; only the process's default context does. */
+	OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
+	if (!ctx)
+		return NULL;
+	if (OSSL_PROVIDER_load(ctx, "default"))
+		return ctx;
+	OSSL_LIB_CTX_free(ctx);
+	ERR_clear_error();
+	return NULL;
+}
+
+OSSL_LIB_CTX *libctx(void)
+{
+	OSSL_LIB_CTX *ctx = atomic_load_explicit(&published, memory_order_acquire);
+	if (ctx)
+		return ctx;
+	OSSL_LIB_CTX *mine = context_new();
+	if (!mine)
+		return atomic_load_explicit(&published, memory_order_acquire);
+	OSSL_LIB_CTX *first = NULL;
+	if (atomic_compare_exchange_strong_explicit(&published, &first, mine, memory_order_acq_rel,
+						    memory_order_acquire))
+		return mine;
+	OSSL_LIB_CTX_free(mine);
+	return first;
+}
+
+struct libctx_guard libctx_enter(void)
+{
+	struct libctx_guard guard = { .before = OSSL_LIB_CTX_set0_default(libctx()) };
+	depth++;
+	return guard;
+}
+
+void libctx_leave(struct libctx_guard guard)
+{
+	if (depth > 0)
+		depth--;
+	OSSL_LIB_CTX_set0_default(guard.before);
+}
+
+bool libctx_inside(void)
+{
+	return depth > 0;
+}
