@@ -42,8 +42,9 @@ void kbc_abandon(struct kbc *kbc);
 /* Fetches one resource; attests first where that is due. Blocks, at most until the earlier of `deadline` and the
  * configured timeout. out: the caller's.
  * ERR_NET, ERR_TIMEOUT, ERR_TLS, ERR_BUSY (unreachable); ERR_ATTEST (evidence refused), ERR_AUTH, ERR_DENIED (policy),
- * ERR_NOT_FOUND; ERR_PROTO, ERR_PARSE, ERR_LIMIT, ERR_INTEGRITY (answer not sealed for us). The text names the
- * stage (evidence, auth, attest, resource), the URI and the KBS's own words. */
+ * ERR_NOT_FOUND; ERR_ARG (the URI names a host that is not that of a configured KBS: nothing is sent); ERR_PROTO,
+ * ERR_PARSE, ERR_LIMIT, ERR_INTEGRITY (answer not sealed for us). The text names the stage (evidence, auth, attest,
+ * resource), the URI and the KBS's own words. */
 enum err kbc_get(struct kbc *kbc, const struct resource_uri *uri, struct deadline deadline, struct secret **out,
 		 struct errmsg *em) MUST_USE;
 
