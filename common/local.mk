@@ -10,5 +10,6 @@ libcommon_la_SOURCES = \
 	common/libctx.c common/libctx.h \
 	common/log.c common/log.h \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \
+	common/stream.c common/stream_digest.c common/stream.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
