@@ -5,7 +5,9 @@
 /* JWE, RFC 7516: flattened, general and compact. alg: RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW /
  * A192KW / A256KW; enc: A256GCM, A128GCM. RSA1_5 is refused. P-256, P-384, P-521. */
 
-/* The private half, wherever it lives: an EVP_PKEY here, a PKCS#11 object elsewhere. */
+/* The private half, wherever it lives: an EVP_PKEY here, a PKCS#11 object elsewhere. Where the recipient's key does
+ * not open, its functions give ERR_INTEGRITY or ERR_CRYPTO: jwe_decrypt() goes on, and says no more than that nothing
+ * fitted. Any other error (no token, no network, PIN) ends jwe_decrypt() and is passed on. */
 struct jwe_key {
 	void *ctx;
 	const char *kty; /* "RSA" or "EC": recipients of the other kind are passed over */

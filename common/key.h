@@ -18,7 +18,7 @@ enum err key_private_parse(struct bytes text, const struct secret *passphrase, E
 /* SPKI (PEM, DER), PKCS#1 public, X.509 certificate (PEM, DER), public JWK. */
 enum err key_public_parse(struct bytes text, EVP_PKEY **out, struct errmsg *em) MUST_USE;
 
-/* All certificates of a PEM file or one DER, leaf first as they stand. */
+/* The first certificate of a PEM file, or one DER. */
 enum err key_certificate_parse(struct bytes text, X509 **out, struct errmsg *em) MUST_USE;
 
 /* The SHA-256 of the SubjectPublicKeyInfo DER: one name for a key pair. */

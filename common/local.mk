@@ -13,3 +13,14 @@ libcommon_la_SOURCES = \
 	common/stream.c common/stream_digest.c common/stream.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
+
+# Keys and JOSE.
+libcommon_la_SOURCES += \
+	common/concat_kdf.c common/concat_kdf.h \
+	common/der.c common/der.h \
+	common/jwe_crypto.c common/jwe_crypto.h common/jwe_decrypt.c common/jwe_encrypt.c common/jwe.h \
+	common/jwe_key.c common/jwe_message.c common/jwe_message.h \
+	common/jwk.c common/jwk.h common/jwk_private.c \
+	common/jws.c common/jws.h common/jwt.c \
+	common/key_build.c common/key_build.h common/key.c common/key.h common/key_encrypted.c common/key_encrypted.h \
+	common/pem.c common/pem.h
