@@ -7,9 +7,14 @@ libcommon_la_SOURCES = \
 	common/err.c common/err.h \
 	common/file.c common/file.h \
 	common/harden.c common/harden.h \
+	common/json.c common/json.h common/json_canonical.c \
+	common/json_grammar.c common/json_grammar.h \
+	common/json_scan.c common/json_scan.h \
 	common/libctx.c common/libctx.h \
 	common/log.c common/log.h \
+	common/resource_uri.c common/resource_uri.h \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \
+	common/settings.c common/settings.h \
 	common/stream.c common/stream_digest.c common/stream.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)

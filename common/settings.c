@@ -1,0 +1,112 @@
+#include "common/settings.h"
+
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { SETTINGS_MAX = 1 << 20 };
+
+static const char default_path[] = "/etc/kbs-pkcs11/kbs-pkcs11.json";
+
+/* O_NONBLOCK: a pipe under that name is refused instead of waited for. */
+static enum err open_trusted(const char *path, int *out, struct errmsg *em)
+{
+	AUTO_FD
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return err_errno(em, errno == ENOENT ? ERR_NOT_FOUND : ERR_CONFIG, "%s", path);
+	struct stat st;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return err_set(em, ERR_CONFIG, "%s is not a regular file", path);
+	enum err e = file_check_trusted(fd, path, em);
+	if (e != OK)
+		return e;
+	*out = fd;
+	fd = -1;
+	return OK;
+}
+
+/* From the descriptor that was checked: the name may lead elsewhere by now. */
+static enum err read_all(int fd, struct buf *text, struct errmsg *em)
+{
+	for (;;) {
+		enum err e = buf_reserve(text, 4096, em);
+		if (e != OK)
+			return e;
+		ssize_t n = read(fd, text->data + text->len, text->cap - text->len);
+		if (n == 0)
+			return OK;
+		if (n < 0 && errno != EINTR)
+			return err_errno(em, ERR_CONFIG, "cannot read");
+		if (n > 0)
+			text->len += (size_t)n;
+		if (text->len > SETTINGS_MAX)
+			return err_set(em, ERR_CONFIG, "more than %d bytes", SETTINGS_MAX);
+	}
+}
+
+static enum err check_members(json_object *root, struct errmsg *em)
+{
+	static const char *const names[] = { "kbs", "token", "objects", "harden", NULL };
+	json_object *part = NULL;
+	bool harden = false;
+	enum err e = json_only_members(root, names, em);
+	if (e == OK)
+		e = json_get_object_opt(root, "kbs", &part, em);
+	if (e == OK)
+		e = json_get_object_opt(root, "token", &part, em);
+	if (e == OK)
+		e = json_get_array_opt(root, "objects", &part, em);
+	if (e == OK)
+		e = json_get_bool_opt(root, "harden", &harden, em);
+	return e;
+}
+
+static enum err load(const char *path, struct settings *s, struct errmsg *em)
+{
+	AUTO_FD
+	int fd = -1;
+	enum err e = open_trusted(path, &fd, em);
+	if (e != OK)
+		return e;
+	AUTO_BUF
+	text = { 0 };
+	e = read_all(fd, &text, em);
+	if (e == OK)
+		e = json_parse(buf_bytes(&text), SETTINGS_MAX, JSON_COMMENTS, &s->root, em);
+	if (e == OK)
+		e = check_members(s->root, em);
+	if (e != OK)
+		return err_wrap(em, e == ERR_NOMEM ? ERR_NOMEM : ERR_CONFIG, "%s", path);
+	s->path = strdup(path);
+	return s->path ? OK : err_set(em, ERR_NOMEM, "no memory");
+}
+
+enum err settings_load(const char *path, struct settings **out, struct errmsg *em)
+{
+	const char *named = path ? path : secure_getenv("KBS_PKCS11_CONF");
+	if (named && !*named)
+		named = NULL;
+	AUTO(settings) *s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_set(em, ERR_NOMEM, "no memory");
+	enum err e = load(named ? named : default_path, s, em);
+	/* Only the default file may be missing: one that somebody named was meant to be there. */
+	if (e == ERR_NOT_FOUND && named)
+		return ERR_CONFIG;
+	if (e != OK)
+		return e;
+	*out = steal(&s);
+	return OK;
+}
+
+void settings_free(struct settings *s)
+{
+	if (!s)
+		return;
+	free(s->path);
+	json_object_put(s->root);
+	free(s);
+}
