@@ -1,1 +1,2 @@
-# tests/interop
+# tests/interop: other people's programs, run by scripts/check.
+EXTRA_DIST += tests/interop/skopeo.sh

@@ -5,3 +5,12 @@ EXTRA_DIST += tests/support/make_image.sh
 check_LTLIBRARIES += libfuzz_driver.la
 libfuzz_driver_la_SOURCES = tests/support/fuzz_driver.c tests/support/fuzz.h
 libfuzz_driver_la_LIBADD = libcommon.la
+
+# A host process for the module, and what the shell tests share.
+check_PROGRAMS += tests/support/p11_host
+tests_support_p11_host_SOURCES = tests/support/p11_host.c
+tests_support_p11_host_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+tests_support_p11_host_LDFLAGS = $(PROGRAM_LDFLAGS)
+tests_support_p11_host_LDADD = $(CRYPTO_LIBS)
+EXTRA_DIST += tests/support/tap.sh tests/support/e2e.sh tests/support/image_round_trip.sh \
+	tests/support/kbs_double.py tests/support/core_of.py tests/support/valgrind.sh

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The module inside other people's processes: eight threads, forked children, unloaded and loaded again, and under
+# valgrind. Runs on the sanitizers' builds too.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+
+kbs_start --allow-sample
+front_start --upstream "$kbs_url"
+make_key rsa:2048 rsa
+make_key P-256 ec
+resource_set kbs:///default/keys/rsa "$work/rsa.key"
+resource_set kbs:///default/keys/ec "$work/ec.key"
+conf_write "$front_url" \
+	"$(object rsa kbs:///default/keys/rsa "$work/rsa.pub"),$(object ec kbs:///default/keys/ec "$work/ec.pub")"
+host() {
+	local key=$1
+	shift
+	timeout 120 "$p11_host" --label "$key" --public "$work/$key.pub" "$module" "$@"
+}
+requests() { grep -v connect "$work/front.log" | sed 's,/kbs/v0/,,' | paste -sd' ' || true; }
+once="POST auth POST attest GET resource/default/keys"
+
+equal "finding a key maps no libcurl" "libcurl is not mapped" "$("$p11_host" --label rsa "$module" maps 2>&1)"
+equal "and touches no network" "" "$(cat "$work/front.log")"
+for key in rsa ec; do
+	forget
+	passes "$key: eight threads sign at once" host $key threads 8
+	equal "$key: and share one attestation and one fetch" "$once/$key" "$(requests)"
+	forget
+	passes "$key: forked children initialise again and sign; the parent goes on" host $key fork 3
+	equal "$key: the parent and each child attested once" 4 "$(handshakes)"
+	forget
+	passes "$key: loaded, finalised and unloaded ten times over" host $key cycle 10
+	equal "$key: with one attestation for all" 1 "$(handshakes)"
+done
+
+sanitized() { nm -D "$module" 2>/dev/null | grep -qE '__(asan|tsan)_init'; }
+if sanitized || ! command -v valgrind >/dev/null; then
+	skip "under valgrind" "this build has a sanitizer of its own, or there is no valgrind"
+else
+	under() {
+		timeout 300 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+			"$p11_host" --label "$1" --public "$work/$1.pub" "$module" "${@:2}"
+	}
+	for key in rsa ec; do
+		passes "$key: signs under valgrind" under $key sign 3
+		passes "$key: threads under valgrind" under $key threads 3
+		passes "$key: unloads and loads again under valgrind" under $key cycle 2
+	done
+	passes "pkcs11-tool under valgrind" timeout 300 valgrind -q --error-exitcode=99 pkcs11-tool --module "$module" \
+		--sign --mechanism SHA256-RSA-PKCS --label rsa -i "$work/rsa.pub" -o "$work/sig"
+fi
+tap_end
