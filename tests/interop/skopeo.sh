@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Real skopeo: what it encrypts kbs-image opens, and what kbs-image encrypts it opens, through kbs-pkcs11.so.
+# Debian 12's skopeo has no pkcs11, so a newer one is built, once, where there is Go 1.21 or newer; it stays in the
+# build folder. SKOPEO=path names another one.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=tests/support/image_round_trip.sh
+. "$TOP_SRCDIR/tests/support/image_round_trip.sh"
+
+version=v1.19.0
+# What a go.sum would hold; with it the checksum database need not know the module.
+sum='h1:MiA+kxXGHg47GeHqdqyipNwBOa4OaBxFnFiNiwtcYu0='
+tags='containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper'
+cache=$TOP_BUILDDIR/interop
+
+give_up() {
+	skip "skopeo and this project open each other's images" "$1"
+	tap_end
+	exit
+}
+
+new_enough() {
+	local found
+	found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9]*\.[0-9]*\).*/\1/p')
+	[ -n "$found" ] && [ "$(printf '%s\n1.21\n' "$found" | sort -V | head -1)" = 1.21 ]
+}
+
+# Its own go.sum vouches for everything that it needs.
+skopeo_build() {
+	local found dir
+	rm -rf "$cache/src"
+	mkdir -p "$cache/src"
+	(cd "$cache" && GOFLAGS=-mod=mod GONOSUMDB=github.com/containers/skopeo \
+		go mod download -json "github.com/containers/skopeo@$version") >"$cache/download.json" 2>"$cache/download.log" || return 1
+	found=$(jq -r .Sum "$cache/download.json")
+	[ "$found" = "$sum" ] || {
+		echo "the module proxy gave skopeo $version with the sum $found, not $sum" >"$cache/download.log"
+		return 2
+	}
+	dir=$(jq -r .Dir "$cache/download.json")
+	cp -r "$dir/." "$cache/src"
+	chmod -R u+w "$cache/src"
+	rm -rf "$cache/src/vendor"
+	(cd "$cache/src" && go mod download all) >>"$cache/download.log" 2>&1 || return 1
+	(cd "$cache/src" && GOFLAGS=-mod=mod CGO_ENABLED=1 go build -trimpath -tags "$tags" -o "$cache/skopeo.new" ./cmd/skopeo) \
+		>"$cache/build.log" 2>&1 || return 2
+	mv "$cache/skopeo.new" "$cache/skopeo-$version"
+	rm -rf "$cache/src"
+}
+
+find_skopeo() {
+	skopeo=${SKOPEO-}
+	if [ -n "$skopeo" ]; then
+		[ -x "$skopeo" ] || { echo "SKOPEO=$skopeo cannot be run" >&2; exit 1; }
+		return 0
+	fi
+	skopeo=$cache/skopeo-$version
+	[ ! -x "$skopeo" ] || return 0
+	new_enough || give_up "no Go 1.21 or newer here to build a skopeo that knows pkcs11; SKOPEO=path names one"
+	mkdir -p "$cache"
+	echo "# building skopeo $version, once"
+	local status=0
+	TMPDIR=$cache skopeo_build || status=$?
+	case $status in
+	0) ;;
+	1) give_up "the Go module proxy could not be reached: $(tail -1 "$cache/download.log" | cut -c1-200)" ;;
+	*)
+		not_ok "skopeo $version builds"
+		tail -20 "$cache/download.log" "$cache/build.log" 2>/dev/null | diag 40
+		tap_end
+		exit 1
+		;;
+	esac
+}
+
+find_skopeo
+echo "# $("$skopeo" --version)"
+copy() { timeout 120 "$skopeo" --insecure-policy copy -q "$@"; }
+key_file() { printf 'pkcs11:\n  uri: "%s"\n' "$(key_uri "$1")" >"$work/$1.yaml"; }
+
+kbs_start --allow-sample
+front_start --upstream "$kbs_url"
+allow_module
+make_image
+layers=$(layers_of "$work/image" plain | wc -l)
+for name in rsa ec; do
+	case $name in rsa) make_key rsa:3072 rsa ;; ec) make_key P-256 ec ;; esac
+	resource_set "kbs:///default/image/$name" "$work/$name.key"
+	key_file $name
+done
+conf_write "$front_url" \
+	"$(object rsa kbs:///default/image/rsa "$work/rsa.pub"),$(object ec kbs:///default/image/ec "$work/ec.pub")"
+
+# opens WHAT PROGRAM SRC DST COMMAND...: it opens, byte for byte, for one attestation.
+opens() {
+	local what=$1 dst=$2
+	shift 2
+	forget
+	passes "$what" "$@" "oci:$work/$dst:plain"
+	passes "$what: byte for byte" same_layers "$work/image" plain "$work/$dst" plain
+	equal "$what: $layers layers, one attestation" 1 "$(handshakes)"
+}
+
+passes "skopeo encrypts, scheme pkcs11, with a public key" \
+	copy --encryption-key "pkcs11:$work/rsa.pub" "oci:$work/image:plain" "oci:$work/s-pkcs11:enc"
+opens "kbs-image opens what skopeo encrypted (pkcs11, RSA-3072)" s-pkcs11-open \
+	kbs-image copy --decryption-key "$(key_uri rsa)" "oci:$work/s-pkcs11:enc"
+passes "skopeo encrypts, scheme jwe, with an RSA key" \
+	copy --encryption-key "jwe:$work/rsa.pub" "oci:$work/image:plain" "oci:$work/s-jwe:enc"
+opens "kbs-image opens what skopeo encrypted (jwe, RSA-3072)" s-jwe-open \
+	kbs-image copy --decryption-key "$(key_uri rsa)" "oci:$work/s-jwe:enc"
+passes "skopeo encrypts, scheme jwe, with an EC key" \
+	copy --encryption-key "jwe:$work/ec.pub" "oci:$work/image:plain" "oci:$work/s-ec:enc"
+opens "kbs-image opens what skopeo encrypted (jwe, P-256)" s-ec-open \
+	kbs-image copy --decryption-key "$(key_uri ec)" "oci:$work/s-ec:enc"
+passes "skopeo encrypts with the public key that our token shows" \
+	copy --encryption-key "pkcs11:$work/rsa.yaml" "oci:$work/image:plain" "oci:$work/s-token:enc"
+opens "kbs-image opens that" s-token-open kbs-image copy --decryption-key "$(key_uri rsa)" "oci:$work/s-token:enc"
+
+passes "kbs-image encrypts, scheme pkcs11" \
+	kbs-image copy --encryption-key "pkcs11:$work/rsa.pub" "oci:$work/image:plain" "oci:$work/k-pkcs11:enc"
+opens "skopeo opens what kbs-image encrypted, through kbs-pkcs11.so" k-pkcs11-open \
+	copy --decryption-key "$work/rsa.yaml" "oci:$work/k-pkcs11:enc"
+for name in rsa ec; do
+	passes "kbs-image encrypts, scheme jwe, $name" \
+		kbs-image copy --encryption-key "jwe:$work/$name.pub" "oci:$work/image:plain" "oci:$work/k-$name:enc"
+	passes "skopeo opens it with the private key" \
+		copy --decryption-key "$work/$name.key" "oci:$work/k-$name:enc" "oci:$work/k-$name-open:plain"
+	passes "byte for byte" same_layers "$work/image" plain "$work/k-$name-open" plain
+done
+passes "kbs-image encrypts for both schemes at once" kbs-image copy --encryption-key "pkcs11:$work/rsa.pub" \
+	--encryption-key "jwe:$work/ec.pub" "oci:$work/image:plain" "oci:$work/k-both:enc"
+opens "skopeo opens that through kbs-pkcs11.so" k-both-open copy --decryption-key "$work/rsa.yaml" "oci:$work/k-both:enc"
+tap_end
