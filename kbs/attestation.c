@@ -1,0 +1,170 @@
+#include "kbs/service.h"
+
+#include "attest/verifier.h"
+#include "common/log.h"
+#include "kbs/tee_key.h"
+
+#include <openssl/crypto.h>
+
+/* POST attest: evidence for an attestation result. KBS protocol 0.4.0, "Attestation". */
+
+/* Borrowed from root. */
+struct attestation {
+	json_object *root;
+	json_object *runtime_data;
+	json_object *tee_pubkey;
+	json_object *evidence;
+	const char *nonce;
+	const char *additional;
+};
+
+/* What comes out of it. */
+struct verdict {
+	int64_t now_s;
+	EVP_PKEY *key; /* owned */
+	char *jwt; /* owned */
+};
+
+/* No verifier of ours holds init data against evidence yet, so nothing of it is vouched for: its form is checked, and
+ * it stays out of the attestation result. */
+static enum err init_data_check(json_object *root, struct errmsg *em)
+{
+	json_object *init_data = NULL;
+	const char *text = NULL;
+	enum err e = json_get_object_opt(root, "init-data", &init_data, em);
+	if (e != OK || !init_data)
+		return e;
+	e = json_get_string(init_data, "format", &text, em);
+	return e == OK ? json_get_string(init_data, "body", &text, em) : e;
+}
+
+static enum err runtime_data_read(struct attestation *a, struct errmsg *em)
+{
+	/* The digest covers these two: a further member would be bound to nothing. */
+	static const char *const names[] = { "nonce", "tee-pubkey", NULL };
+	enum err e = json_get_object(a->root, "runtime-data", &a->runtime_data, em);
+	if (e == OK)
+		e = json_only_members(a->runtime_data, names, em);
+	if (e == OK)
+		e = json_get_string(a->runtime_data, "nonce", &a->nonce, em);
+	return e == OK ? json_get_object(a->runtime_data, "tee-pubkey", &a->tee_pubkey, em) : e;
+}
+
+/* Devices come as the text of an object in additional_evidence. There is no verifier for them here: unverified, they
+ * must not look verified. */
+static enum err evidence_read(struct attestation *a, struct errmsg *em)
+{
+	json_object *composite = NULL;
+	a->additional = "";
+	enum err e = json_get_object(a->root, "tee-evidence", &composite, em);
+	if (e == OK)
+		e = json_get_object(composite, "primary_evidence", &a->evidence, em);
+	if (e == OK)
+		e = json_get_string_opt(composite, "additional_evidence", &a->additional, em);
+	if (e == OK && strcmp(a->additional, "") != 0 && strcmp(a->additional, "{}") != 0)
+		return err_set(em, ERR_UNSUPPORTED, "evidence of devices is not verified here");
+	return e;
+}
+
+static enum err attestation_read(struct attestation *a, struct errmsg *em)
+{
+	if (!json_object_is_type(a->root, json_type_object))
+		return err_set(em, ERR_PARSE, "not a JSON object");
+	enum err e = init_data_check(a->root, em);
+	if (e == OK)
+		e = runtime_data_read(a, em);
+	return e == OK ? evidence_read(a, em) : e;
+}
+
+static enum err nonce_check(const struct attestation *a, const struct session_challenge *c, struct errmsg *em)
+{
+	size_t len = strlen(c->nonce);
+	if (strlen(a->nonce) != len || CRYPTO_memcmp(a->nonce, c->nonce, len) != 0)
+		return err_set(em, ERR_ATTEST, "the nonce is not that of this session");
+	return OK;
+}
+
+static enum err evidence_check(const struct service *s, const struct attestation *a, const struct session_challenge *c,
+			       struct result_facts *facts, struct errmsg *em)
+{
+	struct attest_runtime_data bound = { a->additional, a->nonce, a->tee_pubkey };
+	enum err e = attest_report_data(c->hash, &bound, &facts->report_data, em);
+	if (e != OK)
+		return e;
+	struct verifier_policy policy = { .allow_sample = s->allow_sample, .now = facts->now };
+	struct verifier_request request = { c->tee, a->evidence, &facts->report_data };
+	e = verifier_check(&policy, &request, &facts->claims, em);
+	/* Whatever is wrong with evidence, it attests nothing. */
+	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT ? ERR_ATTEST : e;
+}
+
+static enum err attestation_judge(struct service *s, const struct attestation *a, const struct session_challenge *c,
+				  struct verdict *verdict, struct errmsg *em)
+{
+	enum err e = nonce_check(a, c, em);
+	if (e == OK)
+		e = tee_key_read(a->tee_pubkey, &verdict->key, em);
+	if (e != OK)
+		return e;
+	struct result_facts facts = { .tee = c->tee, .runtime_data = a->runtime_data, .now = verdict->now_s };
+	e = evidence_check(s, a, c, &facts, em);
+	if (e == OK)
+		e = result_issue(&s->issuer, &facts, &verdict->jwt, em);
+	json_object_put(facts.claims);
+	return e;
+}
+
+/* The nonce is spent already. */
+static enum err attest_taken(struct service *s, const struct request *req, const struct session_challenge *c,
+			     struct verdict *verdict, struct errmsg *em)
+{
+	struct attestation a = { 0 };
+	enum err e = json_parse(req->body, (size_t)s->config.max_request, JSON_STRICT, &a.root, em);
+	if (e == OK)
+		e = attestation_read(&a, em);
+	if (e == OK)
+		e = attestation_judge(s, &a, c, verdict, em);
+	if (e == OK)
+		e = sessions_attest(s->sessions, c->id, req->now_ms, verdict->key, em);
+	json_object_put(a.root);
+	return e;
+}
+
+static enum err attest(struct service *s, const struct request *req, struct session_challenge *c,
+		       struct verdict *verdict, struct errmsg *em)
+{
+	char id[SESSION_ID_LEN + 1];
+	if (!header_session_id(req->cookie, id))
+		return err_set(em, ERR_AUTH, "no kbs-session-id: POST auth comes first");
+	enum err e = sessions_take(s->sessions, id, req->now_ms, c, em);
+	if (e != OK)
+		return e;
+	e = attest_taken(s, req, c, verdict, em);
+	if (e != OK)
+		sessions_drop(s->sessions, c->id);
+	return e;
+}
+
+static char *token_text(const char *jwt)
+{
+	char *text = NULL;
+	return asprintf(&text, "{\"token\":\"%s\"}", jwt) < 0 ? NULL : text;
+}
+
+void handle_attest(struct service *s, const struct request *req, struct reply *reply)
+{
+	struct errmsg em = { "" };
+	struct session_challenge c = { 0 };
+	struct verdict verdict = { .now_s = req->now_s };
+	enum err e = attest(s, req, &c, &verdict, &em);
+	metrics_add(&s->metrics, e == OK ? METRIC_ATTEST_OK : METRIC_ATTEST_REFUSED);
+	if (e == OK) {
+		log_info("kbs", "attest", "result=ok tee=%s", c.tee);
+		reply_json(reply, token_text(verdict.jwt));
+	} else {
+		log_warn("kbs", "attest", "result=%s tee=%s text=\"%s\"", err_name(e), c.tee[0] ? c.tee : "?", em.text);
+		reply_fault(reply, FAULT_ATTESTATION, e, &em);
+	}
+	EVP_PKEY_free(verdict.key);
+	free(verdict.jwt);
+}
