@@ -44,12 +44,15 @@ struct http; /* one client: keeps its connections alive; one request at a time *
 struct http_transport {
 	unsigned abi; /* HTTP_ABI */
 	enum err (*open)(const struct http_options *options, struct http **out, struct errmsg *em);
-	/* Blocks, at most until the deadline. Any status counts as OK here. ERR_NET (worth a retry), ERR_TIMEOUT,
-	 * ERR_TLS, ERR_LIMIT, ERR_ARG (URL, or http:// to a host that is not loopback). Follows no redirects. */
+	/* Blocks, at most until the deadline. Any status counts as OK here. ERR_NET (worth a retry: also no connection
+	 * within connect_ms), ERR_TIMEOUT (the deadline), ERR_TLS, ERR_LIMIT, ERR_PROTO (not HTTP), ERR_CONFIG (CA
+	 * certificates), ERR_ARG (URL, or http:// to a host that is not loopback). Follows no redirects; the only
+	 * proxy is that of https_proxy, for https:// to other machines. */
 	enum err (*request)(struct http *http, const struct http_request *req, struct http_response *resp,
 			    struct errmsg *em);
 	void (*close)(struct http *http);
-	/* In a forked child: closes the inherited sockets without a word to the peer, and forgets the rest. */
+	/* In a forked child: closes the inherited sockets without a word to the peer, and forgets the rest, which
+	 * is never freed: another thread may have been using it at the fork. */
 	void (*abandon)(struct http *http);
 };
 

@@ -29,3 +29,23 @@ libcommon_la_SOURCES += \
 	common/jws.c common/jws.h common/jwt.c \
 	common/key_build.c common/key_build.h common/key.c common/key.h common/key_encrypted.c common/key_encrypted.h \
 	common/pem.c common/pem.h
+
+# HTTP: the interface and the loader in libcommon; libcurl apart, for the commands and for the module's second half.
+libcommon_la_SOURCES += common/http.c common/http.h common/http_on_demand.c
+noinst_LTLIBRARIES += libhttp_curl.la
+libhttp_curl_la_SOURCES = \
+	common/http_curl.c \
+	common/http_exchange.c common/http_exchange.h \
+	common/http_socket.c common/http_socket.h
+libhttp_curl_la_LIBADD = $(CURL_LIBS)
+
+# kbs-pkcs11.so loads it at its first fetch, from its own folder. Never unloaded: libcurl and OpenSSL leave handlers.
+pkcs11_LTLIBRARIES += kbs-pkcs11-http.la
+kbs_pkcs11_http_la_SOURCES = common/http_module.c
+kbs_pkcs11_http_la_LIBADD = libhttp_curl.la libcommon.la
+kbs_pkcs11_http_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '^kbs_pkcs11_http$$' \
+	-Wl,-Bsymbolic -Wl,-z,nodelete
+noinst_DATA += kbs-pkcs11-http.so
+kbs-pkcs11-http.so: kbs-pkcs11-http.la
+	$(AM_V_GEN)ln -sf .libs/kbs-pkcs11-http.so $@
+CLEANFILES += kbs-pkcs11-http.so
