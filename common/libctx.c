@@ -11,9 +11,22 @@
 static _Atomic(OSSL_LIB_CTX *) published;
 static _Thread_local unsigned depth;
 
+/* OpenSSL 3.0 looks for engines in most EVP calls, whatever their context, and before the first look it loads the
+ * process's configuration into the default context. That may name this module. So it happens here, at a known
+ * place, marked as inside, and not somewhere in the middle of a signature. (Who has forbidden it, or is doing it
+ * at this moment, is not disturbed: OpenSSL does it once.) */
+static void configuration_load_inside(void)
+{
+	depth++;
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+	depth--;
+	ERR_clear_error();
+}
+
 static OSSL_LIB_CTX *context_new(void)
 {
-	/* OSSL_LIB_CTX_new() reads no configuration file; only the process's default context does. */
+	configuration_load_inside();
+	/* This one is given no configuration: OSSL_LIB_CTX_load_config() is never called for it. */
 	OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
 	if (!ctx)
 		return NULL;

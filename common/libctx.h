@@ -6,7 +6,8 @@
 
 /* Our own OSSL_LIB_CTX: default provider only, no configuration file, so that an application whose
  * configuration names us as its provider does not call into itself. Made on first use, once per process,
- * never freed. Pass it to every *_fetch, EVP_PKEY_CTX_new_from_*, RAND_bytes_ex, OSSL_DECODER ... NULL only
+ * never freed. The first call lets OpenSSL load the process's configuration into the default context, as its own
+ * next EVP call would (it looks for engines there); what that calls back finds libctx_inside(). Pass it to every *_fetch, EVP_PKEY_CTX_new_from_*, RAND_bytes_ex, OSSL_DECODER ... NULL only
  * without memory. */
 OSSL_LIB_CTX *libctx(void);
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { SEGMENT_MAX = 255, RESOURCE_SEGMENTS = 3, PORT_MAX = 65535 };
+enum { SEGMENT_MAX = 255, RESOURCE_SEGMENTS = 3, PORT_MAX = 65535, ECHO_MAX = 300 };
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -164,7 +164,8 @@ static enum err take_scheme(const char **at, struct resource_uri *uri, struct er
 /* What is echoed of a text that may hold anything. */
 static enum err refuse(const char *text, enum err e, struct errmsg *em)
 {
-	return err_wrap(em, e, "resource URI %.*s", (int)strcspn(text, "?"), text);
+	size_t len = strcspn(text, "?");
+	return err_wrap(em, e, "resource URI %.*s", (int)(len < ECHO_MAX ? len : ECHO_MAX), text);
 }
 
 enum err resource_uri_parse(const char *text, struct resource_uri *out, struct errmsg *em)
