@@ -1,1 +1,22 @@
 # unit tests of common/
+common_unit_tests = \
+	tests/unit/common/base64_test \
+	tests/unit/common/bytes_test \
+	tests/unit/common/err_test \
+	tests/unit/common/libctx_test \
+	tests/unit/common/secret_test
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(common_unit_tests)
+TESTS += $(common_unit_tests)
+endif
+tests_unit_common_base64_test_SOURCES = tests/unit/common/base64_test.c tests/support/check.h
+tests_unit_common_base64_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_bytes_test_SOURCES = tests/unit/common/bytes_test.c tests/support/check.h
+tests_unit_common_bytes_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_err_test_SOURCES = tests/unit/common/err_test.c tests/support/check.h
+tests_unit_common_err_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_libctx_test_SOURCES = tests/unit/common/libctx_test.c tests/support/check.h
+tests_unit_common_libctx_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_secret_test_SOURCES = tests/unit/common/secret_test.c tests/support/check.h
+tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
