@@ -6,3 +6,9 @@
 #   kbs_x_LDADD = libcli.la ...
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = tools/cli.c tools/cli.h
+
+bin_PROGRAMS += kbs-server
+kbs_server_SOURCES = tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
+kbs_server_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_server_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
