@@ -77,7 +77,6 @@ static char *payload_make(const struct result_issuer *issuer, const struct resul
 	ok = put_string(obj, "eat_profile", PROFILE) && ok;
 	ok = put_string(obj, "iss", issuer->name) && ok;
 	ok = put(obj, "iat", json_object_new_int64(facts->now)) && ok;
-	ok = put(obj, "nbf", json_object_new_int64(facts->now)) && ok;
 	ok = put(obj, "exp", json_object_new_int64(facts->now + issuer->lifetime_s)) && ok;
 	ok = put(obj, "submods", submods_make(facts)) && ok;
 	return ok ? json_text(obj) : NULL;
