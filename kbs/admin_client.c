@@ -23,7 +23,7 @@ static enum err status_err(long status)
 {
 	switch (status) {
 	case 400:
-		return ERR_ARG;
+		return ERR_PARSE;
 	case 401:
 		return ERR_AUTH;
 	case 403:
