@@ -1,1 +1,37 @@
-# keywrap
+# keywrap: ocicrypt. libkeywrap.la for this project's own programs, libocikeywrap for others'.
+KEYWRAP_SOURCES = \
+	keywrap/annotations.c keywrap/annotations.h \
+	keywrap/context.c keywrap/context.h \
+	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
+	keywrap/hash_ring.c keywrap/hash_ring.h \
+	keywrap/key_file.c keywrap/key_file.h \
+	keywrap/key_spec.c \
+	keywrap/layer_cipher.c keywrap/layer_cipher.h \
+	keywrap/layer_hash.c keywrap/layer_hash.h \
+	keywrap/layer_key.c \
+	keywrap/layer_options.c keywrap/layer_options.h \
+	keywrap/media_type.c \
+	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
+	keywrap/pin_mask.c keywrap/pin_mask.h \
+	keywrap/reader.c \
+	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs11.c \
+	keywrap/token_key.c keywrap/token_key.h \
+	keywrap/token_module.c keywrap/token_module.h \
+	keywrap/token_object.c keywrap/token_object.h \
+	keywrap/token_pool.c keywrap/token_pool.h \
+	keywrap/token_ref.c keywrap/token_ref.h \
+	keywrap/yaml_doc.c keywrap/yaml_doc.h
+
+noinst_LTLIBRARIES += libkeywrap.la
+libkeywrap_la_SOURCES = $(KEYWRAP_SOURCES) keywrap/ocikeywrap.h
+libkeywrap_la_LIBADD = libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) $(YAML_LIBS)
+
+lib_LTLIBRARIES += libocikeywrap.la
+libocikeywrap_la_SOURCES =
+libocikeywrap_la_LIBADD = libkeywrap.la
+libocikeywrap_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script,$(srcdir)/keywrap/ocikeywrap.map
+EXTRA_libocikeywrap_la_DEPENDENCIES = keywrap/ocikeywrap.map
+EXTRA_DIST += keywrap/ocikeywrap.map
+include_HEADERS += keywrap/ocikeywrap.h
+pkgconfig_DATA += keywrap/ocikeywrap.pc

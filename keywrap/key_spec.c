@@ -1,0 +1,272 @@
+#define _GNU_SOURCE 1
+#include "common/file.h"
+#include "common/json_scan.h"
+#include "keywrap/context.h"
+#include "keywrap/key_file.h"
+#include "keywrap/token_key.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <unistd.h>
+
+/* Key specifications: skopeo's grammar, and PKCS#11 URIs. A file's content says what it is. */
+
+#define KEY_FILE_MAX ((size_t)1024 * 1024)
+#define PASSPHRASE_MAX 4096
+
+static char *label_of(const char *text)
+{
+	char *label = strndup(text, 200);
+	for (char *c = label; c && *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	return label;
+}
+
+/* What is known by name and not done (yet). */
+static enum err later_check(const char *spec, struct errmsg *em)
+{
+	static const char *const later[] = { "pgp:", "pkcs7:", "provider:" };
+	for (size_t i = 0; i < ARRAY_LEN(later); i++)
+		if (strncmp(spec, later[i], strlen(later[i])) == 0)
+			return err_set(em, ERR_UNSUPPORTED, "the scheme %.*s is not supported (supported: jwe, pkcs11)",
+				       (int)strlen(later[i]) - 1, later[i]);
+	return OK;
+}
+
+static bool begins_with(struct bytes text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return text.len >= len && memcmp(text.data, prefix, len) == 0;
+}
+
+enum content { CONTENT_KEY, CONTENT_KEY_FILE, CONTENT_PGP };
+
+static enum content content_of(struct bytes text)
+{
+	struct errmsg ignored = { "" };
+	struct bytes kty;
+	if (text.len && text.data[0] == 0x30) /* DER: a SEQUENCE. '0' begins no mapping of YAML */
+		return CONTENT_KEY;
+	while (text.len && isspace(text.data[0])) {
+		text.data++;
+		text.len--;
+	}
+	/* OpenPGP packets have the high bit set (RFC 4880 4.2). */
+	if (begins_with(text, "-----BEGIN PGP") || (text.len && (text.data[0] & 0x80)))
+		return CONTENT_PGP;
+	if (begins_with(text, "-----BEGIN"))
+		return CONTENT_KEY;
+	struct json_scan_path path = { .path = "kty", .any_case = false };
+	if (begins_with(text, "{") && json_scan_member(text, path, &kty, &ignored) == OK)
+		return CONTENT_KEY;
+	/* PEM files may begin with a text. */
+	return memmem(text.data, text.len, "\n-----BEGIN ", 12) ? CONTENT_KEY : CONTENT_KEY_FILE;
+}
+
+static enum err pgp_refuse(struct errmsg *em)
+{
+	return err_set(em, ERR_UNSUPPORTED, "an OpenPGP key: the scheme pgp is not supported (supported: jwe, pkcs11)");
+}
+
+/* Encryption: the public key of a recipient. */
+
+static enum err public_from_ref(struct token_pool *tokens, struct token_ref *ref, EVP_PKEY **out, struct errmsg *em)
+{
+	enum err e = token_public_key(tokens, ref, out, em);
+	return e == OK ? OK : err_wrap(em, e, "%s", ref->label);
+}
+
+static enum err public_from_uri(struct token_pool *tokens, const char *uri, struct wrap_key *key, struct errmsg *em)
+{
+	AUTO(token_ref) *ref = NULL;
+	enum err e = token_ref_parse(uri, &ref, em);
+	if (e != OK)
+		return e;
+	free(key->label);
+	key->label = label_of(ref->label);
+	return public_from_ref(tokens, ref, &key->public_key, em);
+}
+
+static enum err public_from_file(struct token_pool *tokens, const char *path, struct wrap_key *key, struct errmsg *em)
+{
+	AUTO(secret) *text = NULL; /* a key file may hold a PIN */
+	AUTO(token_ref) *ref = NULL;
+	enum err e = file_read_secret(path, KEY_FILE_MAX, &text, em);
+	if (e != OK)
+		return e;
+	switch (content_of(secret_bytes(text))) {
+	case CONTENT_PGP:
+		return pgp_refuse(em);
+	case CONTENT_KEY:
+		e = key_public_parse(secret_bytes(text), &key->public_key, em);
+		return e == OK ? OK : err_wrap(em, e, "%s", path);
+	default:
+		break;
+	}
+	e = key_file_parse(secret_bytes(text), &ref, em);
+	if (e == OK && key->scheme != &scheme_pkcs11)
+		return err_set(em, ERR_ARG, "%s is a PKCS#11 key file: %s takes a file with a public key", path,
+			       key->scheme->name);
+	if (e == OK)
+		e = public_from_ref(tokens, ref, &key->public_key, em);
+	return e == OK ? OK : err_wrap(em, e, "%s is neither a public key nor a usable PKCS#11 key file", path);
+}
+
+enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct wrap_key **out, struct errmsg *em)
+{
+	AUTO(wrap_key) *key = calloc(1, sizeof(*key));
+	const char *colon = strchr(spec, ':');
+	enum err e = later_check(spec, em);
+	if (e != OK)
+		return e;
+	if (!key)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	key->scheme = colon ? wrap_scheme_find(spec, (size_t)(colon - spec)) : NULL;
+	if (!key->scheme || !colon[1])
+		return err_set(em, ERR_ARG,
+			       "an encryption key is jwe:FILE, pkcs11:FILE or a PKCS#11 URI, not \"%.100s\"",
+			       strcasestr(spec, "pin-value") ? "..." : spec);
+	key->label = label_of(colon + 1);
+	if (token_ref_is_uri(spec))
+		e = public_from_uri(tokens, spec, key, em);
+	else
+		e = public_from_file(tokens, colon + 1, key, em);
+	if (e == OK && !key->label)
+		e = err_set(em, ERR_NOMEM, "no memory for a key");
+	if (e != OK)
+		return e;
+	e = key->scheme->fits(key->public_key, em);
+	if (e != OK)
+		return err_wrap(em, e, "%s", key->label);
+	*out = steal(&key);
+	return OK;
+}
+
+/* Decryption: a private key. */
+
+static enum err token_key_from_ref(struct token_pool *tokens, struct token_ref **ref, struct unwrap_key *key,
+				   struct errmsg *em)
+{
+	free(key->label);
+	key->label = label_of((*ref)->label);
+	if (!key->label)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	return token_key_new(tokens, steal(ref), &key->token, em);
+}
+
+/* To the end of the descriptor, which stays open: it is the caller's. */
+static enum err descriptor_read(const char *number, struct secret **out, struct errmsg *em)
+{
+	AUTO(secret) *text = NULL;
+	char *end = NULL;
+	errno = 0;
+	long fd = strtol(number, &end, 10);
+	if (!isdigit((unsigned char)number[0]) || *end || errno || fd > INT32_MAX)
+		return err_set(em, ERR_ARG, "fd= takes the number of a descriptor");
+	enum err e = secret_new(PASSPHRASE_MAX + 1, &text, em);
+	if (e != OK)
+		return e;
+	size_t len = 0;
+	for (ssize_t n = 1; n != 0 && len <= PASSPHRASE_MAX;) {
+		n = read((int)fd, secret_data(text) + len, PASSPHRASE_MAX + 1 - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(em, ERR_IO, "cannot read the passphrase from descriptor %ld", fd);
+		len += (size_t)n;
+	}
+	if (len > PASSPHRASE_MAX)
+		return err_set(em, ERR_LIMIT, "a passphrase of more than %d bytes", PASSPHRASE_MAX);
+	if (len > 0 && secret_data(text)[len - 1] == '\n')
+		len--;
+	secret_truncate(text, len);
+	*out = steal(&text);
+	return OK;
+}
+
+static enum err passphrase_read(const char *text, struct secret **out, struct errmsg *em)
+{
+	if (strncmp(text, "file=", 5) == 0) {
+		enum err e = pin_file_read(text + 5, out, em);
+		return e == OK ? OK : err_wrap(em, e, "the passphrase");
+	}
+	if (strncmp(text, "fd=", 3) == 0)
+		return descriptor_read(text + 3, out, em);
+	return secret_copy(bytes_str(strncmp(text, "pass=", 5) == 0 ? text + 5 : text), out, em);
+}
+
+static enum err private_from_text(struct token_pool *tokens, const struct secret *text, const struct secret *passphrase,
+				  struct unwrap_key *key, struct errmsg *em)
+{
+	AUTO(token_ref) *ref = NULL;
+	struct bytes content = secret_bytes(text);
+	switch (content_of(content)) {
+	case CONTENT_PGP:
+		return pgp_refuse(em);
+	case CONTENT_KEY:
+		if (memmem(content.data, content.len, "-----BEGIN CERTIFICATE", 22) &&
+		    !memmem(content.data, content.len, "PRIVATE KEY-----", 16))
+			return err_set(em, ERR_UNSUPPORTED,
+				       "a certificate: the scheme pkcs7 is not supported (supported: jwe, pkcs11)");
+		return key_private_parse(content, passphrase, &key->local, em);
+	default:
+		break;
+	}
+	enum err e = key_file_parse(content, &ref, em);
+	if (e != OK)
+		return err_wrap(em, e, "neither a private key nor a usable PKCS#11 key file");
+	if (passphrase)
+		return err_set(em, ERR_ARG,
+			       "a PKCS#11 key file takes no passphrase: its URI has pin-value or pin-source");
+	return token_key_from_ref(tokens, &ref, key, em);
+}
+
+static enum err private_from_file(struct token_pool *tokens, const char *spec, struct unwrap_key *key,
+				  struct errmsg *em)
+{
+	AUTO(secret) *passphrase = NULL;
+	AUTO(secret) *text = NULL;
+	size_t path_len = strcspn(spec, ":");
+	AUTO_STR
+	char *path = strndup(spec, path_len);
+	if (!path || !(key->label = label_of(path)))
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	if (!path[0])
+		return err_set(em, ERR_ARG, "a decryption key without a file's name");
+	enum err e = file_read_secret(path, KEY_FILE_MAX, &text, em);
+	if (e == OK && spec[path_len])
+		e = passphrase_read(spec + path_len + 1, &passphrase, em);
+	if (e != OK)
+		return e;
+	e = private_from_text(tokens, text, passphrase, key, em);
+	if (e != OK)
+		return err_wrap(em, e, "%s", path);
+	EVP_PKEY *local = key->local;
+	if (local && !EVP_PKEY_is_a(local, "RSA") && !EVP_PKEY_is_a(local, "EC"))
+		return err_set(em, ERR_UNSUPPORTED, "%s: neither an RSA nor an EC key", path);
+	return OK;
+}
+
+enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struct unwrap_key **out, struct errmsg *em)
+{
+	AUTO(unwrap_key) *key = calloc(1, sizeof(*key));
+	enum err e = later_check(spec, em);
+	if (e != OK)
+		return e;
+	if (!key)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	if (token_ref_is_uri(spec)) {
+		AUTO(token_ref) *ref = NULL;
+		e = token_ref_parse(spec, &ref, em);
+		if (e == OK)
+			e = token_key_from_ref(tokens, &ref, key, em);
+	} else {
+		/* "pkcs11:key.yaml" is what skopeo's users write for encryption. */
+		e = private_from_file(tokens, strncmp(spec, "pkcs11:", 7) == 0 ? spec + 7 : spec, key, em);
+	}
+	if (e != OK)
+		return e;
+	*out = steal(&key);
+	return OK;
+}

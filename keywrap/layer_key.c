@@ -1,0 +1,225 @@
+#include "keywrap/context.h"
+#include "common/base64.h"
+#include "keywrap/layer_options.h"
+
+#include <stdio.h>
+
+#define ELEMENTS_MAX 1024
+
+/* What became of one key, over all elements of one annotation. */
+struct attempt {
+	enum err e; /* OK: not tried */
+	struct errmsg why;
+};
+
+/* A layer being opened. */
+struct opening {
+	const struct okw_context *context;
+	const struct wrap_scheme *scheme;
+	struct attempt *attempts; /* one a key */
+	bool *given_up; /* keys that cannot be used at all: not tried again for every element */
+	struct secret *priv;
+};
+
+/* Errors of the key itself, and how telling they are beside others. */
+static int error_rank(enum err e)
+{
+	switch (e) {
+	case OK:
+		return 0;
+	case ERR_PARSE:
+	case ERR_LIMIT:
+		return 1;
+	case ERR_KEY:
+	case ERR_INTEGRITY:
+	case ERR_CRYPTO:
+		return 2;
+	case ERR_UNSUPPORTED:
+		return 3;
+	case ERR_IO:
+	case ERR_CONFIG:
+	case ERR_NOT_FOUND:
+	case ERR_NOMEM:
+		return 4;
+	case ERR_AUTH:
+	case ERR_DENIED:
+	case ERR_EXPIRED:
+		return 6;
+	default:
+		return 5; /* the token */
+	}
+}
+
+static bool key_try(struct opening *o, size_t i, struct bytes element)
+{
+	struct errmsg why = { "" };
+	AUTO(secret) *plain = NULL;
+	if (o->given_up[i])
+		return false;
+	enum err e = o->scheme->unwrap(o->context->unwrap[i], element, &plain, &why);
+	if (e == OK)
+		e = privopts_check(plain, &why);
+	if (e == OK) {
+		o->priv = steal(&plain);
+		return true;
+	}
+	if (error_rank(e) > error_rank(o->attempts[i].e))
+		o->attempts[i] = (struct attempt){ e, why };
+	o->given_up[i] = error_rank(e) >= 5;
+	return false;
+}
+
+/* Left to right. An element that is not base64 fails the scheme; one that does not unwrap is skipped. */
+static enum err elements_try(struct opening *o, const char *annotation, struct errmsg *em)
+{
+	size_t number = 0;
+	for (const char *at = annotation; at; number++) {
+		size_t len = strcspn(at, ",");
+		AUTO_BUF
+		element = { 0 };
+		if (number == ELEMENTS_MAX)
+			return err_set(em, ERR_LIMIT, "more than %d elements", ELEMENTS_MAX);
+		if (len > WRAP_ELEMENT_MAX)
+			return err_set(em, ERR_LIMIT, "element %zu is larger than %zu bytes", number + 1,
+				       WRAP_ELEMENT_MAX);
+		enum err e = base64_decode(BASE64_STD, (struct bytes){ (const uint8_t *)at, len }, &element, em);
+		if (e != OK)
+			return err_wrap(em, e, "element %zu", number + 1);
+		for (size_t i = 0; i < o->context->unwrap_count; i++)
+			if (key_try(o, i, buf_bytes(&element)))
+				return OK;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return OK;
+}
+
+/* Reasons, gathered for one text: "jwe: rsa.key: why; pkcs11: ...". */
+struct reasons {
+	char text[960]; /* err_wrap puts something before it */
+	size_t len;
+	unsigned left_out;
+	enum err e; /* of the most telling one */
+};
+
+static void reason_add(struct reasons *r, const char *scheme, const char *key, const struct attempt *a)
+{
+	if (error_rank(a->e) > error_rank(r->e))
+		r->e = a->e;
+	size_t room = sizeof(r->text) - r->len - sizeof("; and 99999 more");
+	int n = snprintf(r->text + r->len, room, "%s%s: %s%s%.200s", r->len ? "; " : "", scheme, key ? key : "",
+			 key ? ": " : "", a->why.text);
+	if (n < 0 || (size_t)n >= room) {
+		r->text[r->len] = '\0';
+		r->left_out++;
+		return;
+	}
+	r->len += (size_t)n;
+}
+
+static enum err scheme_try(struct opening *o, const char *annotation, struct reasons *r)
+{
+	struct attempt whole = { .e = OK };
+	memset(o->attempts, 0, o->context->unwrap_count * sizeof(*o->attempts));
+	whole.e = elements_try(o, annotation, &whole.why);
+	if (o->priv)
+		return OK;
+	for (size_t i = 0; i < o->context->unwrap_count; i++)
+		if (o->attempts[i].e != OK)
+			reason_add(r, o->scheme->name, o->context->unwrap[i]->label, &o->attempts[i]);
+	if (whole.e != OK)
+		reason_add(r, o->scheme->name, NULL, &whole);
+	return ERR_KEY;
+}
+
+/* Key annotations of schemes that are not in the table. */
+static void others_report(const struct okw_annotations *annotations, struct reasons *r)
+{
+	static const struct attempt unknown = { ERR_UNSUPPORTED, { "this scheme is not supported" } };
+	for (size_t i = 0; i < annotations->count; i++) {
+		const char *key = annotations->items[i].key;
+		if (!key || strncmp(key, ANNOTATION_KEYS, strlen(ANNOTATION_KEYS)) != 0)
+			continue;
+		const char *name = key + strlen(ANNOTATION_KEYS);
+		char shown[64];
+		snprintf(shown, sizeof(shown), "%.60s", name);
+		if (!wrap_scheme_find(name, strlen(name)))
+			reason_add(r, shown, NULL, &unknown);
+	}
+}
+
+static enum err opening_failed(const struct reasons *r, struct errmsg *em)
+{
+	/* A layer whose keys do not fit is no broken layer: ERR_INTEGRITY is for its data. */
+	enum err e = error_rank(r->e) <= 2 && r->e != ERR_PARSE && r->e != ERR_LIMIT ? ERR_KEY : r->e;
+	if (r->len == 0)
+		return err_set(em, ERR_PARSE, "the layer has no annotation " ANNOTATION_KEYS "*: nobody can open it");
+	if (r->left_out)
+		return err_set(em, e, "no key opens the layer: %s; and %u more", r->text, r->left_out);
+	return err_set(em, e, "no key opens the layer: %s", r->text);
+}
+
+enum err layer_key_unwrap(const struct okw_context *context, const struct okw_annotations *annotations,
+			  struct secret **priv, struct errmsg *em)
+{
+	struct opening o = { .context = context };
+	struct reasons r = { .e = OK };
+	if (context->unwrap_count == 0)
+		return err_set(em, ERR_KEY, "the layer is encrypted, and no decryption key was given");
+	AUTO_STR
+	char *attempts = calloc(context->unwrap_count, sizeof(struct attempt));
+	AUTO_STR
+	char *given_up = calloc(context->unwrap_count, sizeof(bool));
+	if (!attempts || !given_up)
+		return err_set(em, ERR_NOMEM, "no memory to open a layer");
+	o.attempts = (struct attempt *)(void *)attempts;
+	o.given_up = (bool *)(void *)given_up;
+	for (size_t i = 0; i < wrap_scheme_count; i++) {
+		const char *annotation = annotation_value(annotations, wrap_schemes[i]->annotation);
+		o.scheme = wrap_schemes[i];
+		if (annotation && scheme_try(&o, annotation, &r) == OK) {
+			*priv = o.priv;
+			return OK;
+		}
+	}
+	others_report(annotations, &r);
+	return opening_failed(&r, em);
+}
+
+/* One element with all recipients of a scheme. */
+static enum err scheme_wrap(const struct okw_context *context, const struct wrap_scheme *scheme, struct bytes plain,
+			    struct okw_annotations *made, struct errmsg *em)
+{
+	AUTO_BUF
+	element = { 0 };
+	struct wrap_recipients to = { 0 };
+	AUTO_STR
+	char *keys = calloc(context->wrap_count, sizeof(struct wrap_key *));
+	if (!keys)
+		return err_set(em, ERR_NOMEM, "no memory for the recipients");
+	struct wrap_key **list = (struct wrap_key **)(void *)keys;
+	for (size_t i = 0; i < context->wrap_count; i++)
+		if (context->wrap[i]->scheme == scheme)
+			list[to.count++] = context->wrap[i];
+	if (to.count == 0)
+		return OK;
+	to.keys = list;
+	enum err e = scheme->wrap(to, plain, &element, em);
+	if (e != OK)
+		return err_wrap(em, e, "%s", scheme->name);
+	return annotation_append(made, scheme->annotation, buf_bytes(&element), em);
+}
+
+enum err layer_key_wrap(const struct okw_context *context, const struct secret *priv,
+			struct okw_annotations *annotations, struct errmsg *em)
+{
+	struct okw_annotations made = { 0 };
+	if (context->wrap_count == 0)
+		return err_set(em, ERR_ARG, "no encryption key was given");
+	enum err e = annotations_copy(annotations, ANNOTATION_KEYS, &made, em);
+	for (size_t i = 0; e == OK && i < wrap_scheme_count; i++)
+		e = scheme_wrap(context, wrap_schemes[i], secret_bytes(priv), &made, em);
+	if (e == OK)
+		e = annotations_copy(&made, ANNOTATION_KEYS, annotations, em);
+	okw_annotations_clear(&made);
+	return e;
+}

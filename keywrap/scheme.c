@@ -1,0 +1,39 @@
+#include "keywrap/scheme.h"
+
+#include "keywrap/token_key.h"
+
+/* In the order in which they are tried: what needs no token comes first. */
+const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs11 };
+const size_t wrap_scheme_count = ARRAY_LEN(wrap_schemes);
+
+const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < wrap_scheme_count; i++)
+		if (strlen(wrap_schemes[i]->name) == len && strncmp(wrap_schemes[i]->name, name, len) == 0)
+			return wrap_schemes[i];
+	return NULL;
+}
+
+void wrap_key_free(struct wrap_key *key)
+{
+	if (!key)
+		return;
+	EVP_PKEY_free(key->public_key);
+	free(key->label);
+	free(key);
+}
+
+void unwrap_key_free(struct unwrap_key *key)
+{
+	if (!key)
+		return;
+	EVP_PKEY_free(key->local);
+	token_key_free(key->token);
+	free(key->label);
+	free(key);
+}
+
+enum err unwrap_key_ops(struct unwrap_key *key, struct jwe_key *ops, struct errmsg *em)
+{
+	return key->local ? jwe_key_from_pkey(key->local, ops, em) : token_key_open(key->token, ops, em);
+}

@@ -1,0 +1,54 @@
+#pragma once
+#include "common/jwe.h"
+#include "keywrap/annotations.h"
+
+/* The wrap schemes: ways to wrap a layer's privopts for recipients, one annotation each. A scheme is a row of
+ * wrap_schemes[]. */
+
+struct token_key;
+
+/* A recipient. */
+struct wrap_key {
+	const struct wrap_scheme *scheme;
+	char *label; /* printable */
+	EVP_PKEY *public_key;
+};
+void wrap_key_free(struct wrap_key *key);
+AUTO_DEFINE(wrap_key)
+
+/* A private key, whatever the scheme: here or in a token. */
+struct unwrap_key {
+	char *label; /* printable */
+	EVP_PKEY *local; /* one of the two */
+	struct token_key *token;
+};
+void unwrap_key_free(struct unwrap_key *key);
+AUTO_DEFINE(unwrap_key)
+/* Its operations. A key in a token is looked up at its first use: may block. */
+enum err unwrap_key_ops(struct unwrap_key *key, struct jwe_key *ops, struct errmsg *em) MUST_USE;
+
+struct wrap_recipients {
+	struct wrap_key *const *keys;
+	size_t count; /* at least 1 */
+};
+
+#define WRAP_ELEMENT_MAX ((size_t)1024 * 1024)
+
+struct wrap_scheme {
+	const char *name;
+	const char *annotation;
+	/* OK if this public key can be a recipient; the error says what to do instead. */
+	enum err (*fits)(EVP_PKEY *public_key, struct errmsg *em);
+	/* Wraps `plain` for all recipients: one element of the annotation, before base64. */
+	enum err (*wrap)(struct wrap_recipients to, struct bytes plain, struct buf *element, struct errmsg *em);
+	/* Unwraps one element with one key. ERR_KEY: this key is none of the recipients. May block on a token. */
+	enum err (*unwrap)(struct unwrap_key *key, struct bytes element, struct secret **plain, struct errmsg *em);
+};
+
+extern const struct wrap_scheme *const wrap_schemes[];
+extern const size_t wrap_scheme_count;
+extern const struct wrap_scheme scheme_jwe;
+extern const struct wrap_scheme scheme_pkcs11;
+
+/* The row of a name of `len` bytes; NULL if there is none. */
+const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len);

@@ -1,0 +1,17 @@
+#pragma once
+#include "common/jwe.h"
+#include "keywrap/token_pool.h"
+
+/* A private key in a token: RSA by C_Decrypt with OAEP, EC by C_DeriveKey with ECDH1. */
+struct token_key;
+
+/* Takes ownership of ref, also on failure; touches no token. Borrows the pool. */
+enum err token_key_new(struct token_pool *pool, struct token_ref *ref, struct token_key **out,
+		       struct errmsg *em) MUST_USE;
+void token_key_free(struct token_key *key);
+
+/* Its operations, after it was found once. `ops` borrows the key. May block. */
+enum err token_key_open(struct token_key *key, struct jwe_key *ops, struct errmsg *em) MUST_USE;
+
+/* The public half of an RSA key, from its public or else its private object. May block. */
+enum err token_public_key(struct token_pool *pool, struct token_ref *ref, EVP_PKEY **out, struct errmsg *em) MUST_USE;
