@@ -1,0 +1,72 @@
+#define _GNU_SOURCE 1
+#include "tests/unit/keywrap/layers.h"
+
+#include <stdio.h>
+
+/* Layers that the Go library wrote: each opens to plain.bin. */
+static void golden_opens(const char *folder, const char *key, const char *passphrase)
+{
+	struct okw_error error = { OKW_OK, "" };
+	AUTO_BUF
+	out = { 0 };
+	char name[64];
+	AUTO_STR
+	char *plain_path = golden_path("plain.bin");
+	AUTO_BUF
+	plain = file_or_skip(plain_path);
+	snprintf(name, sizeof(name), "%s/layer.enc", folder);
+	AUTO_STR
+	char *layer_path = golden_path(name);
+	AUTO_BUF
+	layer = file_or_skip(layer_path);
+	snprintf(name, sizeof(name), "%s/annotations.json", folder);
+	AUTO_STR
+	char *annotations_path = golden_path(name);
+	struct okw_annotations annotations = annotations_from_file(annotations_path);
+	snprintf(name, sizeof(name), "keys/%s", key);
+	AUTO_STR
+	char *key_path = golden_path(name);
+	AUTO_STR
+	char *spec = NULL;
+	assert_true(asprintf(&spec, "%s%s", key_path, passphrase) > 0);
+	struct okw_context *context = context_with(NULL, spec);
+	assert_okw(decrypt_all(context, &annotations, buf_bytes(&layer), &out, &error), &error);
+	assert_true(bytes_equal(buf_bytes(&out), buf_bytes(&plain)));
+	okw_annotations_clear(&annotations);
+	okw_context_free(context);
+}
+
+static void opens_a_layer_of_ocicrypt_1_0_3_with_rsa(void **state)
+{
+	(void)state;
+	golden_opens("jwe-1.0.3", "rsa.key", "");
+}
+
+static void opens_it_with_the_key_as_a_jwk(void **state)
+{
+	(void)state;
+	golden_opens("jwe-1.0.3", "rsa.jwk", "");
+}
+
+static void opens_a_layer_of_ocicrypt_1_1_9_with_p384(void **state)
+{
+	(void)state;
+	golden_opens("jweec-1.1.9", "ecP-384.key", "");
+}
+
+static void opens_a_layer_of_current_ocicrypt_with_a_sec1_key(void **state)
+{
+	(void)state;
+	golden_opens("jwesec1-head", "ecsec1.der", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_a_layer_of_ocicrypt_1_0_3_with_rsa),
+		cmocka_unit_test(opens_it_with_the_key_as_a_jwk),
+		cmocka_unit_test(opens_a_layer_of_ocicrypt_1_1_9_with_p384),
+		cmocka_unit_test(opens_a_layer_of_current_ocicrypt_with_a_sec1_key),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
