@@ -41,7 +41,7 @@ enum err attestation_result_new(struct cc_grant *grant, struct tee_key *key, str
 	r->until_ms = terms.from_ms + valid_ms;
 	if (!r->bearer)
 		r->until_ms = earlier(r->until_ms, r->session_until_ms);
-	r->ahead_ms = earlier(valid_ms / 10, AHEAD_LONGEST_MS);
+	r->ahead_ms = earlier((r->until_ms - terms.from_ms) / 10, AHEAD_LONGEST_MS);
 	tee_key_clear(key);
 	*out = r;
 	return OK;
