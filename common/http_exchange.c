@@ -118,7 +118,11 @@ enum err http_target_parse(const char *url, struct http_target *out, struct errm
 	if (!parsed)
 		return err_set(em, ERR_NOMEM, "no memory for a URL");
 	enum err e = OK;
-	if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+	/* libcurl takes the path's first segment for the host of "https:///path". */
+	const char *slashes = strstr(url, "://");
+	if (slashes && slashes[3] == '/')
+		e = err_set(em, ERR_ARG, "a URL without a host");
+	else if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		e = err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 	else
 		e = target_read(parsed, out, em);

@@ -20,3 +20,9 @@ tests_unit_common_libctx_test_SOURCES = tests/unit/common/libctx_test.c tests/su
 tests_unit_common_libctx_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_secret_test_SOURCES = tests/unit/common/secret_test.c tests/support/check.h
 tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+# HTTP.
+check_PROGRAMS += tests/unit/common/http_curl_test
+TESTS += tests/unit/common/http_curl_test
+tests_unit_common_http_curl_test_SOURCES = tests/unit/common/http_curl_test.c
+tests_unit_common_http_curl_test_LDADD = libhttp_peer.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)

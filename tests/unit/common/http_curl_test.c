@@ -1,0 +1,432 @@
+#include "common/http.h"
+
+#include "common/libctx.h"
+#include "tests/support/http_peer.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define PLAIN_REPLY(text)                                                                                              \
+	{                                                                                                              \
+		.body = {(const uint8_t *)(text), sizeof(text) - 1 }                                                   \
+	}
+
+static struct http *open_client(struct http_options options)
+{
+	struct http *http = NULL;
+	struct errmsg em = { "" };
+	if (http_curl()->open(&options, &http, &em) != OK)
+		fail_msg("open: %s", em.text);
+	return http;
+}
+
+struct call {
+	const char *url;
+	const char *method;
+	struct bytes body;
+	int64_t ms;
+};
+
+static enum err send_request(struct http *http, struct call call, struct http_response *resp, struct errmsg *em)
+{
+	const struct http_header headers[] = { { "Cookie", "kbs-session-id=abc" } };
+	struct http_request req = { call.method ? call.method : "GET",       call.url, headers, 1, call.body,
+				    deadline_in_ms(call.ms ? call.ms : 5000) };
+	return http_curl()->request(http, &req, resp, em);
+}
+
+static struct http_peer *start_peer(const struct http_peer_reply *script, size_t n)
+{
+	return http_peer_start(&(struct http_peer_options){ .script = script, .script_len = n });
+}
+
+/* One GET to a peer that answers like `reply`; the client closes afterwards. */
+static enum err get_once(const struct http_peer_reply *reply, struct http_options options, int64_t ms,
+			 struct http_response *resp, struct errmsg *em)
+{
+	AUTO(http_peer) *peer = start_peer(reply, 1);
+	struct http *http = open_client(options);
+	enum err e = send_request(http, (struct call){ .url = http_peer_url(peer), .ms = ms }, resp, em);
+	http_curl()->close(http);
+	return e;
+}
+
+static void keeps_one_connection_for_many_requests(void **state)
+{
+	(void)state;
+	const struct http_peer_reply script[] = {
+		{ .headers = "Set-Cookie: kbs-session-id=1f; HttpOnly\r\nX-Empty:\r\n",
+		  .body = { (const uint8_t *)"one", 3 } },
+		{ .status = 401, .body = { (const uint8_t *)"two", 3 } },
+	};
+	AUTO(http_peer) *peer = start_peer(script, 2);
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+
+	struct call post = { .url = http_peer_url(peer), .method = "POST", .body = bytes_str("{}") };
+	assert_int_equal(send_request(http, post, &resp, &em), OK);
+	assert_int_equal(resp.status, 200);
+	assert_string_equal(buf_cstr(&resp.body), "one");
+	AUTO_STR
+	char *cookie = http_response_header(&resp, "set-cookie");
+	assert_string_equal(cookie, "kbs-session-id=1f; HttpOnly");
+	assert_null(http_response_header(&resp, "x-missing"));
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, &em), OK);
+		assert_int_equal(resp.status, 401);
+		assert_string_equal(buf_cstr(&resp.body), "two");
+	}
+	assert_int_equal(http_peer_requests(peer), 4);
+	assert_int_equal(http_peer_connections(peer), 1);
+
+	const struct http_peer_request *first = http_peer_request(peer, 0);
+	assert_string_equal(first->method, "POST");
+	assert_string_equal((char *)first->body.data, "{}");
+	AUTO_STR
+	char *sent = http_peer_request_header(first, "cookie");
+	assert_string_equal(sent, "kbs-session-id=abc");
+	assert_null(http_peer_request_header(first, "Expect"));
+	assert_null(http_peer_request_header(first, "Accept-Encoding"));
+	assert_null(http_peer_request_header(first, "Content-Type"));
+	/* Cookies are the caller's: the one of the first answer does not come back by itself. */
+	AUTO_STR
+	char *again = http_peer_request_header(http_peer_request(peer, 1), "cookie");
+	assert_string_equal(again, "kbs-session-id=abc");
+	http_curl()->close(http);
+}
+
+static void connects_again_where_a_kept_connection_died(void **state)
+{
+	(void)state;
+	const struct http_peer_reply script[] = { { .body = { (const uint8_t *)"1", 1 }, .drop = true },
+						  PLAIN_REPLY("2") };
+	AUTO(http_peer) *peer = start_peer(script, 2);
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, &em), OK);
+	assert_true(http_peer_wait_closed(peer, 1));
+	struct call post = { .url = http_peer_url(peer), .method = "POST", .body = bytes_str("x") };
+	assert_int_equal(send_request(http, post, &resp, &em), OK);
+	assert_string_equal(buf_cstr(&resp.body), "2");
+	assert_int_equal(http_peer_connections(peer), 2);
+	http_curl()->close(http);
+}
+
+static void refuses_an_answer_beyond_its_bound(void **state)
+{
+	(void)state;
+	const struct http_options small = { .max_response = 1000 };
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	char text[1002];
+	memset(text, 'a', sizeof text);
+	const struct http_peer_reply announced = { .body = { (uint8_t *)text, 1001 } };
+	assert_int_equal(get_once(&announced, small, 0, &resp, &em), ERR_LIMIT);
+	assert_int_equal(resp.body.len, 0);
+	assert_non_null(strstr(em.text, "127.0.0.1"));
+	const struct http_peer_reply endless = { .flood = 10000000 };
+	assert_int_equal(get_once(&endless, small, 0, &resp, &em), ERR_LIMIT);
+	const struct http_peer_reply fits = { .body = { (uint8_t *)text, 1000 } };
+	assert_int_equal(get_once(&fits, small, 0, &resp, &em), OK);
+	assert_int_equal(resp.body.len, 1000);
+}
+
+static void refuses_endless_headers(void **state)
+{
+	(void)state;
+	AUTO_BUF
+	raw = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(buf_append(&raw, bytes_str("HTTP/1.1 200 OK\r\n"), 0, &em), OK);
+	for (int i = 0; i < 4000; i++)
+		assert_int_equal(buf_append(&raw, bytes_str("X-Many: 0123456789\r\n"), 0, &em), OK);
+	assert_int_equal(buf_append(&raw, bytes_str("Content-Length: 0\r\n\r\n"), 0, &em), OK);
+	const struct http_peer_reply reply = { .raw = buf_cstr(&raw) };
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	assert_int_equal(get_once(&reply, (struct http_options){ 0 }, 0, &resp, &em), ERR_LIMIT);
+}
+
+static void ends_at_the_deadline(void **state)
+{
+	(void)state;
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	const struct http_peer_reply late = { .delay_ms = 1500 };
+	int64_t begin = monotonic_ms();
+	assert_int_equal(get_once(&late, (struct http_options){ 0 }, 100, &resp, &em), ERR_TIMEOUT);
+	const struct http_peer_reply slow = { .body = { (const uint8_t *)"0123456789", 10 }, .byte_ms = 20 };
+	assert_int_equal(get_once(&slow, (struct http_options){ 0 }, 100, &resp, &em), ERR_TIMEOUT);
+	assert_true(monotonic_ms() - begin < 10000);
+	assert_int_equal(resp.body.len, 0);
+}
+
+static void sends_nothing_after_the_deadline(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = PLAIN_REPLY("late");
+	AUTO(http_peer) *peer = start_peer(&reply, 1);
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	struct http_request req = { .method = "GET", .url = http_peer_url(peer), .deadline = { 0 } };
+	assert_int_equal(http_curl()->request(http, &req, &resp, &em), ERR_TIMEOUT);
+	assert_int_equal(http_peer_connections(peer), 0);
+	http_curl()->close(http);
+}
+
+static void tells_a_broken_connection_from_a_broken_answer(void **state)
+{
+	(void)state;
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	const struct http_peer_reply none = { .cut_after = SIZE_MAX };
+	assert_int_equal(get_once(&none, (struct http_options){ 0 }, 0, &resp, &em), ERR_NET);
+	const struct http_peer_reply part = { .body = { (const uint8_t *)"0123456789", 10 }, .cut_after = 45 };
+	assert_int_equal(get_once(&part, (struct http_options){ 0 }, 0, &resp, &em), ERR_NET);
+	assert_int_equal(resp.body.len, 0);
+	const struct http_peer_reply other = { .raw = "SSH-2.0-server\r\n" };
+	assert_int_equal(get_once(&other, (struct http_options){ 0 }, 0, &resp, &em), ERR_PROTO);
+}
+
+static void names_host_and_port_where_nobody_listens(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = PLAIN_REPLY("");
+	struct http_peer *peer = start_peer(&reply, 1);
+	char url[64];
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/secret?token=hidden", http_peer_port(peer));
+	http_peer_free(peer);
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(send_request(http, (struct call){ .url = url }, &resp, &em), ERR_NET);
+	url[strcspn(url + 7, "/") + 7] = '\0';
+	assert_non_null(strstr(em.text, url));
+	assert_null(strstr(em.text, "hidden"));
+	http_curl()->close(http);
+}
+
+static void follows_no_redirect(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = { .status = 302, .headers = "Location: http://127.0.0.1:1/\r\n" };
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(get_once(&reply, (struct http_options){ 0 }, 0, &resp, &em), OK);
+	assert_int_equal(resp.status, 302);
+}
+
+static void refuses_urls_that_it_must_not_open(void **state)
+{
+	(void)state;
+	static const char *const urls[] = {
+		"http://kbs.example/",
+		"http://192.0.2.1:8080/",
+		"http://[2001:db8::1]/",
+		"http://localhost.example/",
+		"http://127.0.0.1.example/",
+		"http://128.0.0.1/",
+		"file:///etc/passwd",
+		"ftp://127.0.0.1/",
+		"https://user:pw@127.0.0.1/",
+		"https://127.0.0.1/#part",
+		"https:///path",
+		"kbs:///a/b/c",
+		"127.0.0.1",
+		"",
+		"http://127.0.0.1:99999/",
+	};
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		struct errmsg em = { "" };
+		enum err e = send_request(http, (struct call){ .url = urls[i] }, &resp, &em);
+		if (e != ERR_ARG)
+			fail_msg("%s: %s: %s", urls[i], err_name(e), em.text);
+	}
+	http_curl()->close(http);
+}
+
+static void refuses_a_header_with_a_line_end(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = PLAIN_REPLY("");
+	AUTO(http_peer) *peer = start_peer(&reply, 1);
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	const struct http_header bad[] = { { "Cookie", "a=b\r\nX-Other: c" } };
+	struct http_request req = { "GET", http_peer_url(peer), bad, 1, { NULL, 0 }, deadline_in_ms(1000) };
+	assert_int_equal(http_curl()->request(http, &req, &resp, &em), ERR_ARG);
+	assert_int_equal(http_peer_requests(peer), 0);
+	http_curl()->close(http);
+}
+
+static enum err get_tls(enum http_peer_tls kind, bool with_ca, struct errmsg *em)
+{
+	const struct http_peer_reply reply = PLAIN_REPLY("sealed");
+	AUTO(http_peer) *peer =
+		http_peer_start(&(struct http_peer_options){ .script = &reply, .script_len = 1, .tls = kind });
+	struct http *http = open_client((struct http_options){ .ca_pem = with_ca ? http_peer_ca_pem(peer) : NULL });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	enum err e = OK;
+	for (int i = 0; e == OK && i < 2; i++)
+		e = send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, em);
+	if (e == OK) {
+		assert_string_equal(buf_cstr(&resp.body), "sealed");
+		assert_int_equal(http_peer_connections(peer), 1);
+	} else {
+		assert_int_equal(http_peer_requests(peer), 0);
+	}
+	http_curl()->close(http);
+	return e;
+}
+
+static void authenticates_a_server_by_the_given_certificate(void **state)
+{
+	(void)state;
+	struct errmsg em = { "" };
+	assert_int_equal(get_tls(HTTP_PEER_TLS, true, &em), OK);
+}
+
+static void refuses_servers_that_are_not_authenticated(void **state)
+{
+	(void)state;
+	struct errmsg em = { "" };
+	assert_int_equal(get_tls(HTTP_PEER_TLS, false, &em), ERR_TLS);
+	assert_non_null(strstr(em.text, "https://127.0.0.1:"));
+	assert_int_equal(get_tls(HTTP_PEER_TLS_OTHER_NAME, true, &em), ERR_TLS);
+	assert_int_equal(get_tls(HTTP_PEER_TLS_EXPIRED, true, &em), ERR_TLS);
+	/* TLS to a server that speaks plain HTTP. */
+	const struct http_peer_reply reply = PLAIN_REPLY("");
+	AUTO(http_peer) *peer = start_peer(&reply, 1);
+	char url[64];
+	snprintf(url, sizeof url, "https://127.0.0.1:%u/", http_peer_port(peer));
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	assert_int_equal(send_request(http, (struct call){ .url = url }, &resp, &em), ERR_TLS);
+	http_curl()->close(http);
+}
+
+static void names_a_ca_file_that_cannot_be_read(void **state)
+{
+	(void)state;
+	struct http *http = NULL;
+	struct errmsg em = { "" };
+	const struct http_options missing = { .ca_file = "/nowhere/ca.pem" };
+	assert_int_equal(http_curl()->open(&missing, &http, &em), ERR_CONFIG);
+	assert_non_null(strstr(em.text, "/nowhere/ca.pem"));
+	const struct http_options empty = { .ca_file = "/dev/null" };
+	assert_int_equal(http_curl()->open(&empty, &http, &em), OK);
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	const struct http_peer_reply reply = PLAIN_REPLY("");
+	AUTO(http_peer) *peer =
+		http_peer_start(&(struct http_peer_options){ .script = &reply, .script_len = 1, .tls = HTTP_PEER_TLS });
+	enum err e = send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, &em);
+	assert_true(e == ERR_CONFIG || e == ERR_TLS);
+	http_curl()->close(http);
+}
+
+static void looks_at_no_proxy_for_loopback(void **state)
+{
+	(void)state;
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("https_proxy", "http://127.0.0.1:1", 1);
+	setenv("all_proxy", "http://127.0.0.1:1", 1);
+	const struct http_peer_reply reply = PLAIN_REPLY("direct");
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	enum err plain = get_once(&reply, (struct http_options){ 0 }, 0, &resp, &em);
+	enum err tls = get_tls(HTTP_PEER_TLS, true, &em);
+	unsetenv("http_proxy");
+	unsetenv("https_proxy");
+	unsetenv("all_proxy");
+	assert_int_equal(plain, OK);
+	assert_int_equal(tls, OK);
+}
+
+static void reaches_the_peer_by_the_name_localhost(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = PLAIN_REPLY("here");
+	AUTO(http_peer) *peer = start_peer(&reply, 1);
+	char url[64];
+	snprintf(url, sizeof url, "http://localhost:%u/", http_peer_port(peer));
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(send_request(http, (struct call){ .url = url }, &resp, &em), OK);
+	http_curl()->close(http);
+}
+
+static void a_forked_child_abandons_the_connection_and_the_parent_keeps_it(void **state)
+{
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		const struct http_peer_reply reply = PLAIN_REPLY("still here");
+		AUTO(http_peer) *peer = http_peer_start(&(struct http_peer_options){
+			.script = &reply, .script_len = 1, .tls = tls ? HTTP_PEER_TLS : HTTP_PEER_PLAIN });
+		struct http *http = open_client((struct http_options){ .ca_pem = http_peer_ca_pem(peer) });
+		AUTO_HTTP_RESPONSE resp = { 0 };
+		struct errmsg em = { "" };
+		assert_int_equal(send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, &em), OK);
+		pid_t child = fork();
+		if (child == 0) {
+			http_curl()->abandon(http);
+			_exit(0);
+		}
+		int status = 0;
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		assert_int_equal(send_request(http, (struct call){ .url = http_peer_url(peer) }, &resp, &em), OK);
+		assert_int_equal(http_peer_connections(peer), 1);
+		http_curl()->close(http);
+	}
+}
+
+static void leaves_the_thread_as_it_was(void **state)
+{
+	(void)state;
+	sigset_t before, after;
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	const struct http_peer_reply reply = PLAIN_REPLY("");
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	assert_int_equal(get_once(&reply, (struct http_options){ 0 }, 0, &resp, &em), OK);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	assert_int_equal(sigismember(&after, SIGPIPE), sigismember(&before, SIGPIPE));
+	assert_false(libctx_inside());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_one_connection_for_many_requests),
+		cmocka_unit_test(connects_again_where_a_kept_connection_died),
+		cmocka_unit_test(refuses_an_answer_beyond_its_bound),
+		cmocka_unit_test(refuses_endless_headers),
+		cmocka_unit_test(ends_at_the_deadline),
+		cmocka_unit_test(sends_nothing_after_the_deadline),
+		cmocka_unit_test(tells_a_broken_connection_from_a_broken_answer),
+		cmocka_unit_test(names_host_and_port_where_nobody_listens),
+		cmocka_unit_test(follows_no_redirect),
+		cmocka_unit_test(refuses_urls_that_it_must_not_open),
+		cmocka_unit_test(refuses_a_header_with_a_line_end),
+		cmocka_unit_test(authenticates_a_server_by_the_given_certificate),
+		cmocka_unit_test(refuses_servers_that_are_not_authenticated),
+		cmocka_unit_test(names_a_ca_file_that_cannot_be_read),
+		cmocka_unit_test(looks_at_no_proxy_for_loopback),
+		cmocka_unit_test(reaches_the_peer_by_the_name_localhost),
+		cmocka_unit_test(a_forked_child_abandons_the_connection_and_the_parent_keeps_it),
+		cmocka_unit_test(leaves_the_thread_as_it_was),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
