@@ -21,8 +21,13 @@ tests_unit_common_libctx_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_secret_test_SOURCES = tests/unit/common/secret_test.c tests/support/check.h
 tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
-# HTTP.
-check_PROGRAMS += tests/unit/common/http_curl_test
-TESTS += tests/unit/common/http_curl_test
+# Keys, JOSE and HTTP.
+jose_unit_tests = \
+	tests/unit/common/http_curl_test
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(jose_unit_tests)
+TESTS += $(jose_unit_tests)
+endif
 tests_unit_common_http_curl_test_SOURCES = tests/unit/common/http_curl_test.c
 tests_unit_common_http_curl_test_LDADD = libhttp_peer.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
