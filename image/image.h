@@ -1,11 +1,24 @@
 #pragma once
 #include "common/err.h"
+#include "common/json.h"
 #include "keywrap/ocikeywrap.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* OCI images. Knows no KBS: keys come through PKCS#11 by way of the key-wrapping context. */
+/* OCI images. Knows no KBS: keys come through PKCS#11 by way of the key-wrapping context.
+ *
+ * Images are named as skopeo names them, TRANSPORT:REST; rows of a const table. Today: "oci:DIR[:TAG]" and, as a
+ * source, "oci:DIR:@N", the N-th entry of DIR's index. Without a tag a source's index must hold exactly one image. */
+
+#define IMAGE_DIGEST_SIZE 136 /* "sha512:", 128 digits, NUL */
+
+/* Which of an index's images is meant, in the names of Go's GOOS and GOARCH. NULL: this machine's. */
+struct image_platform {
+	const char *os;
+	const char *architecture;
+	const char *variant;
+};
 
 struct image_progress {
 	unsigned layer; /* 0-based, of `layers` */
@@ -13,23 +26,46 @@ struct image_progress {
 	uint64_t done;
 	uint64_t total;
 	const char *digest; /* the source's */
+	const char *action; /* "copy", "encrypt", "decrypt", "add recipients" */
+	bool kept; /* the destination had it: nothing was read */
 	bool finished;
 };
 
 struct image_copy_options {
 	struct okw_context *keys; /* NULL: neither encrypts nor decrypts */
-	bool encrypt; /* encrypt layers for the context's recipients */
+	/* Encrypts layers for the context's recipients. Layers that are encrypted stay as they are; with `decrypt` too,
+	 * the recipients are added to them and their bytes stay. */
+	bool encrypt;
 	bool decrypt; /* decrypt encrypted layers; without it they are copied as they are */
 	const int *encrypt_layers; /* skopeo's --encrypt-layer: indices, negative from the end; NULL = all.
 				    * Out of range is refused (ERR_ARG) */
 	size_t encrypt_layer_count;
+	struct image_platform platform;
 	void (*progress)(void *user, const struct image_progress *p);
 	void *progress_user;
+	/* Asked between reads; true ends the copy with ERR_IO as any other error would. NULL: never. */
+	bool (*interrupted)(void *user);
+	void *interrupted_user;
 };
 
-/* Copies SRC to DST, both "oci:DIR[:TAG]". Every digest and size is checked; constant memory; the destination's
- * index changes only after everything held: on an error nothing new is visible under the tag, and blobs that
- * this call wrote are removed. digest_out: the new manifest's "sha256:<hex>", at least 80 bytes; may be NULL.
+/* Copies SRC to DST. Every digest and size is checked; constant memory; the destination's index changes only
+ * after everything held: on an error nothing new is visible under the tag, and blobs that
+ * this call wrote are removed. A manifest that needs no change keeps its bytes and digest. Blocks on disk, on tokens,
+ * and for at most a minute on other writers of the same layout (then ERR_BUSY).
+ * digest_out: the new manifest's digest, IMAGE_DIGEST_SIZE bytes; may be NULL.
  * ERR_ARG, ERR_NOT_FOUND, ERR_PARSE, ERR_UNSUPPORTED, ERR_INTEGRITY, ERR_KEY, ERR_DENIED, ERR_IO, ... */
 enum err image_copy(const char *src, const char *dst, const struct image_copy_options *options, char *digest_out,
 		    struct errmsg *em) MUST_USE;
+
+/* What an image is made of, without reading its layers. out: the caller's,
+ * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",
+ * "size","mediaType","encrypted",["recipients":[{"scheme","count"}]]}]}. Strings are printable. */
+enum err image_inspect(const char *src, const struct image_platform *platform, json_object **out,
+		       struct errmsg *em) MUST_USE;
+
+/* The manifest's own bytes (of the platform's image, where the name means an index). */
+enum err image_manifest(const char *src, const struct image_platform *platform, struct buf *out,
+			struct errmsg *em) MUST_USE;
+
+/* What the key-wrapping library said, in our words: OKW_ERR_TOKEN, a token that failed, counts as ERR_KEY. */
+enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, struct errmsg *em);
