@@ -1,0 +1,218 @@
+#include "image/copy.h"
+
+#include <stdio.h>
+
+/* Counts what is read of the source, tells of it, and asks whether to go on. */
+struct watched {
+	struct stream *inner;
+	const struct image_copy_options *options;
+	struct image_progress progress;
+	bool quiet;
+};
+
+static enum err watched_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
+{
+	struct watched *w = ctx;
+	if (w->options->interrupted && w->options->interrupted(w->options->interrupted_user))
+		return err_set(em, ERR_IO, "interrupted");
+	enum err e = stream_read(w->inner, to, got, em);
+	w->progress.done += *got;
+	if (e == OK && *got > 0 && !w->quiet && w->options->progress)
+		w->options->progress(w->options->progress_user, &w->progress);
+	return e;
+}
+
+static void watched_free(void *ctx)
+{
+	struct watched *w = ctx;
+	stream_free(w->inner);
+	free(w);
+}
+
+/* The source's blob, verified and watched. progress NULL: not told of. */
+static enum err blob_open(struct copy *c, const struct descriptor *d, const struct image_progress *progress,
+			  struct stream **out, struct errmsg *em)
+{
+	static const struct stream_ops ops = { watched_read, watched_free };
+	struct stream *blob = NULL;
+	enum err e = image_source_blob(c->source, d, "blob", &blob, em);
+	if (e != OK)
+		return e;
+	struct watched *w = calloc(1, sizeof(*w));
+	if (!w) {
+		stream_free(blob);
+		return err_set(em, ERR_NOMEM, "no memory");
+	}
+	w->inner = blob;
+	w->options = c->options;
+	w->quiet = !progress;
+	if (progress)
+		w->progress = *progress;
+	return stream_new(&ops, w, out, em);
+}
+
+enum err copy_blob(struct copy *c, const struct descriptor *d, struct image_progress *progress, struct errmsg *em)
+{
+	struct blob_id id = { .size = d->size };
+	struct stream *blob = NULL;
+	bool has = false;
+	snprintf(id.digest, sizeof(id.digest), "%s", d->digest);
+	enum err e = c->destination->ops->has_blob(c->destination, &id, &has, em);
+	if (e == OK && has && progress)
+		progress->kept = true;
+	if (e != OK || has)
+		return e;
+	e = blob_open(c, d, progress, &blob, em);
+	return e == OK ? c->destination->ops->put_blob(c->destination, blob, &id, em) : e;
+}
+
+struct layer_job {
+	struct copy *copy;
+	const struct descriptor *layer;
+	struct layer_change *change;
+	struct image_progress progress;
+};
+
+static enum err out_of_memory(struct errmsg *em)
+{
+	return err_set(em, ERR_NOMEM, "no memory");
+}
+
+/* image-spec, "Non-distributable layers": the bytes may be elsewhere. */
+static bool layer_is_elsewhere(const struct descriptor *d)
+{
+	return json_object_object_get_ex(d->json, "urls", NULL) &&
+	       (strstr(d->media_type, ".nondistributable.") || strstr(d->media_type, ".foreign."));
+}
+
+static enum err job_copy(struct layer_job *job, struct errmsg *em)
+{
+	struct errmsg missing = { "" };
+	enum err e = copy_blob(job->copy, job->layer, &job->progress, &missing);
+	if (e == OK || (e == ERR_NOT_FOUND && layer_is_elsewhere(job->layer)))
+		return OK;
+	return err_set(em, e, "%s", missing.text);
+}
+
+/* Pulls the pipe into the destination: the blob counts there only if the pipe reported its verified end. */
+static enum err job_pump(struct layer_job *job, struct layer_pipe *pipe, struct errmsg *em)
+{
+	struct stream *end = NULL;
+	struct blob_id id = { .digest = "" };
+	enum err e = layer_pipe_stream(pipe, &end, em);
+	if (e == OK)
+		e = job->copy->destination->ops->put_blob(job->copy->destination, end, &id, em);
+	if (e != OK)
+		return e;
+	snprintf(job->change->digest, sizeof(job->change->digest), "%s", id.digest);
+	job->change->size = id.size;
+	job->change->changed = true;
+	return OK;
+}
+
+static enum err job_encrypt(struct layer_job *job, struct errmsg *em)
+{
+	AUTO(layer_pipe) *pipe = NULL;
+	struct okw_annotations old = { 0 };
+	struct stream *blob = NULL;
+	const char *media_type = media_type_oci_layer(job->layer->media_type);
+	job->change->media_type = okw_media_type_encrypted(media_type);
+	if (!job->change->media_type)
+		return err_set(em, ERR_UNSUPPORTED, "layers of type %s cannot be encrypted", media_type);
+	enum err e = layer_annotations(job->layer, &old, em);
+	if (e == OK && okw_layer_is_encrypted(&old))
+		e = err_set(em, ERR_PARSE, "it has keys of an encrypted layer, but not the media type of one");
+	okw_annotations_clear(&old);
+	if (e == OK)
+		e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
+	if (e == OK)
+		e = layer_pipe_encrypt(job->copy->options->keys, blob, &pipe, em);
+	if (e == OK)
+		e = job_pump(job, pipe, em);
+	return e == OK ? layer_pipe_annotations(pipe, &job->change->add, em) : e;
+}
+
+static enum err job_decrypt(struct layer_job *job, struct errmsg *em)
+{
+	AUTO(layer_pipe) *pipe = NULL;
+	struct okw_annotations keys = { 0 };
+	struct stream *blob = NULL;
+	job->change->drop_keys = true;
+	job->change->media_type = okw_media_type_plain(job->layer->media_type);
+	if (!job->change->media_type)
+		return err_set(em, ERR_UNSUPPORTED, "layers of type %s cannot be decrypted", job->layer->media_type);
+	enum err e = layer_annotations(job->layer, &keys, em);
+	if (e == OK)
+		e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
+	if (e == OK)
+		e = layer_pipe_decrypt(job->copy->options->keys, &keys, blob, &pipe, em);
+	okw_annotations_clear(&keys);
+	return e == OK ? job_pump(job, pipe, em) : e;
+}
+
+static enum err job_add_recipients(struct layer_job *job, struct errmsg *em)
+{
+	struct layer_change *change = job->change;
+	struct okw_error error = { 0 };
+	enum err e = layer_annotations(job->layer, &change->add, em);
+	if (e == OK)
+		e = image_err_from_okw(okw_add_recipients(job->copy->options->keys, &change->add, &error), &error, em);
+	if (e == OK)
+		e = job_copy(job, em);
+	if (e != OK)
+		return e;
+	change->media_type = strdup(job->layer->media_type);
+	snprintf(change->digest, sizeof(change->digest), "%s", job->layer->digest);
+	change->size = job->layer->size;
+	change->changed = true;
+	return change->media_type ? OK : out_of_memory(em);
+}
+
+struct layer_action {
+	const char *name;
+	enum err (*run)(struct layer_job *job, struct errmsg *em);
+};
+
+static const struct layer_action action_copy = { "copy", job_copy };
+static const struct layer_action action_encrypt = { "encrypt", job_encrypt };
+static const struct layer_action action_decrypt = { "decrypt", job_decrypt };
+static const struct layer_action action_add_recipients = { "add recipients", job_add_recipients };
+
+static const struct layer_action *action_choose(const struct image_copy_options *options,
+						const struct descriptor *layer, bool selected)
+{
+	bool encrypted = media_type_is_encrypted(layer->media_type);
+	if (selected && !encrypted)
+		return &action_encrypt;
+	if (selected && options->decrypt)
+		return &action_add_recipients;
+	if (encrypted && options->decrypt && !options->encrypt)
+		return &action_decrypt;
+	return &action_copy;
+}
+
+enum err copy_layer(struct copy *c, size_t n, bool selected, struct errmsg *em)
+{
+	const struct descriptor *layer = &c->manifest->layers[n];
+	const struct layer_action *action = action_choose(c->options, layer, selected);
+	struct layer_job job = {
+		.copy = c,
+		.layer = layer,
+		.change = &c->changes[n],
+		.progress = {
+			.layer = (unsigned)n,
+			.layers = (unsigned)c->manifest->layer_count,
+			.total = (uint64_t)layer->size,
+			.digest = layer->digest,
+			.action = action->name,
+		},
+	};
+	enum err e = action->run(&job, em);
+	if (e != OK)
+		return err_wrap(em, e, "layer %zu (%s)", n, layer->digest);
+	job.progress.done = job.progress.total;
+	job.progress.finished = true;
+	if (c->options->progress)
+		c->options->progress(c->options->progress_user, &job.progress);
+	return OK;
+}

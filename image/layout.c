@@ -1,0 +1,206 @@
+#include "image/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+void layout_name_clear(struct layout_name *name)
+{
+	free(name->dir);
+	free(name->tag);
+	*name = (struct layout_name){ .place = -1 };
+}
+
+static bool alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* image-spec, "Pre-Defined Annotation Keys":
+ * ref = component *("/" component), component = alphanum *(separator alphanum), separator = [-._:@+] / "--" */
+static bool tag_valid(const char *tag)
+{
+	for (const char *c = tag; *c; c++) {
+		if (alphanumeric(*c))
+			continue;
+		if (c == tag || !strchr("-._:@+/", *c))
+			return false;
+		if (*c == '-' && c[1] == '-')
+			c++;
+		if (!alphanumeric(c[1]))
+			return false;
+	}
+	return *tag && strlen(tag) <= 255;
+}
+
+static enum err place_parse(const char *digits, long *out, struct errmsg *em)
+{
+	size_t len = strlen(digits);
+	if (len == 0 || len > 9 || strspn(digits, "0123456789") != len)
+		return err_set(em, ERR_ARG, "oci:DIR:@N wants a number, from 0 on, for N");
+	*out = strtol(digits, NULL, 10);
+	return OK;
+}
+
+enum err layout_name_parse(const char *rest, struct layout_name *out, struct errmsg *em)
+{
+	*out = (struct layout_name){ .place = -1 };
+	/* As with skopeo the first colon ends the folder. */
+	size_t len = strcspn(rest, ":");
+	if (len == 0)
+		return err_set(em, ERR_ARG, "oci:DIR:TAG wants a folder");
+	const char *tag = rest[len] ? rest + len + 1 : NULL;
+	if (tag && tag[0] == '@') {
+		enum err e = place_parse(tag + 1, &out->place, em);
+		if (e != OK)
+			return e;
+		tag = NULL;
+	} else if (tag && !tag_valid(tag)) {
+		return err_set(em, ERR_ARG,
+			       "\"%s\" cannot be a tag: want letters and digits, between them one of - . _ "
+			       ": @ + /",
+			       tag);
+	}
+	out->dir = strndup(rest, len);
+	out->tag = tag ? strdup(tag) : NULL;
+	if (out->dir && (!tag || out->tag))
+		return OK;
+	layout_name_clear(out);
+	return err_set(em, ERR_NOMEM, "no memory");
+}
+
+enum err layout_check(int dir, struct errmsg *em)
+{
+	AUTO_BUF
+	text = { 0 };
+	AUTO_OF(json_object) *root = NULL;
+	const char *version = NULL;
+	enum err e = beneath_read((struct beneath){ dir, "oci-layout" }, 4096, &text, em);
+	if (e != OK)
+		return e;
+	e = json_parse(buf_bytes(&text), 4096, JSON_STRICT, &root, em);
+	if (e == OK)
+		e = json_get_string(root, "imageLayoutVersion", &version, em);
+	if (e != OK)
+		return err_wrap(em, e, "oci-layout");
+	if (strcmp(version, "1.0.0") != 0)
+		return err_set(em, ERR_UNSUPPORTED, "oci-layout: imageLayoutVersion is not 1.0.0");
+	return OK;
+}
+
+enum err layout_read_index(int dir, struct index **out, struct errmsg *em)
+{
+	AUTO_BUF
+	text = { 0 };
+	enum err e = beneath_read((struct beneath){ dir, "index.json" }, INDEX_SIZE_MAX, &text, em);
+	if (e != OK)
+		return e;
+	e = index_parse(buf_bytes(&text), MEDIA_OCI_INDEX, out, em);
+	return e == OK ? OK : err_wrap(em, e, "index.json");
+}
+
+struct layout_source {
+	struct image_source base;
+	int dir;
+	struct layout_name name;
+};
+
+static enum err source_descriptor(struct layout_source *s, const struct index *index, const struct descriptor **out,
+				  struct errmsg *em)
+{
+	if (s->name.tag)
+		return index_find_tag(index, s->name.tag, out, em);
+	if (s->name.place < 0)
+		return index_only(index, out, em);
+	if ((size_t)s->name.place >= index->count)
+		return err_set(em, ERR_NOT_FOUND, "no image @%ld: there are %zu", s->name.place, index->count);
+	*out = &index->manifests[s->name.place];
+	return OK;
+}
+
+static enum err manifest_load(int dir, const struct descriptor *d, struct raw_manifest *out, struct errmsg *em)
+{
+	char path[DIGEST_PATH_SIZE];
+	if (d->size > (int64_t)MANIFEST_SIZE_MAX)
+		return err_set(em, ERR_LIMIT, "manifest %s: more than %zu bytes", d->digest, MANIFEST_SIZE_MAX);
+	enum err e = digest_path(d->digest, path, em);
+	if (e == OK)
+		e = beneath_read((struct beneath){ dir, path }, MANIFEST_SIZE_MAX, &out->bytes, em);
+	if (e == OK && (int64_t)out->bytes.len != d->size)
+		e = err_set(em, ERR_INTEGRITY, "it has %zu bytes, want %lld", out->bytes.len, (long long)d->size);
+	if (e == OK)
+		e = digest_verify(buf_bytes(&out->bytes), d->digest, em);
+	if (e != OK)
+		return err_wrap(em, e, "manifest %s", d->digest);
+	snprintf(out->media_type, sizeof(out->media_type), "%s", d->media_type);
+	snprintf(out->digest, sizeof(out->digest), "%s", d->digest);
+	return OK;
+}
+
+static enum err source_manifest(struct image_source *base, const struct descriptor *which, struct raw_manifest *out,
+				struct errmsg *em)
+{
+	struct layout_source *s = (struct layout_source *)base;
+	if (which)
+		return manifest_load(s->dir, which, out, em);
+	AUTO(index) *index = NULL;
+	enum err e = layout_read_index(s->dir, &index, em);
+	if (e == OK)
+		e = source_descriptor(s, index, &which, em);
+	if (e == OK)
+		e = manifest_load(s->dir, which, out, em);
+	return e == OK ? OK : err_wrap(em, e, "oci:%s", s->name.dir);
+}
+
+static enum err source_blob(struct image_source *base, const struct descriptor *d, struct stream **out,
+			    struct errmsg *em)
+{
+	struct layout_source *s = (struct layout_source *)base;
+	char path[DIGEST_PATH_SIZE];
+	int fd = -1;
+	int64_t size = 0;
+	enum err e = digest_path(d->digest, path, em);
+	if (e == OK)
+		e = beneath_open_file((struct beneath){ s->dir, path }, &fd, &size, em);
+	if (e != OK)
+		return err_wrap(em, e, "oci:%s", s->name.dir);
+	/* Sooner than after gigabytes of reading. */
+	if (size != d->size) {
+		close(fd);
+		return err_set(em, ERR_INTEGRITY, "oci:%s: %s has %lld bytes, want %lld", s->name.dir, path,
+			       (long long)size, (long long)d->size);
+	}
+	return stream_from_fd(fd, out, em);
+}
+
+static void source_free(struct image_source *base)
+{
+	struct layout_source *s = (struct layout_source *)base;
+	if (s->dir >= 0)
+		close(s->dir);
+	layout_name_clear(&s->name);
+	free(s);
+}
+
+static const struct image_source_ops source_ops = { source_manifest, source_blob, source_free };
+
+enum err layout_open_source(const char *rest, struct image_source **out, struct errmsg *em)
+{
+	struct layout_source *s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_set(em, ERR_NOMEM, "no memory");
+	s->base.ops = &source_ops;
+	s->dir = -1;
+	AUTO(image_source) *base = &s->base;
+	enum err e = layout_name_parse(rest, &s->name, em);
+	if (e != OK)
+		return e;
+	s->dir = open(s->name.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return err_errno(em, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "oci:%s", s->name.dir);
+	e = layout_check(s->dir, em);
+	if (e != OK)
+		return err_wrap(em, e, "oci:%s is not an OCI layout", s->name.dir);
+	*out = steal(&base);
+	return OK;
+}

@@ -1,0 +1,23 @@
+#pragma once
+#include "image/beneath.h"
+#include "image/index.h"
+#include "image/source.h"
+
+/* OCI image layouts: image-spec "Image Layout". */
+
+/* The "DIR[:TAG]" or "DIR:@N" after "oci:". */
+struct layout_name {
+	char *dir;
+	char *tag; /* NULL: none */
+	long place; /* N, or -1 */
+};
+enum err layout_name_parse(const char *rest, struct layout_name *out, struct errmsg *em) MUST_USE;
+void layout_name_clear(struct layout_name *name);
+
+/* ERR_UNSUPPORTED, ERR_PARSE, ERR_NOT_FOUND: `dir` is no layout of version 1.0.0. */
+enum err layout_check(int dir, struct errmsg *em) MUST_USE;
+enum err layout_read_index(int dir, struct index **out, struct errmsg *em) MUST_USE;
+
+/* Rows of the table of transports. */
+enum err layout_open_source(const char *rest, struct image_source **out, struct errmsg *em) MUST_USE;
+enum err layout_open_destination(const char *rest, struct image_destination **out, struct errmsg *em) MUST_USE;

@@ -1,0 +1,65 @@
+#pragma once
+#include "common/stream.h"
+#include "image/manifest.h"
+
+/* Where images come from, and where they go: kinds are rows of the table in transport.c. */
+
+/* The part of a name after "TRANSPORT:". */
+struct image_source;
+struct image_destination;
+
+struct image_source_ops {
+	/* The named manifest or index; with `which` that one. Its digest and size were checked. */
+	enum err (*manifest)(struct image_source *s, const struct descriptor *which, struct raw_manifest *out,
+			     struct errmsg *em);
+	/* A blob's bytes, not verified. ERR_NOT_FOUND. */
+	enum err (*blob)(struct image_source *s, const struct descriptor *d, struct stream **out, struct errmsg *em);
+	void (*free)(struct image_source *s);
+};
+
+struct image_source {
+	const struct image_source_ops *ops; /* first member of each kind's struct */
+};
+
+void image_source_free(struct image_source *s);
+AUTO_DEFINE(image_source)
+
+struct blob_id {
+	char digest[IMAGE_DIGEST_SIZE]; /* "" where it is not known beforehand */
+	int64_t size;
+};
+
+/* Nothing is seen under the name before commit(); what is freed without it leaves nothing behind. */
+struct image_destination_ops {
+	/* True if the destination has the blob, and its contents were checked. */
+	enum err (*has_blob)(struct image_destination *d, const struct blob_id *id, bool *has, struct errmsg *em);
+	/* Reads `from` to its end. id->digest: what `from` is known to verify; "": measured and filled in, as is the
+	 * size. */
+	enum err (*put_blob)(struct image_destination *d, struct stream *from, struct blob_id *id, struct errmsg *em);
+	enum err (*commit)(struct image_destination *d, const struct raw_manifest *manifest, struct errmsg *em);
+	void (*free)(struct image_destination *d);
+};
+
+struct image_destination {
+	const struct image_destination_ops *ops;
+};
+
+void image_destination_free(struct image_destination *d);
+AUTO_DEFINE(image_destination)
+
+struct transport {
+	const char *name;
+	enum err (*open_source)(const char *rest, struct image_source **out, struct errmsg *em);
+	enum err (*open_destination)(const char *rest, struct image_destination **out, struct errmsg *em);
+};
+
+/* By an image's whole name, "oci:DIR:TAG". ERR_ARG, ERR_UNSUPPORTED, and what the kind says. */
+enum err image_source_open(const char *name, struct image_source **out, struct errmsg *em) MUST_USE;
+enum err image_destination_open(const char *name, struct image_destination **out, struct errmsg *em) MUST_USE;
+
+/* The image's manifest, through indexes, for a platform. */
+enum err image_source_manifest(struct image_source *s, const struct image_platform *platform, struct raw_manifest *out,
+			       struct errmsg *em) MUST_USE;
+/* A blob that fails at its end unless digest and size hold. `what` must live as long as the stream. */
+enum err image_source_blob(struct image_source *s, const struct descriptor *d, const char *what, struct stream **out,
+			   struct errmsg *em) MUST_USE;

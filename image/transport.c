@@ -1,0 +1,95 @@
+#include "image/layout.h"
+#include "image/index.h"
+#include "image/platform.h"
+#include "image/source.h"
+
+static const struct transport transports[] = {
+	{ "oci", layout_open_source, layout_open_destination },
+};
+
+/* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
+static const char *const not_yet[] = { "docker",      "dir",           "docker-archive",
+				       "oci-archive", "docker-daemon", "containers-storage",
+				       "sif",         "ostree",        "tarball" };
+
+static enum err transport_find(const char *name, const struct transport **out, const char **rest, struct errmsg *em)
+{
+	const char *colon = strchr(name, ':');
+	if (!colon)
+		return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG", name);
+	size_t len = (size_t)(colon - name);
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++) {
+		if (strlen(transports[i].name) != len || strncmp(transports[i].name, name, len) != 0)
+			continue;
+		*out = &transports[i];
+		*rest = colon + 1;
+		return OK;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(not_yet); i++)
+		if (strlen(not_yet[i]) == len && strncmp(not_yet[i], name, len) == 0)
+			return err_set(em, ERR_UNSUPPORTED, "%s: images are not supported; oci:DIR:TAG is", not_yet[i]);
+	return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG", name);
+}
+
+enum err image_source_open(const char *name, struct image_source **out, struct errmsg *em)
+{
+	const struct transport *transport = NULL;
+	const char *rest = NULL;
+	enum err e = transport_find(name, &transport, &rest, em);
+	return e == OK ? transport->open_source(rest, out, em) : e;
+}
+
+enum err image_destination_open(const char *name, struct image_destination **out, struct errmsg *em)
+{
+	const struct transport *transport = NULL;
+	const char *rest = NULL;
+	enum err e = transport_find(name, &transport, &rest, em);
+	return e == OK ? transport->open_destination(rest, out, em) : e;
+}
+
+void image_source_free(struct image_source *s)
+{
+	if (s)
+		s->ops->free(s);
+}
+
+void image_destination_free(struct image_destination *d)
+{
+	if (d)
+		d->ops->free(d);
+}
+
+/* An index in an index is legal; a chain of them is somebody's joke. */
+#define INDEX_DEPTH_MAX 4
+
+enum err image_source_manifest(struct image_source *s, const struct image_platform *platform, struct raw_manifest *out,
+			       struct errmsg *em)
+{
+	struct image_platform want = platform_resolve(platform);
+	enum err e = s->ops->manifest(s, NULL, out, em);
+	for (int depth = 0; e == OK && media_type_is_index(out->media_type); depth++) {
+		AUTO(index) *index = NULL;
+		const struct descriptor *chosen = NULL;
+		if (depth == INDEX_DEPTH_MAX)
+			return err_set(em, ERR_LIMIT, "indexes inside indexes, more than %d deep", INDEX_DEPTH_MAX);
+		e = index_parse(buf_bytes(&out->bytes), out->media_type, &index, em);
+		if (e == OK)
+			e = index_choose(index, &want, &chosen, em);
+		if (e != OK)
+			return e;
+		raw_manifest_clear(out);
+		e = s->ops->manifest(s, chosen, out, em);
+	}
+	return e;
+}
+
+enum err image_source_blob(struct image_source *s, const struct descriptor *d, const char *what, struct stream **out,
+			   struct errmsg *em)
+{
+	struct stream *raw = NULL;
+	enum err e = s->ops->blob(s, d, &raw, em);
+	if (e != OK)
+		return e;
+	return stream_verify(raw, (struct stream_expect){ .digest = d->digest, .size = d->size, .what = what }, out,
+			     em);
+}
