@@ -12,3 +12,11 @@ kbs_server_SOURCES = tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_serve
 kbs_server_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_server_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
+
+bin_PROGRAMS += kbs-image
+kbs_image_SOURCES = tools/kbs_image.c \
+	tools/kbs_image_options.c tools/kbs_image_options.h \
+	tools/kbs_image_report.c tools/kbs_image_report.h
+kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_image_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_image_LDADD = libcli.la libimage.la libkeywrap.la

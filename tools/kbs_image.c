@@ -1,0 +1,239 @@
+#include "tools/cli.h"
+#include "tools/kbs_image_options.h"
+#include "tools/kbs_image_report.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static const char help[] =
+	"Usage: kbs-image copy [OPTION]... SRC DST\n"
+	"       kbs-image inspect [OPTION]... SRC\n"
+	"Copies OCI images, encrypts and decrypts their layers on the way, and shows what is in them.\n"
+	"\n"
+	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th.\n"
+	"\n"
+	"copy:\n"
+	"  --encryption-key KEY    encrypt for this recipient: jwe:FILE.pem, pkcs11:FILE.pem, pkcs11:FILE.yaml or\n"
+	"                          a PKCS#11 URI; may be repeated\n"
+	"  --encrypt-layer N       only this layer, from 0, or -1 for the last; may be repeated\n"
+	"  --decryption-key KEY    decrypt with this private key: FILE.pem[:pass=P|:file=F|:fd=N], FILE.yaml, or a\n"
+	"                          PKCS#11 URI; may be repeated. With --encryption-key: add the recipients to\n"
+	"                          layers that are encrypted already\n"
+	"  -q, --quiet             no progress on stderr\n"
+	"inspect:\n"
+	"  --raw                   the manifest as it is\n"
+	"both:\n"
+	"  --override-os OS, --override-arch ARCH, --override-variant VARIANT\n"
+	"                          of an index, the image for this platform instead of this machine's\n"
+	"  --format text|json      what stdout gets\n"
+	"  --help, --version\n"
+	"\n"
+	"Encrypt for the owner of a key pair, look at the result, and decrypt it with a local key:\n"
+	"  kbs-image copy --encryption-key jwe:public.pem oci:images:app oci:images:app-encrypted\n"
+	"  kbs-image inspect oci:images:app-encrypted\n"
+	"  kbs-image copy --decryption-key private.pem oci:images:app-encrypted oci:plain:app\n"
+	"\n"
+	"Decrypt with a key that the Key Broker Service holds, through the token kbs-pkcs11.so:\n"
+	"  kbs-image copy --decryption-key \\\n"
+	"    'pkcs11:token=kbs;object=default%2Fimage%2Fkey;type=private?module-name=kbs-pkcs11' \\\n"
+	"    oci:images:app-encrypted oci:plain:app\n"
+	"\n"
+	"Exit status: 0 done, 1 internal, 2 command line, 3 configuration, 4 network, 5 not attested or denied,\n"
+	"6 not found, 7 integrity, 8 malformed or unsupported, 9 no key fits, 10 file error. See kbs-image(1).\n";
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+	caught = number;
+}
+
+static bool interrupted(void *user)
+{
+	(void)user;
+	return caught != 0;
+}
+
+/* So that the copy ends in its own good order and takes away what it wrote. */
+static void signals_catch(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		struct sigaction before;
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	}
+	/* A file grown too large is an error as any other, with a message. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* Ends as the signal would have ended us, so that shells see it. */
+static void signal_again(void)
+{
+	if (!caught)
+		return;
+	signal(caught, SIG_DFL);
+	raise(caught);
+}
+
+static int keys_add(struct okw_context *keys, const struct key_list *list,
+		    enum okw_code (*adder)(struct okw_context *, const char *, struct okw_error *))
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct okw_error error = { 0 };
+		struct errmsg em = { "" };
+		enum okw_code code = adder(keys, (const char *)secret_data(list->keys[i]), &error);
+		enum err e = image_err_from_okw(code, &error, &em);
+		if (e != OK)
+			return cli_fail(e, &em);
+	}
+	return 0;
+}
+
+static int keys_make(const struct image_options *o, struct okw_context **out)
+{
+	struct okw_error error = { 0 };
+	struct errmsg em = { "" };
+	enum err e = image_err_from_okw(okw_context_new(out, &error), &error, &em);
+	if (e != OK)
+		return cli_fail(e, &em);
+	int result = keys_add(*out, &o->encryption, okw_add_encryption_key);
+	return result ? result : keys_add(*out, &o->decryption, okw_add_decryption_key);
+}
+
+static int stdout_done(void)
+{
+	return fflush(stdout) == 0 ? 0 : cli_fail(ERR_IO, &(struct errmsg){ "cannot write to standard output" });
+}
+
+static int json_print(json_object *obj)
+{
+	AUTO_STR
+	char *text = json_text(obj);
+	if (!text)
+		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
+	puts(text);
+	return stdout_done();
+}
+
+static int copy_done(const struct image_options *o, const char *digest, struct report *report)
+{
+	if (!o->json) {
+		puts(digest);
+		return stdout_done();
+	}
+	AUTO_OF(json_object) *result = json_object_new_object();
+	if (!result || json_object_object_add(result, "digest", json_object_new_string(digest)) != 0 ||
+	    json_object_object_add(result, "layers", steal(&report->layers)) != 0)
+		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
+	return json_print(result);
+}
+
+static int copy_run(const struct image_options *o, struct okw_context *keys, struct report *report)
+{
+	const struct image_copy_options how = {
+		.keys = keys,
+		.encrypt = o->encryption.count > 0,
+		.decrypt = o->decryption.count > 0,
+		.encrypt_layers = o->layers,
+		.encrypt_layer_count = o->layer_count,
+		.platform = o->platform,
+		.progress = report_progress,
+		.progress_user = report,
+		.interrupted = interrupted,
+	};
+	struct errmsg em = { "" };
+	char digest[IMAGE_DIGEST_SIZE];
+	enum err e = image_copy(o->names[0], o->names[1], &how, digest, &em);
+	if (e == OK)
+		return copy_done(o, digest, report);
+	report_end(report);
+	return cli_fail(e, &em);
+}
+
+static int copy_command(const struct image_options *o)
+{
+	if (o->name_count != 2)
+		return cli_usage("copy wants SRC and DST");
+	if (o->raw)
+		return cli_usage("--raw belongs to inspect");
+	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
+	struct okw_context *keys = NULL;
+	int result = 0;
+	signals_catch();
+	if (o->json)
+		report.layers = json_object_new_array();
+	if (o->encryption.count || o->decryption.count)
+		result = keys_make(o, &keys);
+	if (result == 0)
+		result = copy_run(o, keys, &report);
+	okw_context_free(keys);
+	json_object_put(report.layers);
+	return result;
+}
+
+static int raw_print(const struct image_options *o)
+{
+	AUTO_BUF
+	manifest = { 0 };
+	struct errmsg em = { "" };
+	enum err e = image_manifest(o->names[0], &o->platform, &manifest, &em);
+	if (e != OK)
+		return cli_fail(e, &em);
+	fwrite(manifest.data, 1, manifest.len, stdout);
+	return stdout_done();
+}
+
+static int inspect_command(const struct image_options *o)
+{
+	if (o->name_count != 1)
+		return cli_usage("inspect wants SRC");
+	if (o->encryption.count || o->decryption.count || o->layer_count)
+		return cli_usage("keys and layers to encrypt belong to copy");
+	if (o->raw)
+		return raw_print(o);
+	AUTO_OF(json_object) *summary = NULL;
+	struct errmsg em = { "" };
+	enum err e = image_inspect(o->names[0], &o->platform, &summary, &em);
+	if (e != OK)
+		return cli_fail(e, &em);
+	if (o->json)
+		return json_print(summary);
+	report_inspect(summary);
+	return stdout_done();
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct image_options *o);
+} commands[] = {
+	{ "copy", copy_command },
+	{ "inspect", inspect_command },
+};
+
+static int command_run(const struct image_options *o)
+{
+	if (o->help) {
+		fputs(help, stdout);
+		return stdout_done();
+	}
+	if (!o->command)
+		return cli_usage("a command is missing: copy or inspect");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(o->command, commands[i].name) == 0)
+			return commands[i].run(o);
+	return cli_usage("unknown command \"%s\"", o->command);
+}
+
+int main(int argc, char **argv)
+{
+	struct image_options o = { 0 };
+	cli_begin("kbs-image", help, argc, argv);
+	int result = image_options_parse(argc, argv, &o);
+	if (result == 0)
+		result = command_run(&o);
+	image_options_clear(&o);
+	signal_again();
+	return result;
+}

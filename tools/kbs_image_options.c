@@ -1,0 +1,156 @@
+#include "tools/kbs_image_options.h"
+
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+
+enum option_code {
+	OPT_ENCRYPTION_KEY = 256,
+	OPT_DECRYPTION_KEY,
+	OPT_ENCRYPT_LAYER,
+	OPT_OS,
+	OPT_ARCH,
+	OPT_VARIANT,
+	OPT_FORMAT,
+	OPT_RAW,
+};
+
+static const struct option options[] = {
+	{ "encryption-key", required_argument, NULL, OPT_ENCRYPTION_KEY },
+	{ "decryption-key", required_argument, NULL, OPT_DECRYPTION_KEY },
+	{ "encrypt-layer", required_argument, NULL, OPT_ENCRYPT_LAYER },
+	{ "override-os", required_argument, NULL, OPT_OS },
+	{ "override-arch", required_argument, NULL, OPT_ARCH },
+	{ "override-variant", required_argument, NULL, OPT_VARIANT },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "raw", no_argument, NULL, OPT_RAW },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void key_list_clear(struct key_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		secret_free(list->keys[i]);
+	free(list->keys);
+}
+
+void image_options_clear(struct image_options *o)
+{
+	key_list_clear(&o->encryption);
+	key_list_clear(&o->decryption);
+	free(o->layers);
+}
+
+static int key_take(struct key_list *list, char *argument)
+{
+	size_t len = strlen(argument);
+	struct errmsg em = { "" };
+	struct secret **grown = reallocarray(list->keys, list->count + 1, sizeof(struct secret *));
+	if (!grown)
+		return cli_fail(ERR_NOMEM, &em);
+	list->keys = grown;
+	/* With its NUL, so that it can be passed on as it is. */
+	enum err e = secret_copy((struct bytes){ (uint8_t *)argument, len + 1 }, &grown[list->count], &em);
+	if (e != OK)
+		return cli_fail(e, &em);
+	list->count++;
+	secret_wipe(argument, len);
+	memset(argument, '*', len < 3 ? len : 3);
+	return 0;
+}
+
+/* "0", "-1", and, as skopeo has it, "0,2,-1". */
+static int layers_take(struct image_options *o, const char *argument)
+{
+	for (const char *at = argument;;) {
+		char *end = NULL;
+		errno = 0;
+		long n = strtol(at, &end, 10);
+		if (end == at || (*end && *end != ',') || errno || n < INT_MIN || n > INT_MAX)
+			return cli_usage("--encrypt-layer wants a number, not \"%s\"", argument);
+		int *grown = reallocarray(o->layers, o->layer_count + 1, sizeof(*grown));
+		if (!grown)
+			return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
+		o->layers = grown;
+		o->layers[o->layer_count++] = (int)n;
+		if (!*end)
+			return 0;
+		at = end + 1;
+	}
+}
+
+static int format_take(struct image_options *o, const char *argument)
+{
+	o->json = strcmp(argument, "json") == 0;
+	if (o->json || strcmp(argument, "text") == 0)
+		return 0;
+	return cli_usage("--format is text or json, not \"%s\"", argument);
+}
+
+static int option_take(struct image_options *o, int code)
+{
+	switch (code) {
+	case OPT_ENCRYPTION_KEY:
+		return key_take(&o->encryption, optarg);
+	case OPT_DECRYPTION_KEY:
+		return key_take(&o->decryption, optarg);
+	case OPT_ENCRYPT_LAYER:
+		return layers_take(o, optarg);
+	case OPT_OS:
+		o->platform.os = optarg;
+		return 0;
+	case OPT_ARCH:
+		o->platform.architecture = optarg;
+		return 0;
+	case OPT_VARIANT:
+		o->platform.variant = optarg;
+		return 0;
+	case OPT_FORMAT:
+		return format_take(o, optarg);
+	case OPT_RAW:
+		o->raw = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	default:
+		o->help = true;
+		return 0;
+	}
+}
+
+int image_options_parse(int argc, char **argv, struct image_options *out)
+{
+	int failed = 0;
+	opterr = 0;
+	/* All of them, even after a mistake: every key must leave argv. */
+	for (;;) {
+		int at = optind;
+		int code = getopt_long(argc, argv, ":qh", options, NULL);
+		if (code == -1)
+			break;
+		int result = 0;
+		if (code == ':')
+			result = cli_usage("%s wants an argument", argv[optind - 1]);
+		else if (code == '?')
+			/* Not the whole word: what follows "=" may be a key. */
+			result = cli_usage("unknown option %.*s", (int)strcspn(argv[at], "="), argv[at]);
+		else
+			result = option_take(out, code);
+		failed = failed ? failed : result;
+	}
+	if (failed)
+		return failed;
+	if (optind < argc)
+		out->command = argv[optind++];
+	for (; optind < argc; optind++) {
+		if (out->name_count == ARRAY_LEN(out->names))
+			return cli_usage("too many arguments, from \"%s\" on", argv[optind]);
+		out->names[out->name_count++] = argv[optind];
+	}
+	return 0;
+}

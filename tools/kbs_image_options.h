@@ -1,0 +1,29 @@
+#pragma once
+#include "common/secret.h"
+#include "image/image.h"
+
+/* The command line of kbs-image. */
+
+struct key_list {
+	struct secret **keys; /* specifications: they may hold a passphrase or a PIN */
+	size_t count;
+};
+
+struct image_options {
+	const char *names[2]; /* images */
+	size_t name_count;
+	const char *command;
+	struct key_list encryption;
+	struct key_list decryption;
+	int *layers;
+	size_t layer_count;
+	struct image_platform platform;
+	bool json;
+	bool quiet;
+	bool raw;
+	bool help;
+};
+
+/* Takes keys out of argv: other users see a process's arguments. Returns 0, or the exit code after a complaint. */
+int image_options_parse(int argc, char **argv, struct image_options *out);
+void image_options_clear(struct image_options *o);
