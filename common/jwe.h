@@ -12,7 +12,8 @@ struct jwe_key {
 	void *ctx;
 	const char *kty; /* "RSA" or "EC": recipients of the other kind are passed over */
 	const char *crv; /* of an EC key ("P-256"), NULL = unknown */
-	/* RSAES-OAEP, MGF1 with the same hash, empty label. hash: "SHA1" or "SHA256". NULL for EC keys. */
+	/* ERR_INTEGRITY where the input does not open; any other error ends the decryption with its text.
+	 * RSAES-OAEP, MGF1 with the same hash, empty label. hash: "SHA1" or "SHA256". NULL for EC keys. */
 	enum err (*oaep_decrypt)(void *ctx, const char *hash, struct bytes wrapped, struct secret **out,
 				 struct errmsg *em);
 	/* Raw ECDH: Z = x coordinate, padded to the field's size. `peer` lies on the curve. NULL for RSA keys. */

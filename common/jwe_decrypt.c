@@ -143,7 +143,7 @@ static enum err attempt_open(const struct attempt *a, const struct jwe_message *
 	return jwe_box_open(&box, buf_bytes(&m->ciphertext), buf_bytes(&m->tag), out, em);
 }
 
-/* ERR_KEY: for another key; ERR_INTEGRITY: does not open. */
+/* ERR_NOT_FOUND: for another key; ERR_INTEGRITY: does not open. */
 static enum err recipient_open(const struct jwe_message *m, size_t index, const struct jwe_key *key,
 			       struct secret **out, struct errmsg *em)
 {
@@ -156,7 +156,7 @@ static enum err recipient_open(const struct jwe_message *m, size_t index, const 
 	if (e != OK)
 		return e;
 	if (!fits)
-		return ERR_KEY;
+		return ERR_NOT_FOUND;
 	/* RFC 7516 11.1, 5.2 step 4: the agreed key cannot be shared by several. */
 	if (!attempt.alg->hash && !attempt.alg->wrap && jwe_message_recipients(m) > 1)
 		return err_set(em, ERR_PARSE, "JWE: ECDH-ES allows one recipient only");
@@ -174,7 +174,7 @@ enum err jwe_decrypt(struct bytes text, size_t max, const struct jwe_key *key, s
 	bool unsupported = false;
 	for (size_t i = 0; i < jwe_message_recipients(m); i++) {
 		e = recipient_open(m, i, key, out, em);
-		if (e != ERR_INTEGRITY && e != ERR_KEY && e != ERR_UNSUPPORTED)
+		if (e != ERR_INTEGRITY && e != ERR_NOT_FOUND && e != ERR_UNSUPPORTED)
 			return e;
 		tried |= e == ERR_INTEGRITY;
 		unsupported |= e == ERR_UNSUPPORTED;
