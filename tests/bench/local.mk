@@ -12,3 +12,6 @@ tests_bench_p11_key_bench_LDADD = $(CRYPTO_LIBS)
 tests_bench_peak_rss_SOURCES = tests/bench/peak_rss.c
 tests_bench_peak_rss_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 tests_bench_peak_rss_LDFLAGS = $(PROGRAM_LDFLAGS)
+check_PROGRAMS += tests/bench/layer_cipher_bench
+tests_bench_layer_cipher_bench_SOURCES = tests/bench/layer_cipher_bench.c
+tests_bench_layer_cipher_bench_LDADD = libkeywrap.la libcommon.la $(CRYPTO_LIBS)

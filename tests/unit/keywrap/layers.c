@@ -22,14 +22,14 @@ int memory_read(void *user, uint8_t *to, size_t capacity, size_t *length)
 	return 0;
 }
 
-uint8_t *test_data(size_t len)
+char *test_data(size_t len)
 {
-	uint8_t *data = malloc(len + 1);
+	char *data = malloc(len + 1);
 	uint32_t state = 12345;
 	assert_non_null(data);
 	for (size_t i = 0; i < len; i++) {
 		state = state * 1664525 + 1013904223;
-		data[i] = (uint8_t)(state >> 24);
+		data[i] = (char)(state >> 24);
 	}
 	return data;
 }

@@ -19,7 +19,7 @@ struct memory_source {
 int memory_read(void *user, uint8_t *to, size_t capacity, size_t *length);
 
 /* `len` bytes that look like data. free() them. */
-uint8_t *test_data(size_t len);
+char *test_data(size_t len);
 
 /* A file, whole, or the test is skipped / fails. */
 struct buf file_or_skip(const char *path);
