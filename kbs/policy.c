@@ -70,9 +70,11 @@ static enum err rule_read(json_object *obj, struct policy_rule *rule, struct err
 		e = tees_check(rule->tees, em);
 	if (e != OK)
 		return e;
-	if (!json_object_object_get_ex(obj, "allow", NULL))
-		return err_set(em, ERR_PARSE, "\"allow\" is missing");
-	return json_get_bool_opt(obj, "allow", &rule->allow, em);
+	json_object *allow = NULL;
+	if (!json_object_object_get_ex(obj, "allow", &allow) || !json_object_is_type(allow, json_type_boolean))
+		return err_set(em, ERR_PARSE, "\"allow\" must be true or false");
+	rule->allow = json_object_get_boolean(allow);
+	return OK;
 }
 
 static enum err rules_read(struct policy *p, json_object *rules, struct errmsg *em)
