@@ -1,1 +1,44 @@
-# pkcs11
+# pkcs11: the Cryptoki module. libpkcs11.la holds all of it, for the tests; the module is that and nothing more.
+noinst_LTLIBRARIES += libpkcs11.la
+libpkcs11_la_SOURCES = \
+	pkcs11/broker.c pkcs11/broker.h \
+	pkcs11/catalog.c pkcs11/catalog.h \
+	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
+	pkcs11/entry.c pkcs11/entry.h \
+	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_object.c \
+	pkcs11/entry_session.c pkcs11/entry_unsupported.c \
+	pkcs11/fnv.h \
+	pkcs11/fork_mark.c pkcs11/fork_mark.h \
+	pkcs11/function_list.c pkcs11/function_list.h \
+	pkcs11/handle_list.c pkcs11/handle_list.h \
+	pkcs11/key_template.c pkcs11/key_template.h \
+	pkcs11/material.c pkcs11/material.h \
+	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_rsa.c \
+	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/object.c pkcs11/object.h \
+	pkcs11/object_attributes.c pkcs11/object_attributes.h \
+	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/process.c pkcs11/process.h \
+	pkcs11/rsa_unpad.c pkcs11/rsa_unpad.h \
+	pkcs11/session.c pkcs11/session.h \
+	pkcs11/shelf.c pkcs11/shelf.h \
+	pkcs11/source.c pkcs11/source.h \
+	pkcs11/token.c pkcs11/token.h \
+	pkcs11/token_config.c pkcs11/token_config.h
+libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
+
+# Exports C_* alone; calls within go to ourselves whatever the host has loaded; stays mapped after dlclose, since the
+# attestation and the process's state live on.
+pkcs11_LTLIBRARIES += kbs-pkcs11.la
+kbs_pkcs11_la_SOURCES =
+kbs_pkcs11_la_LIBADD = libpkcs11.la
+kbs_pkcs11_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -Wl,-Bsymbolic -Wl,-z,nodelete \
+	-Wl,--version-script=$(srcdir)/pkcs11/kbs-pkcs11.map
+EXTRA_kbs_pkcs11_la_DEPENDENCIES = $(srcdir)/pkcs11/kbs-pkcs11.map
+EXTRA_DIST += pkcs11/kbs-pkcs11.map
+
+# The module in the build folder, usable without installing.
+noinst_DATA += kbs-pkcs11.so
+kbs-pkcs11.so: kbs-pkcs11.la
+	$(AM_V_GEN)ln -sf .libs/kbs-pkcs11.so $@
+CLEANFILES += kbs-pkcs11.so

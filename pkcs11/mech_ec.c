@@ -1,0 +1,212 @@
+#include "pkcs11/mech_ec.h"
+
+#include "common/libctx.h"
+#include "pkcs11/mechanism.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <stdio.h>
+
+#define FIELD_MAX 66 /* bytes of P-521 */
+
+static CK_ULONG field_len(const struct material *m)
+{
+	return (m->bits + 7) / 8;
+}
+
+static CK_RV check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to)
+{
+	if (from->ulParameterLen)
+		return CKR_MECHANISM_PARAM_INVALID;
+	snprintf(to->hash, sizeof(to->hash), "%s", m->hash ? m->hash : "");
+	return CKR_OK;
+}
+
+static CK_RV prepare(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_use *use)
+{
+	(void)m;
+	(void)from;
+	use->out_max = 2 * field_len(use->material);
+	if (use->out_max > 2 * FIELD_MAX)
+		return CKR_KEY_SIZE_RANGE;
+	use->ctx = EVP_PKEY_CTX_new_from_pkey(libctx(), use->material->key, NULL);
+	if (!use->ctx)
+		return CKR_HOST_MEMORY;
+	int good = use->kind == OP_SIGN ? EVP_PKEY_sign_init(use->ctx) : EVP_PKEY_verify_init(use->ctx);
+	ERR_clear_error();
+	return good > 0 ? CKR_OK : CKR_FUNCTION_FAILED;
+}
+
+/* PKCS #11 2.40 mechanisms 2.3.1: r || s, each as long as the order of the curve. */
+static CK_RV run(const struct mechanism *m, struct mechanism_use *use, struct bytes in, uint8_t *to, CK_ULONG *len)
+{
+	(void)m;
+	uint8_t der[2 * FIELD_MAX + 16];
+	size_t der_len = sizeof(der);
+	int half = (int)(use->out_max / 2);
+	if (!in.len)
+		return CKR_DATA_LEN_RANGE;
+	if (EVP_PKEY_sign(use->ctx, der, &der_len, in.data, in.len) <= 0) {
+		ERR_clear_error();
+		return CKR_FUNCTION_FAILED;
+	}
+	const uint8_t *at = der;
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der_len);
+	bool good = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), to, half) == half &&
+		    BN_bn2binpad(ECDSA_SIG_get0_s(sig), to + half, half) == half;
+	ECDSA_SIG_free(sig);
+	*len = use->out_max;
+	return good ? CKR_OK : CKR_FUNCTION_FAILED;
+}
+
+static CK_RV verify(const struct mechanism *m, struct mechanism_use *use, struct bytes in, struct bytes signature)
+{
+	(void)m;
+	if (!in.len)
+		return CKR_DATA_LEN_RANGE;
+	if (signature.len != use->out_max)
+		return CKR_SIGNATURE_LEN_RANGE;
+	int half = (int)(signature.len / 2);
+	ECDSA_SIG *sig = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(signature.data, half, NULL), *s = BN_bin2bn(signature.data + half, half, NULL);
+	if (!sig || !r || !s || !ECDSA_SIG_set0(sig, r, s)) {
+		BN_free(r);
+		BN_free(s);
+		ECDSA_SIG_free(sig);
+		return CKR_HOST_MEMORY;
+	}
+	uint8_t der[2 * FIELD_MAX + 16], *at = der;
+	int der_len = i2d_ECDSA_SIG(sig, NULL);
+	bool good = der_len > 0 && (size_t)der_len <= sizeof(der) && i2d_ECDSA_SIG(sig, &at) == der_len &&
+		    EVP_PKEY_verify(use->ctx, der, (size_t)der_len, in.data, in.len) == 1;
+	ECDSA_SIG_free(sig);
+	ERR_clear_error();
+	return good ? CKR_OK : CKR_SIGNATURE_INVALID;
+}
+
+const struct mechanism_ops mech_ecdsa = { check_none, prepare, run, verify };
+
+/* The other's point: as it is, or in a DER OCTET STRING (both are allowed, 2.3.8). */
+static struct bytes bare_point(struct bytes point, size_t field)
+{
+	size_t want = 1 + 2 * field;
+	size_t head = want > 0x7f ? 3 : 2;
+	if (point.len == want + head && point.data[0] == 0x04 && point.data[head - 1] == want &&
+	    (head == 2 || point.data[1] == 0x81) && point.data[head] == 0x04)
+		return (struct bytes){ point.data + head, want };
+	return point;
+}
+
+static EVP_PKEY *peer_key(const struct material *base, struct bytes point)
+{
+	char group[64];
+	EVP_PKEY *peer = NULL;
+	struct bytes bare = bare_point(point, field_len(base));
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx(), "EC", NULL);
+	if (ctx && EVP_PKEY_get_group_name(base->key, group, sizeof(group), NULL) && EVP_PKEY_fromdata_init(ctx) > 0) {
+		OSSL_PARAM params[] = {
+			OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+			OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)bare.data, bare.len),
+			OSSL_PARAM_construct_end(),
+		};
+		if (EVP_PKEY_fromdata(ctx, &peer, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+			peer = NULL;
+	}
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return peer;
+}
+
+static CK_RV shared_secret(const struct material *base, EVP_PKEY *peer, struct secret **out)
+{
+	AUTO(secret) *z = NULL;
+	size_t len = field_len(base);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx(), base->key, NULL);
+	CK_RV rv = CKR_OK;
+	if (!ctx || secret_new(len, &z, NULL) != OK)
+		rv = CKR_HOST_MEMORY;
+	else if (EVP_PKEY_derive_init(ctx) <= 0)
+		rv = CKR_FUNCTION_FAILED;
+	else if (EVP_PKEY_derive_set_peer(ctx, peer) <= 0) /* checks that the point is a good one */
+		rv = CKR_MECHANISM_PARAM_INVALID;
+	else if (EVP_PKEY_derive(ctx, secret_data(z), &len) <= 0 || len != field_len(base))
+		rv = CKR_FUNCTION_FAILED;
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	if (rv == CKR_OK)
+		*out = steal(&z);
+	return rv;
+}
+
+static const char *kdf_hash(CK_ULONG kdf)
+{
+	switch (kdf) {
+	case CKD_SHA1_KDF:
+		return "SHA1";
+	case CKD_SHA224_KDF:
+		return "SHA224";
+	case CKD_SHA256_KDF:
+		return "SHA256";
+	case CKD_SHA384_KDF:
+		return "SHA384";
+	case CKD_SHA512_KDF:
+		return "SHA512";
+	default:
+		return NULL;
+	}
+}
+
+/* ANSI X9.63. */
+static CK_RV x963(struct bytes z, const CK_ECDH1_DERIVE_PARAMS *p, CK_ULONG length, struct secret **out)
+{
+	AUTO(secret) *made = NULL;
+	if (secret_new(length, &made, NULL) != OK)
+		return CKR_HOST_MEMORY;
+	EVP_KDF *kdf = EVP_KDF_fetch(libctx(), "X963KDF", NULL);
+	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)kdf_hash(p->kdf), 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)z.data, z.len),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, p->pSharedData, p->ulSharedDataLen),
+		OSSL_PARAM_construct_end(),
+	};
+	bool good = ctx && EVP_KDF_derive(ctx, secret_data(made), length, params) > 0;
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	ERR_clear_error();
+	if (!good)
+		return CKR_FUNCTION_FAILED;
+	*out = steal(&made);
+	return CKR_OK;
+}
+
+/* 2.3.8: what is too long loses bytes from its leading end. */
+static CK_RV cut(struct bytes z, CK_ULONG length, struct secret **out)
+{
+	if (length > z.len)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	struct bytes end = { z.data + (z.len - length), length };
+	return secret_copy(end, out, NULL) == OK ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+CK_RV mech_ec_derive(const struct material *base, const CK_MECHANISM *mechanism, CK_ULONG length, struct secret **out)
+{
+	const CK_ECDH1_DERIVE_PARAMS *p = mechanism->pParameter;
+	if (!p || mechanism->ulParameterLen != sizeof(*p) || !p->pPublicData || !p->ulPublicDataLen ||
+	    p->ulPublicDataLen > 4 * FIELD_MAX || (p->ulSharedDataLen && !p->pSharedData))
+		return CKR_MECHANISM_PARAM_INVALID;
+	if (p->kdf == CKD_NULL ? p->ulSharedDataLen != 0 : !kdf_hash(p->kdf))
+		return CKR_MECHANISM_PARAM_INVALID;
+	AUTO_OF(EVP_PKEY) *peer = peer_key(base, (struct bytes){ p->pPublicData, p->ulPublicDataLen });
+	if (!peer)
+		return CKR_MECHANISM_PARAM_INVALID;
+	AUTO(secret) *z = NULL;
+	CK_RV rv = shared_secret(base, peer, &z);
+	if (rv != CKR_OK)
+		return rv;
+	if (!length)
+		length = field_len(base);
+	return p->kdf == CKD_NULL ? cut(secret_bytes(z), length, out) : x963(secret_bytes(z), p, length, out);
+}

@@ -1,0 +1,206 @@
+#include "pkcs11/object.h"
+
+#include "common/log.h"
+
+static void object_destroy(struct object *o)
+{
+	material_free(o->own);
+	free(o->label);
+	free(o);
+}
+
+void object_free(struct object *o)
+{
+	if (o && atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1)
+		object_destroy(o);
+}
+
+struct object *object_ref(struct object *o)
+{
+	if (o)
+		atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	return o;
+}
+
+static bool is_path(const char *text)
+{
+	return strncmp(text, "kbs:", 4) != 0 && strncmp(text, "kbs+", 4) != 0;
+}
+
+static enum err certificate_source(struct source_set *sources, const char *name, struct source **out, struct errmsg *em)
+{
+	return is_path(name) ? source_of_file(sources, name, out, em) : source_of_uri(sources, name, out, em);
+}
+
+static enum err attach_sources(struct object *o, struct source_set *sources, const struct entry *entry,
+			       struct errmsg *em)
+{
+	enum err e = OK;
+	if (entry->certificate)
+		e = certificate_source(sources, entry->certificate, &o->certificate, em);
+	if (e == OK && entry->public_file)
+		e = source_of_file(sources, entry->public_file, &o->public_part, em);
+	if (e == OK && entry->uri)
+		e = source_of_uri(sources, entry->uri, &o->uri, em);
+	if (e != OK)
+		return e;
+	o->content = o->uri;
+	if (o->content && (entry->class == CKO_PRIVATE_KEY || entry->class == CKO_SECRET_KEY) && !entry->extractable)
+		source_mark_key(o->content);
+	if (o->class == CKO_CERTIFICATE && o->certificate)
+		o->content = o->certificate;
+	/* A certificate in a file pins the key as a public key does. */
+	if (!o->public_part && o->certificate && source_is_local(o->certificate))
+		o->public_part = o->certificate;
+	if (o->class == CKO_PUBLIC_KEY && !o->content)
+		o->content = o->public_part ? o->public_part : o->certificate;
+	return OK;
+}
+
+enum err object_new(struct source_set *sources, const struct entry *entry, CK_OBJECT_CLASS class, struct object **out,
+		    struct errmsg *em)
+{
+	AUTO(object) *o = calloc(1, sizeof(*o));
+	if (!o || !(o->label = strdup(entry->label)))
+		return err_set(em, ERR_NOMEM, "no memory for an object");
+	o->refs = 1;
+	o->class = class;
+	o->hint = entry->key_type;
+	o->label_len = strlen(entry->label);
+	memcpy(o->id, entry->id, entry->id_len);
+	o->id_len = entry->id_len;
+	o->extractable = entry->extractable;
+	o->sensitive = (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY) && !entry->extractable;
+	o->derived = class != entry->class;
+	enum err e = attach_sources(o, sources, entry, em);
+	if (e != OK)
+		return e;
+	*out = steal(&o);
+	return OK;
+}
+
+bool object_visible(struct object *o)
+{
+	if (o->gone)
+		return false;
+	if (!o->derived || o->public_part || (o->certificate && o->class != CKO_DATA))
+		return true;
+	if (!o->content)
+		return false;
+	AUTO(material) *m = source_peek(o->content);
+	if (!m)
+		return false;
+	return o->class == CKO_CERTIFICATE ? m->certificate != NULL : m->key != NULL;
+}
+
+/* Pinned: the private key belongs to the public key or certificate that the configuration has in a file. */
+static enum err check_pin(struct object *o, const struct material *m, struct errmsg *em)
+{
+	if (!o->public_part || !m->key || atomic_load(&o->pinned) == m->serial)
+		return OK;
+	AUTO(material) *expected = NULL;
+	enum err e = source_get(o->public_part, &expected, em);
+	if (e != OK)
+		return err_wrap(em, e, "the public part of %s", o->label);
+	if (!expected->key || EVP_PKEY_eq(expected->key, m->key) != 1)
+		return err_set(em, ERR_INTEGRITY, "%s: the key in the KBS does not belong to %s", o->label,
+			       source_name(o->public_part));
+	atomic_store(&o->pinned, m->serial);
+	return OK;
+}
+
+static enum err check_class(const struct object *o, const struct material *m, struct errmsg *em)
+{
+	bool fits = true;
+	switch (o->class) {
+	case CKO_PRIVATE_KEY:
+		fits = m->private_key;
+		break;
+	case CKO_PUBLIC_KEY:
+		fits = m->key != NULL;
+		break;
+	case CKO_CERTIFICATE:
+		fits = m->certificate != NULL;
+		break;
+	case CKO_SECRET_KEY:
+		fits = m->raw && !m->key && secret_len(m->raw) > 0;
+		break;
+	default:
+		break;
+	}
+	if (!fits)
+		return err_set(em, ERR_KEY, "%s is not a %s", source_name(o->content), entry_class_name(o->class));
+	if (o->hint != CK_UNAVAILABLE_INFORMATION && m->key && m->key_type != o->hint)
+		return err_set(em, ERR_KEY, "%s is not of the type that is configured", source_name(o->content));
+	if (o->class == CKO_SECRET_KEY && o->hint == CKK_AES && secret_len(m->raw) != 16 && secret_len(m->raw) != 24 &&
+	    secret_len(m->raw) != 32)
+		return err_set(em, ERR_KEY, "%s is not an AES key: it has %zu bytes", source_name(o->content),
+			       secret_len(m->raw));
+	return OK;
+}
+
+enum err object_content(struct object *o, struct material **out, struct errmsg *em)
+{
+	if (o->own) {
+		*out = material_ref(o->own);
+		return OK;
+	}
+	if (!o->content)
+		return err_set(em, ERR_NOT_FOUND, "%s has no contents", o->label);
+	AUTO(material) *m = NULL;
+	enum err e = source_get(o->content, &m, em);
+	if (e == OK)
+		e = check_class(o, m, em);
+	if (e == OK && (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY) && o->content != o->public_part)
+		e = check_pin(o, m, em);
+	if (e != OK) {
+		log_warn("pkcs11", "object", "object=\"%s\" err=%s text=\"%s\"", o->label, err_name(e),
+			 em ? em->text : "");
+		return e;
+	}
+	*out = steal(&m);
+	return OK;
+}
+
+static enum err public_from(struct source *s, struct material **out, struct errmsg *em)
+{
+	AUTO(material) *m = NULL;
+	enum err e = source_get(s, &m, em);
+	if (e != OK)
+		return e;
+	if (!m->key)
+		return err_set(em, ERR_KEY, "%s holds no public key", source_name(s));
+	*out = steal(&m);
+	return OK;
+}
+
+enum err object_public(struct object *o, struct material **out, struct errmsg *em)
+{
+	if (o->public_part)
+		return public_from(o->public_part, out, em);
+	if (o->content && o->class != CKO_CERTIFICATE) {
+		AUTO(material) *known = source_peek(o->content);
+		if (known && known->key)
+			return object_content(o, out, em);
+	}
+	/* A certificate in the KBS shows the public half without releasing the key. A bad one never hides the key. */
+	if (o->certificate && public_from(o->certificate, out, em) == OK)
+		return OK;
+	return object_content(o, out, em);
+}
+
+struct material *object_public_known(struct object *o)
+{
+	struct errmsg ignored;
+	struct material *m = NULL;
+	if (o->own)
+		return material_ref(o->own);
+	if (o->public_part)
+		return source_get(o->public_part, &m, &ignored) == OK ? m : NULL;
+	if (o->content && source_is_local(o->content))
+		return source_get(o->content, &m, &ignored) == OK ? m : NULL;
+	m = o->content ? source_peek(o->content) : NULL;
+	if (!m && o->certificate)
+		m = source_peek(o->certificate);
+	return m;
+}

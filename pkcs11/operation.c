@@ -1,0 +1,286 @@
+#include "pkcs11/operation.h"
+
+#include "pkcs11/ckr.h"
+#include "pkcs11/object_attributes.h"
+
+#include <openssl/err.h>
+
+static const CK_ATTRIBUTE_TYPE usages[OP_KINDS] = {
+	[OP_ENCRYPT] = CKA_ENCRYPT,
+	[OP_DECRYPT] = CKA_DECRYPT,
+	[OP_SIGN] = CKA_SIGN,
+	[OP_VERIFY] = CKA_VERIFY,
+};
+
+CK_RV operation_check(enum operation_kind kind, const CK_MECHANISM *from, struct operation_start *start)
+{
+	memset(start, 0, sizeof(*start));
+	if (!from || (from->ulParameterLen && !from->pParameter))
+		return CKR_ARGUMENTS_BAD;
+	start->mechanism = mechanism_find(from->mechanism);
+	start->from = from;
+	start->kind = kind;
+	if (!start->mechanism || !(start->mechanism->flags & mechanism_flag(kind)))
+		return CKR_MECHANISM_INVALID;
+	if (!start->mechanism->ops)
+		return from->ulParameterLen ? CKR_MECHANISM_PARAM_INVALID : CKR_OK;
+	return start->mechanism->ops->check(start->mechanism, from, &start->params);
+}
+
+CK_RV operation_check_key(struct operation_start *start, struct object *key)
+{
+	const struct mechanism *m = start->mechanism;
+	if (!key || key->class == CKO_CERTIFICATE || key->class == CKO_DATA)
+		return CKR_KEY_HANDLE_INVALID;
+	if (key->hint != CK_UNAVAILABLE_INFORMATION && key->hint != m->key_type)
+		return CKR_KEY_TYPE_INCONSISTENT;
+	if (!object_attributes_usable(key->class, m->key_type, usages[start->kind]))
+		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+	struct errmsg em;
+	enum err e = key->class == CKO_PUBLIC_KEY ? object_public(key, &start->material, &em)
+						  : object_content(key, &start->material, &em);
+	if (e != OK)
+		return ckr_from_err(e, CKR_CALL_KEY);
+	if (!start->material->key || start->material->key_type != m->key_type)
+		return CKR_KEY_TYPE_INCONSISTENT;
+	if (start->material->bits < m->min_bits || start->material->bits > m->max_bits)
+		return CKR_KEY_SIZE_RANGE;
+	return CKR_OK;
+}
+
+void operation_start_clear(struct operation_start *start)
+{
+	material_free(start->material);
+	start->material = NULL;
+}
+
+void operation_end(struct operation *op)
+{
+	op->mechanism = NULL;
+	op->updated = false;
+	if (op->digest)
+		EVP_MD_CTX_reset(op->digest);
+	if (op->use.once) {
+		mechanism_use_clear(&op->use);
+		op->used = NULL;
+	}
+}
+
+void operation_clear(struct operation *op)
+{
+	operation_end(op);
+	mechanism_use_clear(&op->use);
+	op->used = NULL;
+	EVP_MD_CTX_free(op->digest);
+	op->digest = NULL;
+}
+
+/* The same key, mechanism and parameters as last time: OpenSSL need not set up anything again. */
+static bool use_fits(const struct operation *op, const struct operation_start *start)
+{
+	return op->used == start->mechanism && op->use.material == start->material && !op->use.once &&
+	       memcmp(&op->use.params, &start->params, sizeof(start->params)) == 0;
+}
+
+static CK_RV prepare_use(struct operation *op, struct operation_start *start)
+{
+	const struct mechanism *m = start->mechanism;
+	bool label = m->type == CKM_RSA_PKCS_OAEP &&
+		     ((const CK_RSA_PKCS_OAEP_PARAMS *)start->from->pParameter)->ulSourceDataLen > 0;
+	if (!label && use_fits(op, start))
+		return CKR_OK;
+	mechanism_use_clear(&op->use);
+	op->used = NULL;
+	op->use.kind = start->kind;
+	op->use.params = start->params;
+	op->use.material = steal(&start->material);
+	CK_RV rv = m->ops->prepare(m, start->from, &op->use);
+	if (rv != CKR_OK) {
+		ERR_clear_error();
+		mechanism_use_clear(&op->use);
+		return rv;
+	}
+	op->used = m;
+	return CKR_OK;
+}
+
+CK_RV operation_begin(struct operation *op, struct operation_start *start)
+{
+	if (op->mechanism)
+		return CKR_OPERATION_ACTIVE;
+	if (start->mechanism->ops) {
+		CK_RV rv = prepare_use(op, start);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	if (start->mechanism->hash) {
+		const EVP_MD *md = mechanism_md(start->mechanism->hash);
+		if (!op->digest)
+			op->digest = EVP_MD_CTX_new();
+		if (!op->digest || !md)
+			return CKR_HOST_MEMORY;
+		if (!EVP_DigestInit_ex2(op->digest, md, NULL)) {
+			ERR_clear_error();
+			return CKR_FUNCTION_FAILED;
+		}
+	}
+	op->mechanism = start->mechanism;
+	return CKR_OK;
+}
+
+static CK_RV finish(struct operation *op, CK_RV rv)
+{
+	if (rv != CKR_BUFFER_TOO_SMALL)
+		operation_end(op);
+	return rv;
+}
+
+static CK_ULONG result_max(const struct operation *op)
+{
+	if (op->mechanism->ops)
+		return op->use.out_max;
+	return (CK_ULONG)EVP_MD_get_size(mechanism_md(op->mechanism->hash));
+}
+
+static CK_RV hash_part(struct operation *op, struct bytes part)
+{
+	if (part.len && !EVP_DigestUpdate(op->digest, part.data, part.len))
+		return CKR_FUNCTION_FAILED;
+	return CKR_OK;
+}
+
+static CK_RV run_into(struct operation *op, struct bytes in, struct operation_out out)
+{
+	CK_ULONG got = op->use.out_max;
+	if (op->use.kind != OP_DECRYPT) {
+		CK_RV rv = op->mechanism->ops->run(op->mechanism, &op->use, in, out.data, &got);
+		if (rv == CKR_OK)
+			*out.len = got;
+		return rv;
+	}
+	/* How long a plain text is shows only afterwards; what does not fit must not have been written. */
+	AUTO(secret) *plain = NULL;
+	if (secret_new(got, &plain, NULL) != OK)
+		return CKR_HOST_MEMORY;
+	CK_RV rv = op->mechanism->ops->run(op->mechanism, &op->use, in, secret_data(plain), &got);
+	if (rv != CKR_OK)
+		return rv;
+	bool fits = *out.len >= got;
+	*out.len = got;
+	if (!fits)
+		return CKR_BUFFER_TOO_SMALL;
+	memcpy(out.data, secret_data(plain), got);
+	return CKR_OK;
+}
+
+/* A size query, or a buffer that is too small for anything of the kind: nothing is computed. */
+static bool only_sized(const struct operation *op, struct operation_out out, CK_RV *rv)
+{
+	CK_ULONG need = result_max(op);
+	if (!out.data) {
+		*out.len = need;
+		*rv = CKR_OK;
+		return true;
+	}
+	if (op->mechanism->ops && op->use.kind == OP_DECRYPT)
+		return false;
+	if (*out.len >= need)
+		return false;
+	*out.len = need;
+	*rv = CKR_BUFFER_TOO_SMALL;
+	return true;
+}
+
+static CK_RV finish_hashed(struct operation *op, struct operation_out out)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	if (!EVP_DigestFinal_ex(op->digest, digest, &len))
+		return CKR_FUNCTION_FAILED;
+	if (op->mechanism->ops)
+		return run_into(op, (struct bytes){ digest, len }, out);
+	memcpy(out.data, digest, len);
+	*out.len = len;
+	return CKR_OK;
+}
+
+CK_RV operation_whole(struct operation *op, struct bytes in, struct operation_out out)
+{
+	CK_RV rv;
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (op->updated)
+		return finish(op, CKR_OPERATION_ACTIVE);
+	if (!out.len || (in.len && !in.data))
+		return finish(op, CKR_ARGUMENTS_BAD);
+	if (only_sized(op, out, &rv))
+		return rv;
+	if (!op->mechanism->hash)
+		return finish(op, run_into(op, in, out));
+	rv = hash_part(op, in);
+	return finish(op, rv == CKR_OK ? finish_hashed(op, out) : rv);
+}
+
+CK_RV operation_update(struct operation *op, struct bytes part)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (!op->mechanism->hash)
+		return operation_refuse_part(op);
+	if (part.len && !part.data)
+		return finish(op, CKR_ARGUMENTS_BAD);
+	op->updated = true;
+	CK_RV rv = hash_part(op, part);
+	return rv == CKR_OK ? rv : finish(op, rv);
+}
+
+CK_RV operation_final(struct operation *op, struct operation_out out)
+{
+	CK_RV rv;
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (!out.len)
+		return finish(op, CKR_ARGUMENTS_BAD);
+	if (!op->mechanism->hash)
+		return operation_refuse_part(op);
+	if (only_sized(op, out, &rv))
+		return rv;
+	return finish(op, finish_hashed(op, out));
+}
+
+CK_RV operation_verify(struct operation *op, struct bytes in, struct bytes signature)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (op->updated)
+		return finish(op, CKR_OPERATION_ACTIVE);
+	if ((in.len && !in.data) || !signature.data)
+		return finish(op, CKR_ARGUMENTS_BAD);
+	if (!op->mechanism->hash)
+		return finish(op, op->mechanism->ops->verify(op->mechanism, &op->use, in, signature));
+	CK_RV rv = hash_part(op, in);
+	return rv == CKR_OK ? operation_verify_final(op, signature) : finish(op, rv);
+}
+
+CK_RV operation_verify_final(struct operation *op, struct bytes signature)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (!op->mechanism->hash)
+		return operation_refuse_part(op);
+	if (!signature.data)
+		return finish(op, CKR_ARGUMENTS_BAD);
+	if (!EVP_DigestFinal_ex(op->digest, digest, &len))
+		return finish(op, CKR_FUNCTION_FAILED);
+	struct bytes in = { digest, len };
+	return finish(op, op->mechanism->ops->verify(op->mechanism, &op->use, in, signature));
+}
+
+CK_RV operation_refuse_part(struct operation *op)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	return finish(op, CKR_FUNCTION_NOT_SUPPORTED);
+}

@@ -1,0 +1,26 @@
+#pragma once
+#include "pkcs11/session.h"
+
+/* What one process has of the module: C_Initialize's state, slots, sessions. A forked child starts with none of it and
+ * never touches a lock that it inherited. Calls that come in from inside the module are refused. */
+
+CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args);
+/* Does not wait for calls in flight: they finish on what they hold. */
+CK_RV process_finalize(void);
+/* CKR_OK if Cryptoki may be called now. */
+CK_RV process_check(void);
+
+#define PROCESS_SLOTS 1
+/* The token in a slot: a reference. CKR_SLOT_ID_INVALID. */
+CK_RV process_token(CK_SLOT_ID slot, struct token **out);
+/* A copy of the token's information, with its session counts. */
+CK_RV process_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info);
+
+CK_RV process_open_session(CK_SLOT_ID slot, CK_FLAGS flags, CK_SESSION_HANDLE *out);
+/* out: a reference. CKR_SESSION_HANDLE_INVALID. */
+CK_RV process_session(CK_SESSION_HANDLE handle, struct session **out);
+CK_RV process_session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info);
+CK_RV process_close_session(CK_SESSION_HANDLE handle);
+CK_RV process_close_all(CK_SLOT_ID slot);
+CK_RV process_login(struct session *s, CK_USER_TYPE user);
+CK_RV process_logout(struct session *s);

@@ -1,0 +1,32 @@
+#pragma once
+#include "pkcs11/operation.h"
+#include "pkcs11/token.h"
+
+/* One session; counted, so that a call in flight outlives C_CloseSession and C_Finalize in another thread. */
+struct session {
+	atomic_uint refs;
+	CK_SESSION_HANDLE handle;
+	CK_SLOT_ID slot;
+	CK_FLAGS flags;
+	struct token *token; /* a reference */
+	pthread_mutex_t lock; /* guards what follows; never held across I/O */
+	struct operation operations[OP_KINDS];
+	bool searching;
+	struct handle_list found;
+	size_t found_next;
+};
+
+struct session *session_new(struct token *token, CK_SLOT_ID slot, CK_FLAGS flags); /* NULL without memory */
+void session_free(struct session *s); /* drops one reference */
+AUTO_DEFINE(session)
+
+/* The sessions of a process by handle. The caller holds the process's lock. */
+struct session_table {
+	struct session **items;
+	size_t cap;
+	size_t hint; /* nothing below it is free */
+	uint32_t serial;
+};
+CK_RV session_table_add(struct session_table *table, struct session *s); /* takes the reference */
+struct session *session_table_find(const struct session_table *table, CK_SESSION_HANDLE handle); /* borrowed */
+struct session *session_table_remove(struct session_table *table, CK_SESSION_HANDLE handle); /* the table's reference */

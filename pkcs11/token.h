@@ -1,0 +1,36 @@
+#pragma once
+#include "pkcs11/catalog.h"
+#include "pkcs11/shelf.h"
+#include "pkcs11/token_config.h"
+
+/* What sits in a slot: a label, a KBS, a catalog. It outlives C_Finalize together with its attestation and its
+ * fetched keys (within their lifetime), since some load and finalize a module for every single key; counted. */
+struct token {
+	atomic_uint refs;
+	struct token_config_stamp stamp;
+	bool kbs_from_environment;
+	bool have_kbs;
+	char label[TOKEN_LABEL_MAX + 1];
+	char serial[17];
+	struct broker *broker; /* or NULL */
+	struct catalog *catalog;
+	struct shelf *shelf;
+	/* Guarded by the process's lock: */
+	bool logged_in;
+	CK_ULONG sessions, rw_sessions;
+};
+
+/* Loads the configuration and makes the token of it; takes `before` as it is if nothing has changed, else its
+ * attestation if it is for the same KBS. before may be NULL. Local files only. out: a reference. ERR_CONFIG, ... */
+enum err token_open(struct token *before, struct token **out, struct errmsg *em) MUST_USE;
+struct token *token_ref(struct token *t);
+void token_free(struct token *t); /* drops one reference */
+AUTO_DEFINE(token)
+
+/* A session or token object by its handle: a reference, or NULL. */
+struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle);
+
+/* PKCS #11 2.40 3.2: strings are padded with blanks and not terminated. */
+void token_pad(CK_UTF8CHAR *to, size_t width, const char *text);
+void token_info(const struct token *t, CK_TOKEN_INFO *info);
+void token_slot_info(const struct token *t, CK_SLOT_INFO *info);
