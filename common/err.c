@@ -38,7 +38,7 @@ static const struct {
 };
 
 /* The arguments may point into em->text, so the new text is made aside. */
-static void format(struct errmsg *to, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void format(struct errmsg *to, const char *fmt, va_list args)
 {
 	if (vsnprintf(to->text, sizeof(to->text), fmt, args) < 0)
 		to->text[0] = '\0';

@@ -23,34 +23,41 @@ static void configuration_load_inside(void)
 	ERR_clear_error();
 }
 
-static OSSL_LIB_CTX *context_new(void)
+struct context {
+	OSSL_LIB_CTX *ctx;
+	OSSL_PROVIDER *provider;
+};
+
+/* Freeing the context alone would leak what the loaded provider holds. */
+static void context_free(struct context c)
+{
+	if (c.provider)
+		OSSL_PROVIDER_unload(c.provider);
+	OSSL_LIB_CTX_free(c.ctx);
+	ERR_clear_error();
+}
+
+static struct context context_new(void)
 {
 	configuration_load_inside();
 	/* This one is given no configuration: OSSL_LIB_CTX_load_config() is never called for it. */
-	OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
-	if (!ctx)
-		return NULL;
-	if (OSSL_PROVIDER_load(ctx, "default"))
-		return ctx;
-	OSSL_LIB_CTX_free(ctx);
-	ERR_clear_error();
-	return NULL;
+	struct context c = { .ctx = OSSL_LIB_CTX_new() };
+	if (c.ctx)
+		c.provider = OSSL_PROVIDER_load(c.ctx, "default");
+	return c;
 }
 
 OSSL_LIB_CTX *libctx(void)
 {
-	OSSL_LIB_CTX *ctx = atomic_load_explicit(&published, memory_order_acquire);
-	if (ctx)
-		return ctx;
-	OSSL_LIB_CTX *mine = context_new();
-	if (!mine)
-		return atomic_load_explicit(&published, memory_order_acquire);
-	OSSL_LIB_CTX *first = NULL;
-	if (atomic_compare_exchange_strong_explicit(&published, &first, mine, memory_order_acq_rel,
-						    memory_order_acquire))
-		return mine;
-	OSSL_LIB_CTX_free(mine);
-	return first;
+	OSSL_LIB_CTX *first = atomic_load_explicit(&published, memory_order_acquire);
+	if (first)
+		return first;
+	struct context mine = context_new();
+	if (mine.provider && atomic_compare_exchange_strong_explicit(&published, &first, mine.ctx, memory_order_acq_rel,
+								     memory_order_acquire))
+		return mine.ctx;
+	context_free(mine);
+	return atomic_load_explicit(&published, memory_order_acquire);
 }
 
 struct libctx_guard libctx_enter(void)
