@@ -30,8 +30,9 @@ __attribute__((unused)) static void check_result(enum err wanted, enum err got, 
 		_fail(file, line);
 }
 
-#define check_bytes(wanted, got) check_bytes_((wanted), (got), __FILE__, __LINE__)
-__attribute__((unused)) static void check_bytes_(struct bytes wanted, struct bytes got, const char *file, int line)
+/* Variadic, because a compound literal has commas. */
+#define check_bytes(...) check_bytes_at(__FILE__, __LINE__, __VA_ARGS__)
+__attribute__((unused)) static void check_bytes_at(const char *file, int line, struct bytes wanted, struct bytes got)
 {
 	if (wanted.len == got.len && (got.len == 0 || memcmp(wanted.data, got.data, got.len) == 0))
 		return;

@@ -3,6 +3,9 @@ common_unit_tests = \
 	tests/unit/common/base64_test \
 	tests/unit/common/bytes_test \
 	tests/unit/common/err_test \
+	tests/unit/common/json_test \
+	tests/unit/common/json_canonical_test \
+	tests/unit/common/json_scan_test \
 	tests/unit/common/libctx_test \
 	tests/unit/common/secret_test
 
@@ -16,6 +19,12 @@ tests_unit_common_bytes_test_SOURCES = tests/unit/common/bytes_test.c tests/supp
 tests_unit_common_bytes_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_err_test_SOURCES = tests/unit/common/err_test.c tests/support/check.h
 tests_unit_common_err_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_json_test_SOURCES = tests/unit/common/json_test.c tests/support/check.h
+tests_unit_common_json_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_json_canonical_test_SOURCES = tests/unit/common/json_canonical_test.c tests/support/check.h
+tests_unit_common_json_canonical_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_json_scan_test_SOURCES = tests/unit/common/json_scan_test.c tests/support/check.h
+tests_unit_common_json_scan_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_libctx_test_SOURCES = tests/unit/common/libctx_test.c tests/support/check.h
 tests_unit_common_libctx_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_secret_test_SOURCES = tests/unit/common/secret_test.c tests/support/check.h
