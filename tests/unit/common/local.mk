@@ -3,16 +3,28 @@ common_unit_tests = \
 	tests/unit/common/base64_test \
 	tests/unit/common/bytes_test \
 	tests/unit/common/err_test \
-	tests/unit/common/json_test \
+	tests/unit/common/file_test \
 	tests/unit/common/json_canonical_test \
 	tests/unit/common/json_scan_test \
+	tests/unit/common/json_test \
 	tests/unit/common/libctx_test \
-	tests/unit/common/secret_test
+	tests/unit/common/resource_uri_test \
+	tests/unit/common/secret_test \
+	tests/unit/common/settings_test \
+	tests/unit/common/stream_test
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(common_unit_tests)
 TESTS += $(common_unit_tests)
 endif
+tests_unit_common_stream_test_SOURCES = tests/unit/common/stream_test.c tests/support/check.h
+tests_unit_common_stream_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_settings_test_SOURCES = tests/unit/common/settings_test.c tests/support/check.h
+tests_unit_common_settings_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_resource_uri_test_SOURCES = tests/unit/common/resource_uri_test.c tests/support/check.h
+tests_unit_common_resource_uri_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_file_test_SOURCES = tests/unit/common/file_test.c tests/support/check.h
+tests_unit_common_file_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_base64_test_SOURCES = tests/unit/common/base64_test.c tests/support/check.h
 tests_unit_common_base64_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_bytes_test_SOURCES = tests/unit/common/bytes_test.c tests/support/check.h
