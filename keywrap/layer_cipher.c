@@ -22,6 +22,7 @@ struct layer_cipher {
 	struct bytes pending; /* of the block at hand, not yet ciphered */
 	bool source_ended;
 	bool ended;
+	bool digest_differs; /* and nothing else is wrong */
 	enum err failed;
 	struct errmsg why;
 	struct layer_result result;
@@ -120,7 +121,8 @@ static enum err results_check(struct layer_cipher *c, struct errmsg *em)
 		return err_set(em, ERR_INTEGRITY,
 			       "the layer's HMAC does not hold: its data was changed or cut, or belongs to other "
 			       "annotations");
-	if (o->digest[0] && strcmp(o->digest, c->result.digest) != 0)
+	c->digest_differs = o->digest[0] && strcmp(o->digest, c->result.digest) != 0;
+	if (c->digest_differs)
 		return err_set(em, ERR_INTEGRITY, "the decrypted layer is %s, and %s was encrypted", c->result.digest,
 			       o->digest);
 	return OK;
@@ -186,6 +188,11 @@ enum err layer_cipher_read(struct layer_cipher *c, struct layer_window to, size_
 const struct layer_result *layer_cipher_result(const struct layer_cipher *c)
 {
 	return &c->result;
+}
+
+const char *layer_cipher_other_digest(const struct layer_cipher *c)
+{
+	return c->digest_differs ? c->options.digest : NULL;
 }
 
 void layer_cipher_free(struct layer_cipher *c)

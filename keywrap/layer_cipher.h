@@ -48,5 +48,8 @@ struct layer_result {
 };
 const struct layer_result *layer_cipher_result(const struct layer_cipher *cipher);
 
+/* The digest that was demanded, where it is all that does not hold; else NULL. */
+const char *layer_cipher_other_digest(const struct layer_cipher *cipher);
+
 void layer_cipher_free(struct layer_cipher *cipher);
 AUTO_DEFINE(layer_cipher)

@@ -84,6 +84,10 @@ OKW_API enum okw_code okw_decrypt_layer_unverified(struct okw_context *context,
 /* *length = 0 with OKW_OK is the end: HMAC and digest held. */
 OKW_API enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, size_t capacity, size_t *length,
 				      struct okw_error *error);
+/* After OKW_ERR_INTEGRITY: where the HMAC held and only the plaintext's digest is another than the one that was wrapped
+ * with the key, that one; else NULL. Peers (skopeo, buildah) that compress a layer on its way wrap the digest of what they
+ * started from: whoever checks that the decompressed plaintext has this digest may take it. Lives with the reader. */
+OKW_API const char *okw_reader_other_digest(const struct okw_reader *reader);
 /* After the end of an encrypting reader: the annotations, added to `annotations`. */
 OKW_API enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,
 					     struct okw_error *error);

@@ -162,6 +162,11 @@ enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, size_t cap
 	return okw_result(reader_read(reader, (struct layer_window){ to, capacity }, length, &em), &em, error);
 }
 
+const char *okw_reader_other_digest(const struct okw_reader *reader)
+{
+	return reader ? layer_cipher_other_digest(reader->cipher) : NULL;
+}
+
 enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,
 				     struct okw_error *error)
 {
