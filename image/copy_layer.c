@@ -1,5 +1,7 @@
 #include "image/copy.h"
 
+#include "image/gunzip.h"
+
 #include <stdio.h>
 
 /* Counts what is read of the source, tells of it, and asks whether to go on. */
@@ -132,6 +134,32 @@ static enum err job_encrypt(struct layer_job *job, struct errmsg *em)
 	return e == OK ? layer_pipe_annotations(pipe, &job->change->add, em) : e;
 }
 
+/* Peers that compress a layer on its way to encryption seal the digest of what they started from. */
+static enum err job_check_unpacked(struct layer_job *job, const char *digest, struct errmsg *em)
+{
+	const struct image_copy_options *options = job->copy->options;
+	struct blob_id id = { .size = job->change->size };
+	struct stream *back = NULL;
+	AUTO(stream) *plain = NULL;
+	snprintf(id.digest, sizeof(id.digest), "%s", job->change->digest);
+	enum err e = job->copy->destination->ops->read_back(job->copy->destination, &id, &back, em);
+	if (e == OK)
+		e = gunzip_stream(back, &back, em);
+	if (e == OK)
+		e = stream_verify(back, (struct stream_expect){ digest, -1, "decompressed layer" }, &plain, em);
+	uint8_t chunk[16384];
+	for (size_t got = 1; e == OK && got > 0;) {
+		if (options->interrupted && options->interrupted(options->interrupted_user))
+			return err_set(em, ERR_IO, "interrupted");
+		e = stream_read(plain, (struct stream_window){ chunk, sizeof(chunk) }, &got, em);
+	}
+	if (e != ERR_INTEGRITY && e != ERR_PARSE)
+		return e;
+	return err_set(em, ERR_INTEGRITY,
+		       "neither the decrypted layer, %s, nor what it unpacks to is the %s that was encrypted",
+		       id.digest, digest);
+}
+
 static enum err job_decrypt(struct layer_job *job, struct errmsg *em)
 {
 	AUTO(layer_pipe) *pipe = NULL;
@@ -147,7 +175,10 @@ static enum err job_decrypt(struct layer_job *job, struct errmsg *em)
 	if (e == OK)
 		e = layer_pipe_decrypt(job->copy->options->keys, &keys, blob, &pipe, em);
 	okw_annotations_clear(&keys);
-	return e == OK ? job_pump(job, pipe, em) : e;
+	if (e == OK)
+		e = job_pump(job, pipe, em);
+	const char *other = e == OK ? layer_pipe_other_digest(pipe) : NULL;
+	return other ? job_check_unpacked(job, other, em) : e;
 }
 
 static enum err job_add_recipients(struct layer_job *job, struct errmsg *em)

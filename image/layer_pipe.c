@@ -7,6 +7,7 @@ struct layer_pipe {
 	struct okw_reader *reader;
 	enum err from_failed; /* the library passes on only that its reader failed */
 	struct errmsg from_em;
+	const char *other_digest; /* the reader's */
 };
 
 enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, struct errmsg *em)
@@ -101,7 +102,18 @@ static enum err pipe_read(void *ctx, struct stream_window to, size_t *got, struc
 	struct layer_pipe *pipe = ctx;
 	struct okw_error error = { 0 };
 	enum okw_code code = okw_reader_read(pipe->reader, to.data, to.len, got, &error);
+	if (code == OKW_ERR_INTEGRITY)
+		pipe->other_digest = okw_reader_other_digest(pipe->reader);
+	if (code == OKW_ERR_INTEGRITY && pipe->other_digest) {
+		*got = 0;
+		return OK;
+	}
 	return pipe_result(pipe, code, &error, em);
+}
+
+const char *layer_pipe_other_digest(const struct layer_pipe *pipe)
+{
+	return pipe->other_digest;
 }
 
 static void pipe_unused(void *ctx)

@@ -15,6 +15,10 @@ enum err layer_pipe_decrypt(struct okw_context *keys, const struct okw_annotatio
 void layer_pipe_free(struct layer_pipe *pipe);
 AUTO_DEFINE(layer_pipe)
 
+/* Where a decrypting pipe ended with a good HMAC and a digest that is another's: that digest, which the decompressed
+ * bytes must have; else NULL. To be asked for after every decryption: the stream's end alone proves nothing then. */
+const char *layer_pipe_other_digest(const struct layer_pipe *pipe);
+
 /* The pipe's other end; borrows the pipe, which must outlive it. */
 enum err layer_pipe_stream(struct layer_pipe *pipe, struct stream **out, struct errmsg *em) MUST_USE;
 /* After an encrypting pipe's end: what belongs on the descriptor, added to `to`. */

@@ -96,6 +96,25 @@ static enum err destination_put_blob(struct image_destination *base, struct stre
 	return blob_staged(d, id->digest) ? OK : staged_keep(d, &s, em);
 }
 
+static enum err destination_read_back(struct image_destination *base, const struct blob_id *id, struct stream **out,
+				      struct errmsg *em)
+{
+	struct layout_destination *d = (struct layout_destination *)base;
+	for (size_t i = 0; i < d->staged_count; i++) {
+		if (strcmp(d->staged[i].id.digest, id->digest) != 0)
+			continue;
+		int fd = fcntl(d->staged[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0 || lseek(fd, 0, SEEK_SET) != 0) {
+			enum err e = err_errno(em, ERR_IO, "reading a blob back");
+			if (fd >= 0)
+				close(fd);
+			return e;
+		}
+		return stream_from_fd(fd, out, em);
+	}
+	return err_set(em, ERR_INTERNAL, "no blob %s to read back", id->digest);
+}
+
 /* Between our look at it and the lock somebody may have cleaned up. */
 static enum err found_recheck(const struct layout_destination *d, struct errmsg *em)
 {
@@ -188,7 +207,8 @@ static void destination_free(struct image_destination *base)
 }
 
 static const struct image_destination_ops destination_ops = { destination_has_blob, destination_put_blob,
-							      destination_commit, destination_free };
+							      destination_read_back, destination_commit,
+							      destination_free };
 
 static enum err destination_open(struct layout_destination *d, struct errmsg *em)
 {

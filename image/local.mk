@@ -6,6 +6,7 @@ libimage_la_SOURCES = \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
+	image/gunzip.c image/gunzip.h \
 	image/index.c image/index.h \
 	image/inspect.c \
 	image/layer_pipe.c image/layer_pipe.h \
@@ -16,4 +17,4 @@ libimage_la_SOURCES = \
 	image/platform.c image/platform.h \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h
-libimage_la_LIBADD = libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS)
+libimage_la_LIBADD = libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)

@@ -36,6 +36,9 @@ struct image_destination_ops {
 	/* Reads `from` to its end. id->digest: what `from` is known to verify; "": measured and filled in, as is the
 	 * size. */
 	enum err (*put_blob)(struct image_destination *d, struct stream *from, struct blob_id *id, struct errmsg *em);
+	/* What put_blob() took, once more from its beginning. */
+	enum err (*read_back)(struct image_destination *d, const struct blob_id *id, struct stream **out,
+			      struct errmsg *em);
 	enum err (*commit)(struct image_destination *d, const struct raw_manifest *manifest, struct errmsg *em);
 	void (*free)(struct image_destination *d);
 };

@@ -107,6 +107,12 @@ enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, size_t cap
 	return result(*length == 0 ? okw_double.end : OKW_OK, error);
 }
 
+const char *okw_reader_other_digest(const struct okw_reader *reader)
+{
+	(void)reader;
+	return okw_double.other_digest;
+}
+
 static enum okw_code keys_add(struct okw_annotations *annotations, const char *value, struct okw_error *error)
 {
 	struct okw_annotation *grown = reallocarray(annotations->items, annotations->count + 1, sizeof(*grown));

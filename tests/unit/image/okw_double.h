@@ -6,6 +6,7 @@
 struct okw_double {
 	enum okw_code refuse_key; /* what unwrapping gives */
 	enum okw_code end; /* what a reader gives instead of its end */
+	const char *other_digest; /* with OKW_ERR_INTEGRITY there: the digest that was wrapped */
 };
 extern struct okw_double okw_double;
 

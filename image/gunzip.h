@@ -1,0 +1,6 @@
+#pragma once
+#include "common/stream.h"
+
+/* What a gzip stream of one or more members (RFC 1952) unpacks to. Owns `from`, also on failure. ERR_PARSE: it is none,
+ * or is cut short. Unbounded: whoever keeps what comes out counts it. */
+enum err gunzip_stream(struct stream *from, struct stream **out, struct errmsg *em) MUST_USE;
