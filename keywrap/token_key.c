@@ -111,6 +111,7 @@ static enum err login_for_this(struct key_use *use, struct errmsg *em)
 static enum err decrypt_result(struct key_use *use, CK_RV rv, struct errmsg *em)
 {
 	enum err e = token_session_check(&use->session, rv, "C_Decrypt", em);
+	use->session.spoilt = e != OK;
 	/* What modules say where the padding is not right: CKR_ENCRYPTED_DATA_*, and less telling codes. */
 	bool vague = rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED || rv == CKR_DEVICE_ERROR;
 	if (vague || rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE || rv == CKR_DATA_INVALID)

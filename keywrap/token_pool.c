@@ -278,9 +278,21 @@ static void token_forget(struct token_pool *pool, struct token *token)
 	sessions_close(token->functions, idle, count);
 }
 
+/* The new session comes before the old one goes: the login lives as long as one is open. */
+static void session_renew(struct token_session *s)
+{
+	CK_SESSION_HANDLE fresh = CK_INVALID_HANDLE;
+	CK_RV rv = s->functions->C_OpenSession(s->token->slot, CKF_SERIAL_SESSION, NULL, NULL, &fresh);
+	(void)s->functions->C_CloseSession(s->handle);
+	s->handle = fresh;
+	s->lost = rv != CKR_OK;
+}
+
 void token_session_give(struct token_pool *pool, struct token_session *s)
 {
 	bool kept = false;
+	if (s->spoilt && !s->lost)
+		session_renew(s);
 	pthread_mutex_lock(&pool->state);
 	if (!s->lost && s->token->idle_count < SESSIONS_MAX) {
 		s->token->idle[s->token->idle_count++] = s->handle;

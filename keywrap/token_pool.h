@@ -16,6 +16,7 @@ struct token_session {
 	CK_FUNCTION_LIST *functions;
 	CK_SESSION_HANDLE handle;
 	bool lost; /* set by token_session_check() */
+	bool spoilt; /* an operation failed in it: some modules leave that active */
 };
 
 /* A session for `ref`, exclusively. With `login` the token is logged into where it needs that. May block. A PIN that
@@ -27,7 +28,7 @@ struct token_want {
 };
 enum err token_session_take(struct token_pool *pool, struct token_want want, struct token_session *out,
 			    struct errmsg *em) MUST_USE;
-/* Gives it back, or closes it and all others of its token if it was lost. */
+/* Gives it back; a fresh one in its place if it was spoilt; closes it and all others of its token if it was lost. */
 void token_session_give(struct token_pool *pool, struct token_session *session);
 
 /* cryptoki_check() that notes when the session was lost. */

@@ -206,6 +206,34 @@ static void opens_pkcs11_with_an_rsa_key_in_a_token(void **state)
 	files_round_trip("pkcs11:", "rsa2048.pub", "rsa2048.yaml");
 }
 
+/* A failed C_Decrypt leaves the operation active in some modules: the next recipient needs a fresh session. */
+static void goes_on_after_a_recipient_that_it_is_not(void **state)
+{
+	(void)state;
+	need_token();
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_annotations annotations = { 0 };
+	setenv("OCICRYPT_OAEP_HASHALG", "sha1", 1);
+	AUTO_STR
+	char *other = spec("pkcs11:", "rsa2048.pub");
+	AUTO_STR
+	char *mine = spec("pkcs11:", "rsa3072.pub");
+	AUTO_STR
+	char *with = spec("", "rsa3072.yaml");
+	struct okw_context *context = context_with(other, with);
+	assert_okw(okw_add_encryption_key(context, mine, &error), &error);
+	AUTO_BUF
+	layer = encrypt_all(context, bytes_str("some layer"), &annotations);
+	for (int i = 0; i < 2; i++) {
+		AUTO_BUF
+		out = { 0 };
+		assert_okw(decrypt_all(context, &annotations, buf_bytes(&layer), &out, &error), &error);
+		assert_true(bytes_equal(buf_bytes(&out), bytes_str("some layer")));
+	}
+	okw_context_free(context);
+	okw_annotations_clear(&annotations);
+}
+
 static void wraps_with_the_public_key_in_a_token(void **state)
 {
 	(void)state;
@@ -413,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TOKEN_TEST(opens_pkcs11_with_an_rsa_key_in_a_token),
+		TOKEN_TEST(goes_on_after_a_recipient_that_it_is_not),
 		TOKEN_TEST(wraps_with_the_public_key_in_a_token),
 		TOKEN_TEST(opens_jwe_with_keys_in_a_token),
 		TOKEN_TEST(reads_the_pin_from_its_source),
