@@ -1,2 +1,11 @@
 # tests/interop: other people's programs, run by scripts/check.
 EXTRA_DIST += tests/interop/skopeo.sh
+
+EXTRA_DIST += tests/interop/ocicrypt.sh tests/interop/ocicrypt/main.go tests/interop/ocicrypt/go.mod \
+	tests/interop/ocicrypt/go.sum
+
+# A program as others write it: the installed header and the shared library alone.
+check_PROGRAMS += docs/examples/ocikeywrap_layer
+docs_examples_ocikeywrap_layer_SOURCES = docs/examples/ocikeywrap_layer.c
+docs_examples_ocikeywrap_layer_CPPFLAGS = -I$(top_srcdir)/keywrap $(FORTIFY_CPPFLAGS)
+docs_examples_ocikeywrap_layer_LDADD = libocikeywrap.la

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# The Go library and libocikeywrap open each other's layers: each scheme, each direction, one and several recipients,
+# keys in files and in a SoftHSM token. Needs Go 1.21 or newer and the Go module proxy (once: cached in the build folder).
+set -euo pipefail
+# shellcheck source=tests/support/tap.sh
+. "${TOP_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/support/tap.sh"
+
+TOP_SRCDIR=${TOP_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+TOP_BUILDDIR=${TOP_BUILDDIR:-$PWD}
+cache=$TOP_BUILDDIR/tests/interop/go-cache
+peer=$cache/ocicrypt-peer
+ours=$TOP_BUILDDIR/docs/examples/ocikeywrap_layer
+
+skip_all() {
+	skip "layers of the Go library" "$1"
+	tap_end
+	exit 0
+}
+
+go_new_enough() {
+	local version
+	version=$(go env GOVERSION 2>/dev/null) || return 1
+	[[ $version =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge 21 ]
+}
+
+build_peer() {
+	[ ! -x "$peer" ] || return 0
+	go_new_enough || skip_all "no Go 1.21 or newer here"
+	mkdir -p "$cache/ocicrypt"
+	cp "$TOP_SRCDIR"/tests/interop/ocicrypt/{main.go,go.mod,go.sum} "$cache/ocicrypt/"
+	chmod u+w "$cache"/ocicrypt/*
+	(cd "$cache/ocicrypt" && GOPATH=$cache/path GOCACHE=$cache/build GOFLAGS=-modcacherw CGO_ENABLED=1 \
+		timeout 300 go build -o "$peer" . 2>"$cache/build.log") ||
+		skip_all "the Go library could not be built: $(tail -n 1 "$cache/build.log" | cut -c 1-150)"
+}
+
+build_peer
+work=$(mktemp -d "${TMPDIR:-/tmp}/ocicrypt-interop-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+head -c 1000003 /dev/urandom >plain
+for bits in 2048 3072; do
+	openssl genpkey -quiet -algorithm RSA -pkeyopt "rsa_keygen_bits:$bits" -out "rsa$bits.key"
+done
+for curve in P-256 P-384 P-521; do
+	openssl genpkey -quiet -algorithm EC -pkeyopt "ec_paramgen_curve:$curve" -out "$curve.key"
+done
+for key in *.key; do openssl pkey -in "$key" -pubout -out "${key%.key}.pub"; done
+
+# case WHAT RECIPIENTS KEY: encrypted for RECIPIENTS (comma-separated), opened with KEY, in both directions.
+both_ways() {
+	local what=$1 key=$3 to
+	IFS=, read -ra to <<<"$2"
+	rm -f out ann enc
+	if "$ours" encrypt ann "${to[@]}" <plain >enc 2>log && "$peer" decrypt ann "$key" <enc >out 2>>log &&
+		cmp -s plain out; then
+		ok "$what: ours, opened by the Go library"
+	else
+		not_ok "$what: ours, opened by the Go library"
+		diag 5 <log
+	fi
+	rm -f out ann enc
+	if "$peer" encrypt ann "${to[@]}" <plain >enc 2>log && "$ours" decrypt ann out "$key" <enc 2>>log &&
+		cmp -s plain out; then
+		ok "$what: the Go library's, opened by us"
+	else
+		not_ok "$what: the Go library's, opened by us"
+		diag 5 <log
+	fi
+}
+
+both_ways "jwe, RSA-2048" jwe:rsa2048.pub rsa2048.key
+for curve in P-256 P-384 P-521; do
+	both_ways "jwe, $curve" "jwe:$curve.pub" "$curve.key"
+done
+both_ways "jwe, three recipients, the last" jwe:rsa2048.pub,jwe:P-256.pub,jwe:P-384.pub P-384.key
+both_ways "jwe, three recipients, the first" jwe:rsa2048.pub,jwe:P-256.pub,jwe:P-384.pub rsa2048.key
+# The Go library reads the older form of encrypted PEM only.
+openssl rsa -traditional -aes256 -passout pass:secret -in rsa2048.key -out rsa2048.enc 2>/dev/null
+both_ways "jwe, a key with a passphrase" jwe:rsa2048.pub rsa2048.enc:pass=secret
+
+module=
+for path in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
+	[ ! -r "$path" ] || module=$path
+done
+if [ -z "$module" ] || ! command -v softhsm2-util >/dev/null; then
+	skip "pkcs11" "no SoftHSM here"
+	tap_end
+	exit
+fi
+export OCICRYPT_OAEP_HASHALG=sha1 OCICRYPT_CONFIG=$work/ocicrypt.conf SOFTHSM2_CONF=$work/softhsm2.conf
+mkdir tokens
+printf 'directories.tokendir = %s/tokens\nlog.level = ERROR\n' "$work" >softhsm2.conf
+printf 'pkcs11:\n  module-directories: []\n  allowed-module-paths:\n  - %s\n' "$module" >ocicrypt.conf
+softhsm2-util --init-token --free --label peer --pin 1234 --so-pin 1234 >/dev/null
+for bits in 2048 3072; do
+	softhsm2-util --import "rsa$bits.key" --token peer --label "rsa$bits" --id "$bits" --pin 1234 >/dev/null
+	cat >"rsa$bits.yaml" <<YAML
+pkcs11:
+  uri: "pkcs11:token=peer;object=rsa$bits?pin-value=1234&module-path=$module"
+module:
+  env:
+    SOFTHSM2_CONF: $work/softhsm2.conf
+YAML
+done
+both_ways "pkcs11, RSA-2048, a public key in a file" pkcs11:rsa2048.pub rsa2048.yaml
+both_ways "pkcs11, RSA-3072, both halves in the token" pkcs11:rsa3072.yaml rsa3072.yaml
+both_ways "pkcs11, two recipients" pkcs11:rsa2048.pub,pkcs11:rsa3072.yaml rsa3072.yaml
+both_ways "pkcs11 and jwe mixed, by pkcs11" jwe:P-256.pub,pkcs11:rsa3072.pub rsa3072.yaml
+both_ways "pkcs11 and jwe mixed, by jwe" jwe:P-256.pub,pkcs11:rsa3072.pub P-256.key
+
+# A token of SoftHSM does no OAEP with SHA-256; what the Go library writes by default opens with the key as a file.
+unset OCICRYPT_OAEP_HASHALG
+if "$peer" encrypt ann pkcs11:rsa3072.pub <plain >enc && "$ours" decrypt ann out rsa3072.key <enc && cmp -s plain out; then
+	ok "pkcs11, SHA-256: the Go library's, opened by us"
+else
+	not_ok "pkcs11, SHA-256: the Go library's, opened by us"
+fi
+tap_end
