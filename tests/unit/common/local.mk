@@ -44,7 +44,10 @@ tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # Keys, JOSE and HTTP.
 jose_unit_tests = \
-	tests/unit/common/http_curl_test
+	tests/unit/common/http_curl_test \
+	tests/unit/common/jwe_test \
+	tests/unit/common/jws_test \
+	tests/unit/common/key_test
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(jose_unit_tests)
@@ -52,3 +55,10 @@ TESTS += $(jose_unit_tests)
 endif
 tests_unit_common_http_curl_test_SOURCES = tests/unit/common/http_curl_test.c
 tests_unit_common_http_curl_test_LDADD = libhttp_peer.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_common_jwe_test_SOURCES = tests/unit/common/jwe_test.c tests/support/check.h tests/support/vector.h
+tests_unit_common_jwe_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_jws_test_SOURCES = tests/unit/common/jws_test.c tests/support/check.h tests/support/vector.h
+tests_unit_common_jws_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_key_test_SOURCES = tests/unit/common/key_test.c tests/support/check.h tests/support/vector.h
+tests_unit_common_key_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/vectors
