@@ -5,6 +5,7 @@ kbs_unit_tests = \
 	tests/unit/kbs/init_test \
 	tests/unit/kbs/policy_test \
 	tests/unit/kbs/route_test \
+	tests/unit/kbs/server_test \
 	tests/unit/kbs/session_test \
 	tests/unit/kbs/storage_test \
 	tests/unit/kbs/token_test
@@ -35,3 +36,5 @@ tests_unit_kbs_storage_test_SOURCES = tests/unit/kbs/storage_test.c tests/suppor
 tests_unit_kbs_storage_test_LDADD = $(kbs_unit_libs)
 tests_unit_kbs_token_test_SOURCES = tests/unit/kbs/token_test.c tests/support/check.h
 tests_unit_kbs_token_test_LDADD = $(kbs_unit_libs)
+tests_unit_kbs_server_test_SOURCES = tests/unit/kbs/server_test.c tests/support/check.h
+tests_unit_kbs_server_test_LDADD = libkbc.la libhttp_curl.la $(kbs_unit_libs)
