@@ -1,1 +1,7 @@
 # unit tests of attest/
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/attest_test
+TESTS += tests/unit/attest/attest_test
+endif
+tests_unit_attest_attest_test_SOURCES = tests/unit/attest/attest_test.c tests/support/check.h
+tests_unit_attest_attest_test_LDADD = libattester.la libverifier.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)

@@ -45,6 +45,7 @@ tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 # Keys, JOSE and HTTP.
 jose_unit_tests = \
 	tests/unit/common/http_curl_test \
+	tests/unit/common/http_on_demand_test \
 	tests/unit/common/jwe_test \
 	tests/unit/common/jws_test \
 	tests/unit/common/key_test
@@ -55,6 +56,10 @@ TESTS += $(jose_unit_tests)
 endif
 tests_unit_common_http_curl_test_SOURCES = tests/unit/common/http_curl_test.c
 tests_unit_common_http_curl_test_LDADD = libhttp_peer.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_common_http_on_demand_test_SOURCES = tests/unit/common/http_on_demand_test.c tests/support/check.h
+tests_unit_common_http_on_demand_test_LDADD = libhttp_peer.la libcommon.la $(CMOCKA_LIBS)
+# It is loaded, not linked.
+tests_unit_common_http_on_demand_test_DEPENDENCIES = libhttp_peer.la libcommon.la kbs-pkcs11-http.so
 tests_unit_common_jwe_test_SOURCES = tests/unit/common/jwe_test.c tests/support/check.h tests/support/vector.h
 tests_unit_common_jwe_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_jws_test_SOURCES = tests/unit/common/jws_test.c tests/support/check.h tests/support/vector.h
