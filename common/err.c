@@ -47,7 +47,9 @@ __attribute__((format(printf, 2, 0))) static void format(struct errmsg *to, cons
 static void append(struct errmsg *to, const char *more)
 {
 	size_t used = strlen(to->text);
-	snprintf(to->text + used, sizeof(to->text) - used, ": %s", more);
+	/* A text that is too long is cut: the front says what failed. */
+	if (snprintf(to->text + used, sizeof(to->text) - used, ": %s", more) < 0)
+		to->text[used] = '\0';
 }
 
 enum err err_set(struct errmsg *em, enum err e, const char *fmt, ...)
