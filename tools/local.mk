@@ -20,3 +20,18 @@ kbs_image_SOURCES = tools/kbs_image.c \
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_image_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la
+
+# Installed as `kbs`. It is built here because kbs/ is a folder of the build as well.
+bin_PROGRAMS += tools/kbs
+tools_kbs_SOURCES = tools/kbs.c
+tools_kbs_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+tools_kbs_LDFLAGS = $(PROGRAM_LDFLAGS)
+tools_kbs_LDADD = libcli.la libcommon.la
+
+bin_PROGRAMS += kbs-token
+kbs_token_SOURCES = tools/kbs_token.c tools/kbs_token_doctor.c tools/kbs_token_get.c tools/kbs_token_list.c \
+	tools/kbs_token_module.c tools/kbs_token_reach.c tools/kbs_token.h
+kbs_token_CPPFLAGS = $(AM_CPPFLAGS) -DP11KIT_CONFIGS='"$(p11kit_configs)"'
+kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_token_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.la $(P11KIT_LIBS)

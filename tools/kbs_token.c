@@ -1,0 +1,121 @@
+#include "tools/kbs_token.h"
+
+#include "tools/cli.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: kbs-token list [--module FILE] [--json]\n"
+	"       kbs-token get URI [--out FILE]\n"
+	"       kbs-token doctor [--module FILE] [--json]\n"
+	"\n"
+	"The PKCS#11 token whose keys a Key Broker Service (KBS) releases to attested TEEs only.\n"
+	"\n"
+	"list      what the token offers, as applications see it: label, class, id, key type, and the\n"
+	"          pkcs11: URI to use. Touches no network.\n"
+	"get       attests, fetches one resource and writes it to standard output. Binary contents are not\n"
+	"          written to a terminal. URI: kbs:///repository/type/tag, or just repository/type/tag\n"
+	"doctor    checks configuration, KBS, TLS, attester, attestation, module and memory: one line each,\n"
+	"          with what to do about it\n"
+	"\n"
+	"Options:\n"
+	"  --config FILE   instead of KBS_PKCS11_CONF or /etc/kbs-pkcs11/kbs-pkcs11.json\n"
+	"  --module FILE   the PKCS#11 module; default: kbs-pkcs11.so beside this program, else the installed one\n"
+	"  --out FILE      get: write there (mode 0600, all or nothing) instead of to standard output\n"
+	"  --json          list, doctor: for programs\n"
+	"\n"
+	"Examples:\n"
+	"  kbs-token doctor\n"
+	"  kbs-token get kbs:///default/image/key --out key.pem\n"
+	"  AA_KBC_PARAMS=cc_kbc::https://kbs.example:8080 kbs-token get default/image/key | openssl pkey -pubout\n"
+	"\n"
+	"Exit codes: 0 done; 1 a fault inside; 2 command line; 3 configuration; 4 KBS not reached, not verified\n"
+	"(TLS) or busy; 5 attestation or policy refused; 6 no such resource or token; 7 integrity or\n"
+	"cryptography; 8 malformed, too large or not supported; 9 key; 10 file. doctor: that of the first FAIL.\n"
+	"See kbs-token(1).\n";
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "module", required_argument, NULL, 'm' },
+	{ "out", required_argument, NULL, 'o' },
+	{ "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct command {
+	const char *name;
+	const char *takes; /* its options, by letter */
+	int words;
+	int (*run)(const struct token_args *args);
+} commands[] = {
+	{ "list", "cmj", 0, token_list },
+	{ "get", "co", 1, token_get },
+	{ "doctor", "cmj", 0, token_doctor },
+};
+
+static void option_take(struct token_args *args, int option)
+{
+	if (option == 'c')
+		args->config = optarg;
+	if (option == 'm')
+		args->module = optarg;
+	if (option == 'o')
+		args->out = optarg;
+	if (option == 'j')
+		args->json = true;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct token_args args = { .config = NULL };
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc - 1, argv + 1, ":", options, NULL)) != -1) {
+		if (option == ':')
+			return cli_usage("%s: its value is missing", argv[optind]);
+		if (option == '?' || !strchr(command->takes, option))
+			return cli_usage("%s: not an option of %s", argv[optind], command->name);
+		option_take(&args, option);
+	}
+	args.words = argv + 1 + optind;
+	args.word_count = argc - 1 - optind;
+	if (args.word_count > command->words)
+		return cli_usage("%s: too much", args.words[command->words]);
+	if (args.word_count < command->words)
+		return cli_usage("%s what? A URI is missing", command->name);
+	return command->run(&args);
+}
+
+int main(int argc, char **argv)
+{
+	cli_begin("kbs-token", help, argc, argv);
+	if (argc < 2)
+		return cli_usage("a command is missing");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, argv[1]) == 0)
+			return run(&commands[i], argc, argv);
+	return cli_usage("%s: no such command", argv[1]);
+}
+
+enum err token_settings(const struct token_args *args, struct settings **s, struct errmsg *em)
+{
+	enum err e = settings_load(args->config, s, em);
+	if (e != ERR_NOT_FOUND || args->config)
+		return e;
+	*s = NULL;
+	return OK;
+}
+
+enum err token_kbc_options(const struct settings *s, struct kbc_options *o, struct errmsg *em)
+{
+	json_object *kbs = NULL;
+	if (s) {
+		enum err e = json_get_object_opt(s->root, "kbs", &kbs, em);
+		if (e != OK)
+			return e;
+	}
+	enum err e = kbc_options_read(kbs, o, em);
+	return s && e != OK ? err_wrap(em, e, "%s", s->path) : e;
+}

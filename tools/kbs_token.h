@@ -1,0 +1,76 @@
+#pragma once
+#include "common/settings.h"
+#include "kbc/kbc.h"
+
+#include <p11-kit/pkcs11.h>
+
+/* kbs-token: what its commands share. */
+
+struct token_args {
+	const char *config; /* or NULL: as every command */
+	const char *module; /* or NULL: found by token_module_path() */
+	const char *out;
+	bool json;
+	char **words;
+	int word_count;
+};
+
+/* Each returns the exit code. */
+int token_list(const struct token_args *args);
+int token_get(const struct token_args *args);
+int token_doctor(const struct token_args *args);
+
+/* Reads the configuration; *s stays NULL where there is no file and nobody named one. */
+enum err token_settings(const struct token_args *args, struct settings **s, struct errmsg *em) MUST_USE;
+/* What of it a Key Broker Client needs. */
+enum err token_kbc_options(const struct settings *s, struct kbc_options *o, struct errmsg *em) MUST_USE;
+
+/* The PKCS#11 module: --module, else kbs-pkcs11.so beside this program (a build tree), else the installed one. */
+enum err token_module_path(const struct token_args *args, char path[4096], struct errmsg *em) MUST_USE;
+
+/* The module, loaded and initialized. `config` reaches it through its environment variable. */
+struct token_module {
+	void *handle;
+	CK_FUNCTION_LIST *p11;
+	bool initialized;
+};
+enum err token_module_open(const struct token_args *args, struct token_module *m, struct errmsg *em) MUST_USE;
+void token_module_close(struct token_module *m);
+#define AUTO_MODULE __attribute__((cleanup(token_module_close))) struct token_module
+
+/* The first slot with a token. ERR_NOT_FOUND. */
+enum err token_module_slot(const struct token_module *m, CK_SLOT_ID *slot, CK_TOKEN_INFO *info,
+			   struct errmsg *em) MUST_USE;
+/* A padded field of CK_TOKEN_INFO as text that is safe to print. */
+struct token_field {
+	char text[65];
+};
+struct token_field token_field(const unsigned char *field, size_t len);
+/* A CK_RV as an error: "C_Initialize: CKR_GENERAL_ERROR (0x5)". */
+enum err token_rv(const char *function, CK_RV rv, struct errmsg *em);
+
+/* What the doctor finds out. */
+enum finding_state { FINDING_OK, FINDING_FAIL, FINDING_SKIP };
+struct finding {
+	const char *check;
+	enum finding_state state;
+	enum err err; /* of a FAIL */
+	char detail[1200];
+	const char *advice; /* what to do, or NULL */
+};
+#define FINDINGS_MAX 64
+struct report {
+	struct finding findings[FINDINGS_MAX];
+	size_t count;
+};
+void report_ok(struct report *r, const char *check, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void report_skip(struct report *r, const char *check, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct report_fault {
+	const char *check;
+	enum err err;
+	const char *advice;
+};
+void report_fail(struct report *r, struct report_fault fault, const struct errmsg *em);
+
+/* Is the KBS there: TCP, TLS and HTTP of each URL, one finding each. True if one of them answers. */
+bool doctor_reach(struct report *r, const struct kbc_options *o);

@@ -1,0 +1,281 @@
+#include "tools/kbs_token.h"
+
+#include "attest/attester.h"
+#include "tools/cli.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/file.h"
+
+static struct finding *report_add(struct report *r, const char *check, enum finding_state state)
+{
+	/* The last place is written over and over rather than past. */
+	struct finding *f = &r->findings[r->count < FINDINGS_MAX ? r->count++ : FINDINGS_MAX - 1];
+	*f = (struct finding){ .check = check, .state = state };
+	return f;
+}
+
+void report_ok(struct report *r, const char *check, const char *fmt, ...)
+{
+	struct finding *f = report_add(r, check, FINDING_OK);
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(f->detail, sizeof(f->detail), fmt, args);
+	va_end(args);
+}
+
+void report_skip(struct report *r, const char *check, const char *fmt, ...)
+{
+	struct finding *f = report_add(r, check, FINDING_SKIP);
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(f->detail, sizeof(f->detail), fmt, args);
+	va_end(args);
+}
+
+void report_fail(struct report *r, struct report_fault fault, const struct errmsg *em)
+{
+	struct finding *f = report_add(r, fault.check, FINDING_FAIL);
+	f->err = fault.err;
+	f->advice = fault.advice;
+	snprintf(f->detail, sizeof(f->detail), "%s", em->text[0] ? em->text : err_name(fault.err));
+}
+
+/* True if there is something that says where a KBS is. */
+static bool check_configuration(struct report *r, const struct token_args *args, struct kbc_options *o)
+{
+	AUTO(settings) *s = NULL;
+	struct errmsg em = { "" };
+	enum err e = token_settings(args, &s, &em);
+	if (e == OK)
+		e = token_kbc_options(s, o, &em);
+	if (e != OK) {
+		report_fail(r,
+			    (struct report_fault){ "configuration", e == ERR_NOT_FOUND ? ERR_CONFIG : e,
+						   "see kbs-pkcs11.json(5) for what the file holds" },
+			    &em);
+		return false;
+	}
+	report_ok(r, "configuration", "%s: %s at %s%s", s ? s->path : "no file", o->kind, o->urls[0],
+		  o->url_count > 1 ? " and others" : "");
+	return true;
+}
+
+static void check_memory(struct report *r)
+{
+	struct errmsg em = { "secrets lie in memory that may be swapped out" };
+	if (secret_arena_state().locked)
+		report_ok(r, "memory", "secrets are locked in memory");
+	else
+		report_fail(r,
+			    (struct report_fault){ "memory", ERR_NOMEM,
+						   "raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 1 MiB or more" },
+			    &em);
+}
+
+static bool check_attester(struct report *r, const struct kbc_options *o)
+{
+	const struct attester *attester;
+	struct errmsg em = { "" };
+	enum err e = attester_find(o->attester, &attester, &em);
+	if (e != OK) {
+		report_fail(
+			r,
+			(struct report_fault){ "attester", e,
+					       "run this inside a TEE, or name an attester in \"kbs\".\"attester\"" },
+			&em);
+		return false;
+	}
+	bool sample = strcmp(attester_tee(attester), "sample") == 0;
+	report_ok(r, "attester", "%s%s", attester_tee(attester),
+		  sample ? ", which proves nothing: for tests only" : "");
+	return true;
+}
+
+static void check_attestation(struct report *r, const struct kbc_options *o)
+{
+	AUTO(kbc) *kbc = NULL;
+	struct errmsg em = { "" };
+	int64_t before = monotonic_ms();
+	enum err e = kbc_new(o, http_curl(), &kbc, &em);
+	if (e == OK)
+		e = kbc_attest(kbc, true, deadline_in_ms(o->timeout_ms), &em);
+	if (e == OK)
+		report_ok(r, "attestation", "the KBS accepts the evidence (%lld ms)",
+			  (long long)(monotonic_ms() - before));
+	else
+		report_fail(r,
+			    (struct report_fault){ "attestation", e,
+						   e == ERR_ATTEST
+							   ? "the verifier's policy and reference values decide: see "
+							     "the KBS's log"
+							   : "see the KBS's log" },
+			    &em);
+}
+
+static void check_kbs(struct report *r, const struct token_args *args)
+{
+	struct kbc_options o = { .kind = "" };
+	if (!check_configuration(r, args, &o)) {
+		report_skip(r, "attestation", "there is no configuration");
+		return;
+	}
+	bool reached = doctor_reach(r, &o);
+	bool attester = check_attester(r, &o);
+	if (reached && attester)
+		check_attestation(r, &o);
+	else
+		report_skip(r, "attestation", reached ? "there is no attester" : "no KBS is reached");
+	kbc_options_clear(&o);
+}
+
+static void check_module(struct report *r, const struct token_args *args)
+{
+	AUTO_MODULE m = { .handle = NULL };
+	CK_SLOT_ID slot;
+	CK_TOKEN_INFO info;
+	struct errmsg em = { "" };
+	char path[4096] = "";
+	enum err e = token_module_path(args, path, &em);
+	if (e == OK)
+		e = token_module_open(args, &m, &em);
+	if (e == OK)
+		e = token_module_slot(&m, &slot, &info, &em);
+	if (e == OK)
+		report_ok(r, "module", "%s offers the token \"%s\"", path,
+			  token_field(info.label, sizeof(info.label)).text);
+	else
+		report_fail(r,
+			    (struct report_fault){
+				    "module", e,
+				    "install the module, or name it with --module; KBS_PKCS11_LOG=debug:stderr "
+				    "says more" },
+			    &em);
+}
+
+/* The value of "module:" in a p11-kit module configuration, if it is ours. */
+static bool registers_us(const char *text, char to[512])
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, " module : %511s", to) == 1 && strstr(to, "kbs-pkcs11.so"))
+			return true;
+	}
+	return false;
+}
+
+static bool find_registration(const char *folder, char file[512], char module[512])
+{
+	DIR *dir = opendir(folder);
+	bool found = false;
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry && !found; entry = readdir(dir)) {
+		AUTO_BUF
+		text = { 0 };
+		size_t len = strlen(entry->d_name);
+		if (len < 8 || strcmp(entry->d_name + len - 7, ".module") != 0)
+			continue;
+		if (snprintf(file, 512, "%s/%s", folder, entry->d_name) >= 512)
+			continue;
+		const char *contents = file_read(file, 65536, &text, NULL) == OK ? buf_cstr(&text) : NULL;
+		found = contents && registers_us(contents, module);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Files only: to load every module that is registered would be a strange way to find out. */
+static void check_registration(struct report *r)
+{
+	const char *home = secure_getenv("HOME"), *xdg = secure_getenv("XDG_CONFIG_HOME");
+	char users[300], file[512], module[512];
+	snprintf(users, sizeof(users), "%s%s/pkcs11/modules", xdg ? xdg : home ? home : "", xdg ? "" : "/.config");
+	const char *const folders[] = { P11KIT_CONFIGS, "/usr/share/p11-kit/modules", "/etc/pkcs11/modules", users };
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		if (!find_registration(folders[i], file, module))
+			continue;
+		if (module[0] != '/' || access(module, R_OK) == 0) {
+			report_ok(r, "p11-kit", "%s registers %s", file, module);
+			return;
+		}
+		struct errmsg em;
+		report_fail(r,
+			    (struct report_fault){ "p11-kit",
+						   err_errno(&em, ERR_CONFIG, "%s registers %s", file, module),
+						   "correct that file" },
+			    &em);
+		return;
+	}
+	report_skip(
+		r, "p11-kit",
+		"not registered: GnuTLS, OpenSSH and others do not find the module by themselves (softhsm-conf/ has a "
+		".module file)");
+}
+
+static const char *const states[] = { "ok", "FAIL", "skip" };
+
+static void print_text(const struct report *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct finding *f = &r->findings[i];
+		printf("%-4s  %-13s  %s%s%s\n", states[f->state], f->check, f->detail, f->advice ? "; do: " : "",
+		       f->advice ? f->advice : "");
+	}
+}
+
+static bool put(json_object *to, const char *name, const char *value)
+{
+	return json_object_object_add(to, name, json_object_new_string(value)) == 0;
+}
+
+static bool finding_json(const struct finding *f, json_object *to)
+{
+	json_object *o = json_object_new_object();
+	if (!o || json_object_array_add(to, o) != 0) {
+		json_object_put(o);
+		return false;
+	}
+	return put(o, "check", f->check) && put(o, "state", states[f->state]) && put(o, "detail", f->detail) &&
+	       (f->state != FINDING_FAIL || put(o, "error", err_name(f->err))) &&
+	       (!f->advice || put(o, "advice", f->advice));
+}
+
+static enum err print_json(const struct report *r, struct errmsg *em)
+{
+	AUTO_OF(json_object) *root = json_object_new_array();
+	bool good = root != NULL;
+	for (size_t i = 0; good && i < r->count; i++)
+		good = finding_json(&r->findings[i], root);
+	AUTO_STR
+	char *text = good ? json_text(root) : NULL;
+	if (!text)
+		return err_set(em, ERR_NOMEM, "no memory for the report");
+	puts(text);
+	return OK;
+}
+
+int token_doctor(const struct token_args *args)
+{
+	static struct report r;
+	struct errmsg em = { "" };
+	enum err e = OK;
+	check_memory(&r);
+	check_kbs(&r, args);
+	check_module(&r, args);
+	check_registration(&r);
+	if (args->json)
+		e = print_json(&r, &em);
+	else
+		print_text(&r);
+	if (e == OK && fflush(stdout) != 0)
+		e = err_errno(&em, ERR_IO, "standard output");
+	if (e != OK)
+		return cli_fail(e, &em);
+	for (size_t i = 0; i < r.count; i++)
+		if (r.findings[i].state == FINDING_FAIL)
+			return err_exit_code(r.findings[i].err);
+	return 0;
+}

@@ -1,0 +1,69 @@
+#include "tools/kbs_token.h"
+
+#include "common/file.h"
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* What a terminal shows as it is: anything else may steer it. */
+static bool is_text(struct bytes b)
+{
+	for (size_t i = 0; i < b.len; i++) {
+		uint8_t c = b.data[i];
+		if (c != '\n' && c != '\r' && c != '\t' && (c < ' ' || c > '~'))
+			return false;
+	}
+	return true;
+}
+
+/* Straight from the arena: no stdio, whose buffers nobody wipes. */
+static enum err write_out(struct bytes b, struct errmsg *em)
+{
+	if (isatty(STDOUT_FILENO) && !is_text(b))
+		return err_set(
+			em, ERR_ARG,
+			"the resource is binary and standard output is a terminal: redirect it, or use --out FILE");
+	while (b.len) {
+		ssize_t n = write(STDOUT_FILENO, b.data, b.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_errno(em, ERR_IO, "standard output");
+		b = (struct bytes){ b.data + n, b.len - (size_t)n };
+	}
+	return OK;
+}
+
+static enum err fetch(const struct token_args *args, const struct resource_uri *uri, struct secret **out,
+		      struct errmsg *em)
+{
+	AUTO(settings) *s = NULL;
+	AUTO(kbc) *kbc = NULL;
+	struct kbc_options o = { .kind = "" };
+	enum err e = token_settings(args, &s, em);
+	if (e == OK)
+		e = token_kbc_options(s, &o, em);
+	if (e == OK)
+		e = kbc_new(&o, http_curl(), &kbc, em);
+	if (e == OK)
+		e = kbc_get(kbc, uri, deadline_in_ms(o.timeout_ms), out, em);
+	kbc_options_clear(&o);
+	return e;
+}
+
+int token_get(const struct token_args *args)
+{
+	struct errmsg em = { "" };
+	struct resource_uri uri;
+	AUTO(secret) *resource = NULL;
+	if (resource_uri_parse_label(args->words[0], &uri, &em) != OK)
+		return cli_usage("%s: %s", args->words[0], em.text);
+	enum err e = fetch(args, &uri, &resource, &em);
+	/* A resource that is too secret for others to read now was so before: an existing file gets the mode too. */
+	if (e == OK && args->out)
+		e = file_write_atomic(args->out, secret_bytes(resource), (struct file_write){ .mode = 0600 }, &em);
+	else if (e == OK)
+		e = write_out(secret_bytes(resource), &em);
+	return e == OK ? 0 : cli_fail(e, &em);
+}

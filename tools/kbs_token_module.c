@@ -1,0 +1,138 @@
+#include "tools/kbs_token.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MODULE_NAME "kbs-pkcs11.so"
+
+static bool beside_us(char path[4096])
+{
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	if (n <= 0)
+		return false;
+	own[n] = '\0';
+	char *slash = strrchr(own, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	int len = snprintf(path, 4096, "%s/" MODULE_NAME, own);
+	return len > 0 && len < 4096 && access(path, R_OK) == 0;
+}
+
+enum err token_module_path(const struct token_args *args, char path[4096], struct errmsg *em)
+{
+	if (!args->module && beside_us(path))
+		return OK;
+	/* realpath: a name without a slash would be searched for by dlopen(). */
+	const char *name = args->module ? args->module : PKCS11DIR "/" MODULE_NAME;
+	char *whole = realpath(name, NULL);
+	if (!whole)
+		return err_errno(em, args->module ? ERR_ARG : ERR_NOT_FOUND, "the module %s", name);
+	int len = snprintf(path, 4096, "%s", whole);
+	free(whole);
+	return len < 4096 ? OK : err_set(em, ERR_ARG, "the module's path is too long");
+}
+
+static const struct {
+	CK_RV rv;
+	const char *name;
+	enum err err;
+} results[] = {
+	{ CKR_HOST_MEMORY, "CKR_HOST_MEMORY", ERR_NOMEM },
+	{ CKR_GENERAL_ERROR, "CKR_GENERAL_ERROR", ERR_CONFIG },
+	{ CKR_FUNCTION_FAILED, "CKR_FUNCTION_FAILED", ERR_INTERNAL },
+	{ CKR_ARGUMENTS_BAD, "CKR_ARGUMENTS_BAD", ERR_INTERNAL },
+	{ CKR_CANT_LOCK, "CKR_CANT_LOCK", ERR_INTERNAL },
+	{ CKR_DEVICE_ERROR, "CKR_DEVICE_ERROR", ERR_NET },
+	{ CKR_DEVICE_MEMORY, "CKR_DEVICE_MEMORY", ERR_NOMEM },
+	{ CKR_TOKEN_NOT_PRESENT, "CKR_TOKEN_NOT_PRESENT", ERR_NOT_FOUND },
+};
+
+enum err token_rv(const char *function, CK_RV rv, struct errmsg *em)
+{
+	if (rv == CKR_OK)
+		return OK;
+	for (size_t i = 0; i < ARRAY_LEN(results); i++)
+		if (results[i].rv == rv)
+			return err_set(em, results[i].err, "%s: %s", function, results[i].name);
+	return err_set(em, ERR_INTERNAL, "%s: 0x%lx", function, rv);
+}
+
+/* The module reads its own configuration: it is told where that lies as any application would tell it. */
+static enum err hand_over_config(const struct token_args *args, struct errmsg *em)
+{
+	if (!args->config)
+		return OK;
+	char *whole = realpath(args->config, NULL);
+	int failed = whole ? setenv("KBS_PKCS11_CONF", whole, 1) : -1;
+	free(whole);
+	return failed ? err_errno(em, ERR_CONFIG, "%s", args->config) : OK;
+}
+
+static enum err load(const char *path, struct token_module *m, struct errmsg *em)
+{
+	CK_C_GetFunctionList get = NULL;
+	m->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!m->handle) {
+		const char *reason = dlerror();
+		return err_set(em, ERR_CONFIG, "%s", reason ? reason : path);
+	}
+	*(void **)&get = dlsym(m->handle, "C_GetFunctionList");
+	if (!get)
+		return err_set(em, ERR_CONFIG, "%s is not a PKCS#11 module", path);
+	enum err e = token_rv("C_GetFunctionList", get(&m->p11), em);
+	return e == OK ? OK : err_wrap(em, e, "%s", path);
+}
+
+enum err token_module_open(const struct token_args *args, struct token_module *m, struct errmsg *em)
+{
+	char path[4096];
+	CK_C_INITIALIZE_ARGS how = { .flags = CKF_OS_LOCKING_OK };
+	enum err e = token_module_path(args, path, em);
+	if (e == OK)
+		e = hand_over_config(args, em);
+	if (e == OK)
+		e = load(path, m, em);
+	if (e != OK)
+		return e;
+	e = token_rv("C_Initialize", m->p11->C_Initialize(&how), em);
+	m->initialized = e == OK;
+	return e == OK ? OK : err_wrap(em, e, "%s", path);
+}
+
+void token_module_close(struct token_module *m)
+{
+	if (m->initialized)
+		(void)m->p11->C_Finalize(NULL);
+	if (m->handle)
+		dlclose(m->handle);
+	*m = (struct token_module){ .handle = NULL };
+}
+
+enum err token_module_slot(const struct token_module *m, CK_SLOT_ID *slot, CK_TOKEN_INFO *info, struct errmsg *em)
+{
+	CK_SLOT_ID slots[16];
+	CK_ULONG count = ARRAY_LEN(slots);
+	enum err e = token_rv("C_GetSlotList", m->p11->C_GetSlotList(CK_TRUE, slots, &count), em);
+	if (e != OK)
+		return e;
+	if (!count)
+		return err_set(em, ERR_NOT_FOUND, "the module has no slot with a token");
+	*slot = slots[0];
+	return token_rv("C_GetTokenInfo", m->p11->C_GetTokenInfo(slots[0], info), em);
+}
+
+struct token_field token_field(const unsigned char *field, size_t len)
+{
+	struct token_field f = { "" };
+	while (len && (field[len - 1] == ' ' || !field[len - 1]))
+		len--;
+	for (size_t i = 0; i < len && i < sizeof(f.text) - 1; i++)
+		f.text[i] = field[i] >= ' ' && field[i] <= '~' ? (char)field[i] : '?';
+	return f;
+}
