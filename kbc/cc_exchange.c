@@ -111,7 +111,7 @@ enum err cc_exchange_send(struct cc_exchange *x, const struct cc_call *call, str
 	};
 	enum err e = client_pool_request(x->clients, &req, resp, em);
 	if (e != OK)
-		return err_wrap(em, e, "%s", x->urls[call->url]);
+		return err_wrap(em, e, "%s", request->stage); /* the transport names the URL */
 	log_debug("kbc", "answer", "method=%s url=\"%s\" status=%ld", request->method, url, resp->status);
 	return OK;
 }

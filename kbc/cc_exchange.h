@@ -15,7 +15,7 @@ size_t cc_exchange_url_count(const struct cc_exchange *x);
 const char *cc_exchange_url(const struct cc_exchange *x, size_t url);
 
 /* One request, one answer of any status. Where there are several KBSs none may take the whole time.
- * ERR_NET, ERR_TIMEOUT, ERR_TLS, ERR_LIMIT, naming the URL. */
+ * ERR_NET, ERR_TIMEOUT, ERR_TLS, ERR_LIMIT, naming the stage. */
 struct cc_call {
 	size_t url;
 	const struct cc_request *request;

@@ -30,9 +30,9 @@ void cc_grant_clear(struct cc_grant *grant)
 	*grant = (struct cc_grant){ .cookie = NULL };
 }
 
-static void request_start(struct cc_request *r, const char *method)
+static void request_start(struct cc_request *r, const char *stage, const char *method)
 {
-	*r = (struct cc_request){ .method = method };
+	*r = (struct cc_request){ .stage = stage, .method = method };
 }
 
 static void request_header(struct cc_request *r, struct http_header header)
@@ -47,7 +47,7 @@ static const char *secret_cstr(const struct secret *s)
 
 static void handshake_post(struct cc_handshake *h, const char *route)
 {
-	request_start(&h->request, "POST");
+	request_start(&h->request, route, "POST");
 	snprintf(h->request.target, sizeof(h->request.target), PREFIX "%s", route);
 	request_header(&h->request, content_is_json);
 	if (h->grant.cookie)
@@ -197,7 +197,7 @@ enum err cc_get_new(const struct resource_uri *uri, struct cc_get **out, struct 
 	struct cc_get *g = calloc(1, sizeof(*g));
 	if (!g)
 		return err_set(em, ERR_NOMEM, "no memory for a resource request");
-	request_start(&g->request, "GET");
+	request_start(&g->request, "resource", "GET");
 	snprintf(g->request.target, sizeof(g->request.target), PREFIX "%s/%s%s%s", uri->plugin, uri->path,
 		 uri->query[0] ? "?" : "", uri->query);
 	*out = g;

@@ -14,6 +14,7 @@
 #define CC_BEARER_MOST 122880 /* a larger header is refused by deployed servers (128 KiB in all) */
 
 struct cc_request {
+	const char *stage; /* "auth", "attest", "resource": for errors */
 	const char *method;
 	char target[1400]; /* "/kbs/v0/auth": follows the base URL */
 	struct http_header headers[CC_HEADERS_MAX]; /* borrowed from the machine and the credentials */

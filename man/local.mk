@@ -1,2 +1,3 @@
 # man
 dist_man_MANS += man/kbs-image.1
+dist_man_MANS += man/kbs.1 man/kbs-token.1

@@ -262,10 +262,10 @@ int token_doctor(const struct token_args *args)
 	static struct report r;
 	struct errmsg em = { "" };
 	enum err e = OK;
-	check_memory(&r);
 	check_kbs(&r, args);
 	check_module(&r, args);
 	check_registration(&r);
+	check_memory(&r);
 	if (args->json)
 		e = print_json(&r, &em);
 	else

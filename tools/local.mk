@@ -35,3 +35,10 @@ kbs_token_CPPFLAGS = $(AM_CPPFLAGS) -DP11KIT_CONFIGS='"$(p11kit_configs)"'
 kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_token_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.la $(P11KIT_LIBS)
+
+# So that `kbs` finds the others in a build tree too.
+tool_links = tools/kbs-image tools/kbs-server tools/kbs-token
+noinst_DATA += $(tool_links)
+CLEANFILES += $(tool_links)
+$(tool_links): kbs-image$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@

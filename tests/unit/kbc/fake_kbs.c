@@ -306,7 +306,7 @@ static enum err apply_locked(const struct fake_rule *rule, const struct http_req
 			     struct errmsg *em)
 {
 	if (rule->err != OK && !rule->after)
-		return err_set(em, rule->err, "the test says so");
+		return err_set(em, rule->err, "%s: the test says so", req->url);
 	if (rule->status) {
 		if (rule->headers)
 			must(buf_append(&resp->headers, bytes_str(rule->headers), 0, NULL));

@@ -135,7 +135,7 @@ static void an_unverified_peer_is_not_tried_again_nor_passed_over(void **state)
 	(void)state;
 	AUTO(kbc) *kbc = client(true);
 	fake_kbs_rule((struct fake_rule){ .route = "/auth", .times = 1, .err = ERR_TLS });
-	must_fail(kbc, ERR_TLS, FIRST);
+	must_fail(kbc, ERR_TLS, "auth: " FIRST);
 	assert_int_equal(fake_kbs_counts().requests, 1);
 }
 
@@ -201,7 +201,7 @@ static void a_kbs_that_is_down_is_an_error_after_some_tries(void **state)
 	(void)state;
 	AUTO(kbc) *kbc = client(false);
 	fake_kbs_rule((struct fake_rule){ .route = "/", .times = 1000, .err = ERR_NET });
-	must_fail(kbc, ERR_NET, FIRST);
+	must_fail(kbc, ERR_NET, "auth: " FIRST);
 	assert_int_equal(fake_kbs_counts().requests, 5);
 }
 
