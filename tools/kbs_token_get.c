@@ -35,6 +35,12 @@ static enum err write_out(struct bytes b, struct errmsg *em)
 	return OK;
 }
 
+static enum err write_file(const char *path, struct bytes b, struct errmsg *em)
+{
+	enum err e = file_write_atomic(path, b, (struct file_write){ .mode = 0600 }, em);
+	return e == ERR_NOT_FOUND ? ERR_IO : e; /* it is not the resource that was not found */
+}
+
 static enum err fetch(const struct token_args *args, const struct resource_uri *uri, struct secret **out,
 		      struct errmsg *em)
 {
@@ -60,9 +66,8 @@ int token_get(const struct token_args *args)
 	if (resource_uri_parse_label(args->words[0], &uri, &em) != OK)
 		return cli_usage("%s: %s", args->words[0], em.text);
 	enum err e = fetch(args, &uri, &resource, &em);
-	/* A resource that is too secret for others to read now was so before: an existing file gets the mode too. */
 	if (e == OK && args->out)
-		e = file_write_atomic(args->out, secret_bytes(resource), (struct file_write){ .mode = 0600 }, &em);
+		e = write_file(args->out, secret_bytes(resource), &em);
 	else if (e == OK)
 		e = write_out(secret_bytes(resource), &em);
 	return e == OK ? 0 : cli_fail(e, &em);
