@@ -1,6 +1,7 @@
 #include "common/log.h"
 
-#include "common/utf8.h"
+#include "common/cleanup.h"
+#include "common/log_format.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,66 +102,23 @@ bool log_enabled(enum log_level level)
 	return (int)level <= setting()->level;
 }
 
-/* One line being made. What does not fit is cut, and shown to be. */
-struct line {
-	char text[4096];
-	size_t len;
-};
-
-enum { LINE_SPARE = 8 }; /* for "...\n" */
-
-static void line_put(struct line *l, const char *text, size_t len)
-{
-	size_t room = sizeof(l->text) - LINE_SPARE - l->len;
-	if (len > room)
-		len = room;
-	memcpy(l->text + l->len, text, len);
-	l->len += len;
-}
-
-/* Neither control characters, nor what changes the order or the number of lines on a terminal. */
-static bool point_printable(uint32_t p)
-{
-	if (p < 0x20 || (p >= 0x7f && p < 0xa0))
-		return false;
-	return !(p == 0x061c || (p >= 0x200b && p <= 0x200f) || (p >= 0x2028 && p <= 0x202e) ||
-		 (p >= 0x2060 && p <= 0x206f) || p == 0xfeff);
-}
-
-static void line_put_escaped(struct line *l, struct bytes text)
-{
-	for (size_t pos = 0; pos < text.len;) {
-		size_t next = pos;
-		uint32_t point = 0;
-		if (text.data[pos] != '\\' && utf8_next(text, &next, &point) && point_printable(point)) {
-			line_put(l, (const char *)text.data + pos, next - pos);
-			pos = next;
-			continue;
-		}
-		uint8_t c = text.data[pos++];
-		char escaped[8];
-		if (c == '\n' || c == '\r' || c == '\t' || c == '\\')
-			snprintf(escaped, sizeof(escaped), "\\%c",
-				 c == '\n'   ? 'n'
-				 : c == '\r' ? 'r'
-				 : c == '\t' ? 't'
-					     : '\\');
-		else
-			snprintf(escaped, sizeof(escaped), "\\x%02x", c);
-		line_put(l, escaped, strlen(escaped));
-	}
-}
-
-static void line_begin(struct line *l, enum log_level level, const char *part, const char *event)
+static void text_begin(struct log_text *to, enum log_level level, const char *part, const char *event)
 {
 	struct timespec now;
 	struct tm utc;
+	char when[64];
+	char more[64];
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	size_t n = strftime(l->text, 64, "%Y-%m-%dT%H:%M:%S", &utc);
-	int more = snprintf(l->text + n, 256, ".%03ldZ level=%s part=%.64s event=%.64s pid=%d", now.tv_nsec / 1000000,
-			    levels[level].name, part, event, (int)getpid());
-	l->len = n + (more > 0 ? (size_t)more : 0);
+	if (strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc) > 0)
+		log_text_put(to, when);
+	snprintf(more, sizeof(more), ".%03ldZ level=%s part=", now.tv_nsec / 1000000, levels[level].name);
+	log_text_put(to, more);
+	log_text_put(to, part);
+	log_text_put(to, " event=");
+	log_text_put(to, event);
+	snprintf(more, sizeof(more), " pid=%d ", (int)getpid());
+	log_text_put(to, more);
 }
 
 /* A descriptor that is kept could be closed and reused by the host process: so one for each line. */
@@ -178,25 +136,18 @@ void log_line(enum log_level level, const char *part, const char *event, const c
 	if ((int)level > s->level)
 		return;
 	int kept = errno;
-	struct line line;
-	line_begin(&line, level, part, event);
-	char more[2048];
+	struct log_text line = { .len = 0 };
+	text_begin(&line, level, part, event);
 	va_list args;
 	va_start(args, fmt);
-	int n = vsnprintf(more, sizeof(more), fmt, args);
+	log_text_format(&line, fmt, args);
 	va_end(args);
-	if (n > 0) {
-		line_put(&line, " ", 1);
-		line_put_escaped(&line, bytes_str(more));
-	}
-	if (n >= (int)sizeof(more))
-		line_put(&line, "...", 3);
-	line.text[line.len] = '\n';
+	log_text_end(&line);
 	if (s->target == TO_SYSLOG)
-		syslog(levels[level].priority, "%.*s", (int)line.len, line.text);
+		syslog(levels[level].priority, "%.*s", (int)line.len - 1, line.text);
 	else if (s->target == TO_FILE)
-		file_put(s->path, line.text, line.len + 1);
-	else if (write(STDERR_FILENO, line.text, line.len + 1) < 0)
-		errno = kept;
+		file_put(s->path, line.text, line.len);
+	else if (write(STDERR_FILENO, line.text, line.len) < 0)
+		errno = kept; /* nobody to tell */
 	errno = kept;
 }

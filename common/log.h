@@ -8,8 +8,8 @@
 enum log_level { LOG_ERROR_, LOG_WARN_, LOG_INFO_, LOG_DEBUG_ };
 
 bool log_enabled(enum log_level level);
-/* `fmt` makes the further pairs; a value with blanks or from outside goes through %s inside "..." and
- * control characters are escaped by log_line itself. */
+/* `fmt` makes the further pairs; a value with blanks or from outside goes through %s inside "...". log_line escapes
+ * what could end a value or a line (quotes, control characters) and knows %s %d %i %u %x %c %p, no floats. */
 void log_line(enum log_level level, const char *part, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
