@@ -5,3 +5,31 @@ tests_fuzz_common_base64_fuzz_SOURCES = tests/fuzz/common/base64_fuzz.c
 tests_fuzz_common_base64_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_base64_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la
 EXTRA_DIST += tests/fuzz/common/base64.seeds
+
+check_PROGRAMS += tests/fuzz/common/json_fuzz
+FUZZ_TESTS += tests/fuzz/common/json_fuzz
+tests_fuzz_common_json_fuzz_SOURCES = tests/fuzz/common/json_fuzz.c
+tests_fuzz_common_json_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_json_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
+EXTRA_DIST += tests/fuzz/common/json.seeds
+
+check_PROGRAMS += tests/fuzz/common/json_scan_fuzz
+FUZZ_TESTS += tests/fuzz/common/json_scan_fuzz
+tests_fuzz_common_json_scan_fuzz_SOURCES = tests/fuzz/common/json_scan_fuzz.c
+tests_fuzz_common_json_scan_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_json_scan_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
+EXTRA_DIST += tests/fuzz/common/json_scan.seeds
+
+check_PROGRAMS += tests/fuzz/common/resource_uri_fuzz
+FUZZ_TESTS += tests/fuzz/common/resource_uri_fuzz
+tests_fuzz_common_resource_uri_fuzz_SOURCES = tests/fuzz/common/resource_uri_fuzz.c
+tests_fuzz_common_resource_uri_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_resource_uri_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
+EXTRA_DIST += tests/fuzz/common/resource_uri.seeds
+
+check_PROGRAMS += tests/fuzz/common/settings_fuzz
+FUZZ_TESTS += tests/fuzz/common/settings_fuzz
+tests_fuzz_common_settings_fuzz_SOURCES = tests/fuzz/common/settings_fuzz.c
+tests_fuzz_common_settings_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_settings_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
+EXTRA_DIST += tests/fuzz/common/settings.seeds

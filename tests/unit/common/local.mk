@@ -8,6 +8,7 @@ common_unit_tests = \
 	tests/unit/common/json_scan_test \
 	tests/unit/common/json_test \
 	tests/unit/common/libctx_test \
+	tests/unit/common/log_test \
 	tests/unit/common/resource_uri_test \
 	tests/unit/common/secret_test \
 	tests/unit/common/settings_test \
@@ -17,6 +18,8 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(common_unit_tests)
 TESTS += $(common_unit_tests)
 endif
+tests_unit_common_log_test_SOURCES = tests/unit/common/log_test.c tests/support/check.h
+tests_unit_common_log_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_stream_test_SOURCES = tests/unit/common/stream_test.c tests/support/check.h
 tests_unit_common_stream_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_settings_test_SOURCES = tests/unit/common/settings_test.c tests/support/check.h
