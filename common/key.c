@@ -7,6 +7,7 @@
 #include "common/key_encrypted.h"
 #include "common/libctx.h"
 
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 
 #define KEY_TEXT_MAX (1024 * 1024)
@@ -270,31 +271,37 @@ static enum err x509_read(struct bytes der, X509 **out, struct errmsg *em)
 	return OK;
 }
 
+/* SubjectPublicKeyInfo, RFC 5280 4.1. By the decoder and not by d2i_PUBKEY_ex(), which makes a key of the old kind
+ * where the application has a default ENGINE for keys of its type. */
+static enum err spki_read(struct bytes der, EVP_PKEY **out, struct errmsg *em)
+{
+	const unsigned char *at = der.data;
+	size_t left = der.len;
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "SubjectPublicKeyInfo", NULL,
+							      EVP_PKEY_PUBLIC_KEY, libctx(), NULL);
+	bool good = ctx && OSSL_DECODER_from_data(ctx, &at, &left) == 1 && key && left == 0;
+	OSSL_DECODER_CTX_free(ctx);
+	if (!good)
+		return err_openssl(em, ERR_PARSE, "malformed public key");
+	enum err e = public_check(key, em);
+	if (e == OK)
+		*out = steal(&key);
+	return e;
+}
+
 static enum err public_of_certificate(struct bytes der, EVP_PKEY **out, struct errmsg *em)
 {
 	AUTO_OF(X509) *certificate = NULL;
 	enum err e = x509_read(der, &certificate, em);
 	if (e != OK)
 		return e;
-	AUTO_OF(EVP_PKEY) *key = X509_get_pubkey(certificate);
-	if (!key)
+	unsigned char *spki = NULL;
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
+	if (len <= 0)
 		return err_openssl(em, ERR_UNSUPPORTED, "a certificate whose key cannot be used");
-	e = public_check(key, em);
-	if (e == OK)
-		*out = steal(&key);
-	return e;
-}
-
-/* SubjectPublicKeyInfo, RFC 5280 4.1. */
-static enum err spki_read(struct bytes der, EVP_PKEY **out, struct errmsg *em)
-{
-	const unsigned char *at = der.data;
-	AUTO_OF(EVP_PKEY) *key = d2i_PUBKEY_ex(NULL, &at, (long)der.len, libctx(), NULL);
-	if (!key || at != der.data + der.len)
-		return err_openssl(em, ERR_PARSE, "malformed public key");
-	enum err e = public_check(key, em);
-	if (e == OK)
-		*out = steal(&key);
+	e = spki_read((struct bytes){ spki, (size_t)len }, out, em);
+	OPENSSL_free(spki);
 	return e;
 }
 

@@ -189,7 +189,7 @@ enum err rsa_key_build(const struct rsa_numbers *k, int min_bits, EVP_PKEY **out
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (parts[i].number.len)
 			params_add(&p, parts[i].name, parts[i].number);
-	e = params_build(&p, "RSA", k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, out, em);
+	e = params_build(&p, LIBCTX_RSA, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, out, em);
 	params_end(&p);
 	return e;
 }
@@ -268,7 +268,7 @@ enum err ec_key_build(const struct ec_numbers *k, EVP_PKEY **out, struct errmsg 
 	params_add_octets(&p, OSSL_PKEY_PARAM_PUB_KEY, (struct bytes){ point->data, point->len });
 	if (k->d.len)
 		params_add(&p, OSSL_PKEY_PARAM_PRIV_KEY, k->d);
-	e = params_build(&p, "EC", k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, out, em);
+	e = params_build(&p, LIBCTX_EC, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, out, em);
 	params_end(&p);
 	return e;
 }

@@ -24,7 +24,7 @@ static const struct kind {
 
 static enum err generate(const struct kind *kind, EVP_PKEY **out, struct errmsg *em)
 {
-	AUTO_OF(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_name(libctx(), kind->curve ? "EC" : "RSA", NULL);
+	AUTO_OF(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_name(libctx(), kind->curve ? LIBCTX_EC : LIBCTX_RSA, NULL);
 	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0)
 		return err_openssl(em, ERR_CRYPTO, "the TEE key cannot be made");
 	char curve[8] = "";

@@ -183,8 +183,6 @@ static enum err parse_contents(struct material *m, struct bytes text, struct err
 	if ((pem && text_has(text, "CERTIFICATE-----")) || (der && !m->key))
 		if (key_certificate_parse(text, &m->certificate, &ignored) != OK)
 			m->certificate = NULL;
-	if (!m->key && m->certificate)
-		m->key = X509_get_pubkey(m->certificate);
 	if (!m->key && key_public_parse(text, &m->key, &ignored) != OK)
 		m->key = NULL;
 	return OK;

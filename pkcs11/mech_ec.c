@@ -104,7 +104,7 @@ static EVP_PKEY *peer_key(const struct material *base, struct bytes point)
 	char group[64];
 	EVP_PKEY *peer = NULL;
 	struct bytes bare = bare_point(point, field_len(base));
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx(), "EC", NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx(), LIBCTX_EC, NULL);
 	if (ctx && EVP_PKEY_get_group_name(base->key, group, sizeof(group), NULL) && EVP_PKEY_fromdata_init(ctx) > 0) {
 		OSSL_PARAM params[] = {
 			OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
