@@ -40,11 +40,15 @@ static enum err caller_admin(struct service *s, json_object *claims, struct call
 static enum err caller_bearer(struct service *s, const struct request *req, struct bytes token, struct caller *out,
 			      struct errmsg *em)
 {
-	struct errmsg unused = { "" };
+	struct errmsg why_not = { "" };
 	AUTO_OF(json_object) *claims = NULL;
 	enum err e = result_check(&s->issuer, token, req->now_s, &out->grant, em);
-	if (e == OK || admin_token_check(&s->admins, token, req->now_s, &claims, &unused) != OK)
-		return e == OK || e == ERR_EXPIRED || e == ERR_NOMEM ? e : ERR_AUTH;
+	if (e == OK || e == ERR_EXPIRED || e == ERR_NOMEM)
+		return e;
+	if (admin_token_check(&s->admins, token, req->now_s, &claims, &why_not) != OK)
+		return err_set(em, ERR_AUTH,
+			       "no attestation result of this server, nor an administrator's token: %.200s",
+			       why_not.text);
 	return caller_admin(s, claims, out, em);
 }
 
