@@ -4,9 +4,18 @@ check_LTLIBRARIES += libkeywrap_test.la
 libkeywrap_test_la_SOURCES = tests/unit/keywrap/layers.c tests/unit/keywrap/layers.h
 libkeywrap_test_la_LIBADD = libkeywrap.la libcommon.la $(CMOCKA_LIBS)
 
-KEYWRAP_TESTS = tests/unit/keywrap/golden_test tests/unit/keywrap/token_test
-check_PROGRAMS += $(KEYWRAP_TESTS)
-TESTS += $(KEYWRAP_TESTS)
+keywrap_tests = \
+	tests/unit/keywrap/golden_test \
+	tests/unit/keywrap/layer_cipher_test \
+	tests/unit/keywrap/layer_key_test \
+	tests/unit/keywrap/layer_options_test \
+	tests/unit/keywrap/token_test
+check_PROGRAMS += $(keywrap_tests)
+TESTS += $(keywrap_tests)
 tests_unit_keywrap_golden_test_LDADD = libkeywrap_test.la
+tests_unit_keywrap_layer_cipher_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
+tests_unit_keywrap_layer_key_test_LDADD = libkeywrap_test.la
+tests_unit_keywrap_layer_options_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_token_test_LDADD = libkeywrap_test.la
 endif
+EXTRA_DIST += tests/vectors/keywrap
