@@ -87,6 +87,7 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 		e = image_destination_open(dst, &destination, em);
 	if (e != OK)
 		return e;
+	destination->options = options;
 	struct copy c = { .options = options, .source = source, .destination = destination, .manifest = manifest };
 	size_t count = manifest->layer_count;
 	c.changes = calloc(count ? count : 1, sizeof(*c.changes));

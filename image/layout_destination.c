@@ -172,7 +172,7 @@ static enum err destination_commit(struct image_destination *base, const struct 
 	struct journal j = { .dir = d->dir };
 	enum err e = manifest_stage(d, manifest, em);
 	if (e == OK)
-		e = layout_lock(d->dir, deadline_in_ms(LOCK_WAIT_MS), em);
+		e = layout_lock(d->dir, (struct lock_wait){ deadline_in_ms(LOCK_WAIT_MS), d->base.options }, em);
 	if (e != OK)
 		return err_wrap(em, e, "oci:%s", d->name.dir);
 	e = commit_locked(d, manifest, &j, em);
@@ -195,7 +195,8 @@ static void destination_free(struct image_destination *base)
 	for (size_t i = 0; i < d->staged_count; i++)
 		staged_discard(&d->staged[i]);
 	/* Only folders of ours, and empty: another writer may have moved in. */
-	if (d->made.path && (d->dir < 0 || layout_lock(d->dir, deadline_in_ms(0), NULL) == OK))
+	if (d->made.path &&
+	    (d->dir < 0 || layout_lock(d->dir, (struct lock_wait){ deadline_in_ms(0), NULL }, NULL) == OK))
 		made_folders_undo(&d->made);
 	made_folders_clear(&d->made);
 	if (d->dir >= 0)

@@ -80,16 +80,19 @@ enum err layout_check_writable(int dir, struct errmsg *em)
 	return OK;
 }
 
-enum err layout_lock(int dir, struct deadline deadline, struct errmsg *em)
+enum err layout_lock(int dir, struct lock_wait wait, struct errmsg *em)
 {
 	for (;;) {
 		if (flock(dir, LOCK_EX | LOCK_NB) == 0)
 			break;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_errno(em, ERR_IO, "locking the layout");
-		if (deadline_passed(deadline))
+		if (deadline_passed(wait.deadline))
 			return err_set(em, ERR_BUSY, "the layout is locked by another writer");
-		deadline_sleep_ms(deadline, 20);
+		if (wait.options && wait.options->interrupted &&
+		    wait.options->interrupted(wait.options->interrupted_user))
+			return err_set(em, ERR_IO, "interrupted");
+		deadline_sleep_ms(wait.deadline, 20);
 	}
 	struct stat st;
 	if (fstat(dir, &st) == 0 && st.st_nlink > 0)

@@ -20,7 +20,11 @@ void made_folders_clear(struct made_folders *made);
 enum err layout_check_writable(int dir, struct errmsg *em) MUST_USE;
 
 /* One writer at a time changes what is visible. ERR_BUSY at the deadline. Let go by closing `dir`, or by: */
-enum err layout_lock(int dir, struct deadline deadline, struct errmsg *em) MUST_USE;
+struct lock_wait {
+	struct deadline deadline;
+	const struct image_copy_options *options; /* whom to ask whether to go on; NULL: nobody */
+};
+enum err layout_lock(int dir, struct lock_wait wait, struct errmsg *em) MUST_USE;
 void layout_unlock(int dir);
 
 /* Names that came into being under the lock, to be taken away again if the rest fails. Zero-initialised = empty. */

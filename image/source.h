@@ -45,6 +45,7 @@ struct image_destination_ops {
 
 struct image_destination {
 	const struct image_destination_ops *ops;
+	const struct image_copy_options *options; /* of the copy that it is for; NULL: none yet */
 };
 
 void image_destination_free(struct image_destination *d);

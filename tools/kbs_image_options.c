@@ -123,13 +123,20 @@ static int option_take(struct image_options *o, int code)
 	}
 }
 
+static int option_unknown(const char *argument)
+{
+	if (optopt)
+		return cli_usage("unknown option -%c", optopt);
+	/* Not the whole word: what follows "=" may be a key. */
+	return cli_usage("unknown option %.*s", (int)strcspn(argument, "="), argument);
+}
+
 int image_options_parse(int argc, char **argv, struct image_options *out)
 {
 	int failed = 0;
 	opterr = 0;
 	/* All of them, even after a mistake: every key must leave argv. */
 	for (;;) {
-		int at = optind;
 		int code = getopt_long(argc, argv, ":qh", options, NULL);
 		if (code == -1)
 			break;
@@ -137,8 +144,7 @@ int image_options_parse(int argc, char **argv, struct image_options *out)
 		if (code == ':')
 			result = cli_usage("%s wants an argument", argv[optind - 1]);
 		else if (code == '?')
-			/* Not the whole word: what follows "=" may be a key. */
-			result = cli_usage("unknown option %.*s", (int)strcspn(argv[at], "="), argv[at]);
+			result = option_unknown(argv[optind - 1]);
 		else
 			result = option_take(out, code);
 		failed = failed ? failed : result;

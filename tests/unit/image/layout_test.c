@@ -453,9 +453,9 @@ static void waits_for_another_writer_until_the_deadline(void **state)
 	AUTO_FD
 	int ours = open(f->dir, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(theirs, LOCK_EX), 0);
-	assert_int_equal(layout_lock(ours, deadline_in_ms(50), NULL), ERR_BUSY);
+	assert_int_equal(layout_lock(ours, (struct lock_wait){ deadline_in_ms(50), NULL }, NULL), ERR_BUSY);
 	assert_int_equal(flock(theirs, LOCK_UN), 0);
-	assert_int_equal(layout_lock(ours, deadline_in_ms(0), NULL), OK);
+	assert_int_equal(layout_lock(ours, (struct lock_wait){ deadline_in_ms(0), NULL }, NULL), OK);
 }
 
 static void writes_where_files_must_have_names(void **state)
