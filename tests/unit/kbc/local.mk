@@ -17,3 +17,8 @@ tests_unit_kbc_kbc_failure_test_SOURCES = tests/unit/kbc/kbc_failure_test.c $(fa
 tests_unit_kbc_kbc_failure_test_LDADD = $(kbc_test_libs)
 tests_unit_kbc_flight_test_SOURCES = tests/unit/kbc/flight_test.c
 tests_unit_kbc_flight_test_LDADD = $(kbc_test_libs)
+
+check_PROGRAMS += tests/unit/kbc/kbc_server_test
+TESTS += tests/unit/kbc/kbc_server_test
+tests_unit_kbc_kbc_server_test_SOURCES = tests/unit/kbc/kbc_server_test.c
+tests_unit_kbc_kbc_server_test_LDADD = libhttp_peer.la libkbs.la libverifier.la libhttp_curl.la $(kbc_test_libs)
