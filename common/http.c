@@ -9,6 +9,8 @@ void http_response_clear(struct http_response *r)
 
 char *http_response_header(const struct http_response *r, const char *name)
 {
+	if (!r->headers.len)
+		return NULL;
 	size_t name_len = strlen(name);
 	const char *at = (const char *)r->headers.data;
 	const char *end = at + r->headers.len;
