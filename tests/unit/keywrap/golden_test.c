@@ -13,12 +13,12 @@ static void golden_opens(const char *folder, const char *key, const char *passph
 	AUTO_STR
 	char *plain_path = golden_path("plain.bin");
 	AUTO_BUF
-	plain = file_or_skip(plain_path);
+	plain = file_read_all(plain_path);
 	snprintf(name, sizeof(name), "%s/layer.enc", folder);
 	AUTO_STR
 	char *layer_path = golden_path(name);
 	AUTO_BUF
-	layer = file_or_skip(layer_path);
+	layer = file_read_all(layer_path);
 	snprintf(name, sizeof(name), "%s/annotations.json", folder);
 	AUTO_STR
 	char *annotations_path = golden_path(name);

@@ -30,12 +30,12 @@ static void vector_opens(const char *name, const char *key, const char *passphra
 	AUTO_STR
 	char *plain_path = vector_path("plain.bin");
 	AUTO_BUF
-	plain = file_or_skip(plain_path);
+	plain = file_read_all(plain_path);
 	snprintf(file, sizeof(file), "%s.layer", name);
 	AUTO_STR
 	char *layer_path = vector_path(file);
 	AUTO_BUF
-	layer = file_or_skip(layer_path);
+	layer = file_read_all(layer_path);
 	snprintf(file, sizeof(file), "%s.json", name);
 	AUTO_STR
 	char *json_path = vector_path(file);

@@ -34,12 +34,13 @@ char *test_data(size_t len)
 	return data;
 }
 
-struct buf file_or_skip(const char *path)
+struct buf file_read_all(const char *path)
 {
 	struct buf text = { 0 };
 	struct errmsg em = { "" };
 	enum err e = file_read(path, (size_t)64 << 20, &text, &em);
-	if (e == ERR_NOT_FOUND) {
+	/* The shared fixtures may be absent; what this project carries may not. */
+	if (e == ERR_NOT_FOUND && strstr(path, "/shared/fixtures/")) {
 		print_message("skipped: %s\n", em.text);
 		skip();
 	}
@@ -72,7 +73,7 @@ struct okw_annotations annotations_from_file(const char *path)
 	struct errmsg em = { "" };
 	AUTO_OF(json_object) *root = NULL;
 	AUTO_BUF
-	text = file_or_skip(path);
+	text = file_read_all(path);
 	if (json_parse(buf_bytes(&text), text.len, JSON_STRICT, &root, &em) != OK)
 		fail_msg("%s", em.text);
 	a.items = calloc((size_t)json_object_object_length(root), sizeof(*a.items));

@@ -21,8 +21,8 @@ int memory_read(void *user, uint8_t *to, size_t capacity, size_t *length);
 /* `len` bytes that look like data. free() them. */
 char *test_data(size_t len);
 
-/* A file, whole, or the test is skipped / fails. */
-struct buf file_or_skip(const char *path);
+/* A file, whole. Where it is not there the test fails, or is skipped for one of the shared fixtures. */
+struct buf file_read_all(const char *path);
 /* "../shared/fixtures/ocicrypt/golden/NAME" from the source's root: malloc'd. */
 char *golden_path(const char *name);
 /* A file of tests/vectors/keywrap: malloc'd. */
