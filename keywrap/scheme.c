@@ -35,5 +35,9 @@ void unwrap_key_free(struct unwrap_key *key)
 
 enum err unwrap_key_ops(struct unwrap_key *key, struct jwe_key *ops, struct errmsg *em)
 {
+	if (key->given) {
+		*ops = *key->given;
+		return OK;
+	}
 	return key->local ? jwe_key_from_pkey(key->local, ops, em) : token_key_open(key->token, ops, em);
 }

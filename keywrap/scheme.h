@@ -16,11 +16,12 @@ struct wrap_key {
 void wrap_key_free(struct wrap_key *key);
 AUTO_DEFINE(wrap_key)
 
-/* A private key, whatever the scheme: here or in a token. */
+/* A private key, whatever the scheme: here, in a token, or wherever its operations are. */
 struct unwrap_key {
 	char *label; /* printable */
-	EVP_PKEY *local; /* one of the two */
+	EVP_PKEY *local; /* one of the three */
 	struct token_key *token;
+	const struct jwe_key *given; /* borrowed */
 };
 void unwrap_key_free(struct unwrap_key *key);
 AUTO_DEFINE(unwrap_key)
