@@ -84,6 +84,18 @@ void okw_context_free(struct okw_context *context)
 	free(context);
 }
 
+enum okw_code okw_trust_module(struct okw_context *context, const char *path, struct okw_error *error)
+{
+	struct errmsg em = { "" };
+	if (!context || !path)
+		return okw_result(err_set(&em, ERR_ARG, "no context or no module"), &em, error);
+	AUTO_STR
+	char *real = realpath(path, NULL);
+	if (!real)
+		return okw_result(err_errno(&em, ERR_NOT_FOUND, "the module %s", path), &em, error);
+	return okw_result(token_pool_trust(context->tokens, real, &em), &em, error);
+}
+
 static enum err encryption_key_add(struct okw_context *context, const char *spec, struct errmsg *em)
 {
 	AUTO(wrap_key) *key = NULL;

@@ -41,6 +41,11 @@ struct okw_context;
 OKW_API enum okw_code okw_context_new(struct okw_context **out, struct okw_error *error);
 OKW_API void okw_context_free(struct okw_context *context); /* wipes; NULL is fine */
 
+/* Vouches for a PKCS#11 module, by its file: it may be loaded whatever ocicrypt.conf says, and URIs that name no module
+ * are looked up in its tokens first, then in those registered with p11-kit. One for each context; before the keys.
+ * Loads nothing yet. OKW_ERR_IO: no such file. */
+OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *path, struct okw_error *error);
+
 /* A recipient in skopeo's grammar: "jwe:pubkey.pem", "pkcs11:pubkey.pem", "pkcs11:keyfile.yaml", or a PKCS#11 URI
  * "pkcs11:token=...;object=...". */
 OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const char *specification,
@@ -85,8 +90,9 @@ OKW_API enum okw_code okw_decrypt_layer_unverified(struct okw_context *context,
 OKW_API enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, size_t capacity, size_t *length,
 				      struct okw_error *error);
 /* After OKW_ERR_INTEGRITY: where the HMAC held and only the plaintext's digest is another than the one that was wrapped
- * with the key, that one; else NULL. Peers (skopeo, buildah) that compress a layer on its way wrap the digest of what they
- * started from: whoever checks that the decompressed plaintext has this digest may take it. Lives with the reader. */
+ * with the key, that one; else NULL. Peers (skopeo, buildah) that compress a layer on its way wrap the digest of what
+ * they started from: whoever checks that the decompressed plaintext has this digest may take it. Lives with the reader.
+ */
 OKW_API const char *okw_reader_other_digest(const struct okw_reader *reader);
 /* After the end of an encrypting reader: the annotations, added to `annotations`. */
 OKW_API enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,

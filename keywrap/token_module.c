@@ -26,14 +26,42 @@ void token_module_free(struct token_module *module)
 	free(module);
 }
 
+void token_modules_clear(struct token_modules *modules)
+{
+	for (struct token_module *m = modules->loaded; m;) {
+		struct token_module *next = m->next;
+		token_module_free(m);
+		m = next;
+	}
+	free(modules->trusted);
+	*modules = (struct token_modules){ NULL, NULL };
+}
+
+static bool names_module(const struct token_ref *ref)
+{
+	return p11_kit_uri_get_module_path(ref->uri) || p11_kit_uri_get_module_name(ref->uri);
+}
+
+static bool is_trusted(const struct token_modules *modules, const char *path)
+{
+	AUTO_STR
+	char *real = modules->trusted && path ? realpath(path, NULL) : NULL;
+	return real && strcmp(real, modules->trusted) == 0;
+}
+
 /* The file that `ref` names, allowed; *path = NULL if it names none, or p11-kit's proxy: that is them all, too. */
-static enum err module_path(const struct token_ref *ref, char **path, struct errmsg *em)
+static enum err module_path(const struct token_modules *modules, const struct token_ref *ref, char **path,
+			    struct errmsg *em)
 {
 	AUTO_OCICRYPT_CONF conf = { 0 };
 	struct module_name wanted = { p11_kit_uri_get_module_path(ref->uri), p11_kit_uri_get_module_name(ref->uri) };
 	*path = NULL;
-	if (!wanted.path && !wanted.name)
+	if (!names_module(ref))
 		return OK;
+	if (!wanted.name && is_trusted(modules, wanted.path)) {
+		*path = strdup(modules->trusted);
+		return *path ? OK : err_set(em, ERR_NOMEM, "no memory for a module");
+	}
 	size_t len = wanted.path ? strlen(wanted.path) : 0;
 	if (len > strlen(PROXY_NAME) && strcmp(wanted.path + len - strlen(PROXY_NAME), PROXY_NAME) == 0)
 		return OK;
@@ -126,17 +154,17 @@ static enum err module_load(const struct token_ref *ref, struct token_module *mo
 	return e;
 }
 
-enum err token_module_get(struct token_module **list, const struct token_ref *ref, struct token_module **out,
-			  struct errmsg *em)
+/* The module in the file `path`, NULL for the registered ones: loaded before, or now. */
+static enum err module_at(struct token_modules *modules, const struct token_ref *ref, char *path,
+			  struct token_module **out, struct errmsg *em)
 {
 	AUTO_STR
-	char *path = NULL;
+	char *owned = path;
 	AUTO_STR
 	char *env = env_text(ref);
-	enum err e = env ? module_path(ref, &path, em) : err_set(em, ERR_NOMEM, "no memory for a module");
-	if (e != OK)
-		return e;
-	for (struct token_module *m = *list; m; m = m->next) {
+	if (!env)
+		return err_set(em, ERR_NOMEM, "no memory for a module");
+	for (struct token_module *m = modules->loaded; m; m = m->next) {
 		if (m->path ? !path || strcmp(m->path, path) != 0 : path != NULL)
 			continue;
 		if (ref->env_count && strcmp(m->env, env) != 0)
@@ -149,12 +177,30 @@ enum err token_module_get(struct token_module **list, const struct token_ref *re
 	AUTO(token_module) *module = calloc(1, sizeof(*module));
 	if (!module)
 		return err_set(em, ERR_NOMEM, "no memory for a module");
-	module->path = steal(&path);
+	module->path = steal(&owned);
 	module->env = steal(&env);
-	e = module_load(ref, module, em);
+	enum err e = module_load(ref, module, em);
 	if (e != OK)
 		return e;
-	module->next = *list;
-	*list = *out = steal(&module);
+	module->next = modules->loaded;
+	modules->loaded = *out = steal(&module);
 	return OK;
+}
+
+enum err token_module_get(struct token_modules *modules, const struct token_ref *ref, struct token_module **out,
+			  struct errmsg *em)
+{
+	char *path = NULL;
+	enum err e = module_path(modules, ref, &path, em);
+	return e == OK ? module_at(modules, ref, path, out, em) : e;
+}
+
+enum err token_module_trusted(struct token_modules *modules, const struct token_ref *ref, struct token_module **out,
+			      struct errmsg *em)
+{
+	*out = NULL;
+	if (!modules->trusted || names_module(ref))
+		return OK;
+	char *path = strdup(modules->trusted);
+	return path ? module_at(modules, ref, path, out, em) : err_set(em, ERR_NOMEM, "no memory for a module");
 }

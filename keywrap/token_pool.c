@@ -24,7 +24,7 @@ struct token_pool {
 	/* Held while a module is loaded, a token looked for or logged into, which may attest: whoever needs a token
 	 * that is not open yet has to wait for that anyway, and there is one login. Taken before `state`. */
 	pthread_mutex_t opening;
-	struct token_module *modules; /* guarded by opening */
+	struct token_modules modules; /* guarded by opening */
 	pthread_mutex_t state; /* never held across a call into a module */
 	struct token *tokens; /* guarded by opening; only ever grows */
 };
@@ -37,6 +37,18 @@ enum err token_pool_new(struct token_pool **out, struct errmsg *em)
 	pthread_mutex_init(&pool->opening, NULL);
 	pthread_mutex_init(&pool->state, NULL);
 	*out = pool;
+	return OK;
+}
+
+enum err token_pool_trust(struct token_pool *pool, const char *path, struct errmsg *em)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	pthread_mutex_lock(&pool->opening);
+	free(pool->modules.trusted);
+	pool->modules.trusted = copy;
+	pthread_mutex_unlock(&pool->opening);
 	return OK;
 }
 
@@ -56,11 +68,7 @@ void token_pool_free(struct token_pool *pool)
 		free(t);
 		t = next;
 	}
-	for (struct token_module *m = pool->modules; m;) {
-		struct token_module *next = m->next;
-		token_module_free(m);
-		m = next;
-	}
+	token_modules_clear(&pool->modules);
 	pthread_mutex_destroy(&pool->state);
 	pthread_mutex_destroy(&pool->opening);
 	free(pool);
@@ -133,16 +141,34 @@ static enum err token_choose(const struct token_search *s, struct errmsg *em)
 	return err_set(em, ERR_KEY, "%u tokens match (%s): say which with token= or serial=", s->found, s->names);
 }
 
-static enum err token_find(struct token_pool *pool, const struct token_ref *ref, struct token **out, struct errmsg *em)
+static void module_search(struct token_search *s, const struct token_module *module)
+{
+	for (CK_FUNCTION_LIST **f = module->functions; *f; f++)
+		slots_search(s, *f);
+}
+
+/* The trusted module comes first where the URI names none. That it does not work is no reason to give up on the
+ * others, but is what the caller hears if they do not have the token either. */
+static enum err modules_search(struct token_pool *pool, struct token_search *s, struct errmsg *em)
 {
 	struct token_module *module = NULL;
-	struct token_search search = { .ref = ref };
-	enum err e = token_module_get(&pool->modules, ref, &module, em);
+	struct errmsg why = { "" };
+	enum err first = token_module_trusted(&pool->modules, s->ref, &module, &why);
+	if (first == OK && module)
+		module_search(s, module);
+	if (s->found > 0)
+		return token_choose(s, em);
+	enum err e = token_module_get(&pool->modules, s->ref, &module, em);
 	if (e != OK)
 		return e;
-	for (CK_FUNCTION_LIST **f = module->functions; *f; f++)
-		slots_search(&search, *f);
-	e = token_choose(&search, em);
+	module_search(s, module);
+	return s->found == 0 && first != OK ? err_set(em, first, "%s", why.text) : token_choose(s, em);
+}
+
+static enum err token_find(struct token_pool *pool, const struct token_ref *ref, struct token **out, struct errmsg *em)
+{
+	struct token_search search = { .ref = ref };
+	enum err e = modules_search(pool, &search, em);
 	if (e != OK)
 		return e;
 	for (struct token *t = pool->tokens; t; t = t->next)

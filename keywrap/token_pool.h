@@ -19,6 +19,9 @@ struct token_session {
 	bool spoilt; /* an operation failed in it: some modules leave that active */
 };
 
+/* okw_trust_module(). `path` is free of symbolic links. Before the first session is taken. */
+enum err token_pool_trust(struct token_pool *pool, const char *path, struct errmsg *em) MUST_USE;
+
 /* A session for `ref`, exclusively. With `login` the token is logged into where it needs that. May block. A PIN that
  * the token refused is not tried again: tokens lock after a few. ERR_KEY (no or several tokens), ERR_AUTH, ERR_DENIED,
  * ... */

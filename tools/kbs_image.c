@@ -1,6 +1,7 @@
 #include "tools/cli.h"
 #include "tools/kbs_image_options.h"
 #include "tools/kbs_image_report.h"
+#include "tools/own_module.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static const char help[] =
 	"\n"
 	"Decrypt with a key that the Key Broker Service holds, through the token kbs-pkcs11.so:\n"
 	"  kbs-image copy --decryption-key \\\n"
-	"    'pkcs11:token=kbs;object=default%2Fimage%2Fkey;type=private?module-name=kbs-pkcs11' \\\n"
+	"    'pkcs11:token=kbs;object=default%2Fimage%2Fkey;type=private' \\\n"
 	"    oci:images:app-encrypted oci:plain:app\n"
 	"\n"
 	"Exit status: 0 done, 1 internal, 2 command line, 3 configuration, 4 network, 5 not attested or denied,\n"
@@ -95,7 +96,11 @@ static int keys_make(const struct image_options *o, struct okw_context **out)
 {
 	struct okw_error error = { 0 };
 	struct errmsg em = { "" };
+	char module[OWN_MODULE_PATH_SIZE];
 	enum err e = image_err_from_okw(okw_context_new(out, &error), &error, &em);
+	/* Our own token needs no registration, and no leave from an ocicrypt.conf. */
+	if (e == OK && own_module_path(module, NULL) == OK)
+		e = image_err_from_okw(okw_trust_module(*out, module, &error), &error, &em);
 	if (e != OK)
 		return cli_fail(e, &em);
 	int result = keys_add(*out, &o->encryption, okw_add_encryption_key);

@@ -1,5 +1,8 @@
 #include "tools/kbs_token.h"
 
+#include "common/cleanup.h"
+#include "tools/own_module.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,34 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODULE_NAME "kbs-pkcs11.so"
-
-static bool beside_us(char path[4096])
-{
-	char own[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	if (n <= 0)
-		return false;
-	own[n] = '\0';
-	char *slash = strrchr(own, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	int len = snprintf(path, 4096, "%s/" MODULE_NAME, own);
-	return len > 0 && len < 4096 && access(path, R_OK) == 0;
-}
-
 enum err token_module_path(const struct token_args *args, char path[4096], struct errmsg *em)
 {
-	if (!args->module && beside_us(path))
-		return OK;
+	if (!args->module)
+		return own_module_path(path, em);
 	/* realpath: a name without a slash would be searched for by dlopen(). */
-	const char *name = args->module ? args->module : PKCS11DIR "/" MODULE_NAME;
-	char *whole = realpath(name, NULL);
+	AUTO_STR
+	char *whole = realpath(args->module, NULL);
 	if (!whole)
-		return err_errno(em, args->module ? ERR_ARG : ERR_NOT_FOUND, "the module %s", name);
+		return err_errno(em, ERR_ARG, "the module %s", args->module);
 	int len = snprintf(path, 4096, "%s", whole);
-	free(whole);
 	return len < 4096 ? OK : err_set(em, ERR_ARG, "the module's path is too long");
 }
 

@@ -5,7 +5,7 @@
 #   kbs_x_LDFLAGS = $(PROGRAM_LDFLAGS)
 #   kbs_x_LDADD = libcli.la ...
 noinst_LTLIBRARIES += libcli.la
-libcli_la_SOURCES = tools/cli.c tools/cli.h
+libcli_la_SOURCES = tools/cli.c tools/cli.h tools/own_module.c tools/own_module.h
 
 bin_PROGRAMS += kbs-server
 kbs_server_SOURCES = tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
