@@ -40,6 +40,8 @@ static uint8_t *comment_end(uint8_t *at, uint8_t *end)
 /* Comments become blanks here, and not in json-c, so that both readers see the same text. Lines keep their numbers. */
 static enum err comments_blank(struct buf *text, struct errmsg *em)
 {
+	if (text->len == 0)
+		return OK;
 	uint8_t *end = text->data + text->len;
 	for (uint8_t *at = text->data; at < end;) {
 		if (*at == '"') {

@@ -92,11 +92,12 @@ static enum err bytes_source_read(void *ctx, struct stream_window to, size_t *go
 	struct bytes *left = ctx;
 	(void)em;
 	size_t n = left->len < to.len ? left->len : to.len;
-	if (n > 0)
-		memcpy(to.data, left->data, n);
+	*got = n;
+	if (n == 0)
+		return OK;
+	memcpy(to.data, left->data, n);
 	left->data += n;
 	left->len -= n;
-	*got = n;
 	return OK;
 }
 

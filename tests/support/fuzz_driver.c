@@ -244,6 +244,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: no seeds: name files or folders, or set TOP_SRCDIR\n", argv[0]);
 		return 1;
 	}
+	run((struct bytes){ 0 }); /* as libFuzzer begins */
 	for (size_t i = 0; i < seed_count; i++)
 		run(buf_bytes(&seeds[i]));
 	random_state = number_from("FUZZ_SEED", 1) * 0x9e3779b97f4a7c15ULL + 1;

@@ -266,6 +266,9 @@ static void takes_comments_where_they_are_allowed(void **state)
 static void stays_strict_with_comments(void **state)
 {
 	(void)state;
+	json_object *nothing = NULL;
+	check_err(ERR_PARSE, json_parse((struct bytes){ 0 }, MAX, JSON_COMMENTS, &nothing, &em));
+	check_err(ERR_PARSE, json_parse((struct bytes){ 0 }, MAX, JSON_STRICT, &nothing, &em));
 	static const char *const texts[] = { "{\"a\":1,}", "/* 1",   "/*/1", "1 /",  "/ 1", "{\"a\":1,/**/\"a\":2}",
 					     "{'a':1}",    "1/**/2", "#\n1", "\"//", "/",   "//",
 					     "/**/" };
