@@ -33,3 +33,31 @@ tests_fuzz_common_settings_fuzz_SOURCES = tests/fuzz/common/settings_fuzz.c
 tests_fuzz_common_settings_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_settings_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
 EXTRA_DIST += tests/fuzz/common/settings.seeds
+
+# Keys and JOSE.
+jose_fuzz_programs = \
+	tests/fuzz/common/jwe_fuzz \
+	tests/fuzz/common/jwk_fuzz \
+	tests/fuzz/common/jws_fuzz \
+	tests/fuzz/common/key_private_fuzz \
+	tests/fuzz/common/key_public_fuzz
+jose_fuzz_libs = $(FUZZ_DRIVER) libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
+check_PROGRAMS += $(jose_fuzz_programs)
+FUZZ_TESTS += $(jose_fuzz_programs)
+tests_fuzz_common_jwe_fuzz_SOURCES = tests/fuzz/common/jwe_fuzz.c
+tests_fuzz_common_jwe_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_jwe_fuzz_LDADD = $(jose_fuzz_libs)
+tests_fuzz_common_jwk_fuzz_SOURCES = tests/fuzz/common/jwk_fuzz.c
+tests_fuzz_common_jwk_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_jwk_fuzz_LDADD = $(jose_fuzz_libs)
+tests_fuzz_common_jws_fuzz_SOURCES = tests/fuzz/common/jws_fuzz.c
+tests_fuzz_common_jws_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_jws_fuzz_LDADD = $(jose_fuzz_libs)
+tests_fuzz_common_key_private_fuzz_SOURCES = tests/fuzz/common/key_private_fuzz.c
+tests_fuzz_common_key_private_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_key_private_fuzz_LDADD = $(jose_fuzz_libs)
+tests_fuzz_common_key_public_fuzz_SOURCES = tests/fuzz/common/key_public_fuzz.c
+tests_fuzz_common_key_public_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_key_public_fuzz_LDADD = $(jose_fuzz_libs)
+EXTRA_DIST += tests/fuzz/common/jwe.seeds tests/fuzz/common/jwk.seeds tests/fuzz/common/jws.seeds \
+	tests/fuzz/common/key_private.seeds tests/fuzz/common/key_public.seeds
