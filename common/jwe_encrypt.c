@@ -78,17 +78,27 @@ static enum err put_epk(const struct sealing *s, EVP_PKEY *ephemeral, struct err
 	return e == OK ? put(s->header, "epk", steal(&epk), em) : e;
 }
 
+/* Not EVP_PKEY_Q_keygen(), which asks the application's default ENGINE: see libctx.h. */
+static enum err ephemeral_new(const struct ec_curve *curve, EVP_PKEY **out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_name(libctx(), LIBCTX_EC, NULL);
+	if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_CTX_set_group_name(ctx, curve->group) != 1 ||
+	    EVP_PKEY_generate(ctx, out) != 1)
+		return err_openssl(em, ERR_CRYPTO, "cannot make an EC key");
+	return OK;
+}
+
 /* An ephemeral key agrees with the recipient's: Z. RFC 7518 4.6. */
 static enum err agree(const struct sealing *s, struct secret **z, struct errmsg *em)
 {
 	const struct ec_curve *curve = ec_curve_of(s->recipient->key);
 	if (!curve)
 		return err_set(em, ERR_KEY, "JWE: EC key on another curve than P-256, P-384, P-521");
-	AUTO_OF(EVP_PKEY) *ephemeral = EVP_PKEY_Q_keygen(libctx(), NULL, "EC", curve->group);
-	if (!ephemeral)
-		return err_openssl(em, ERR_CRYPTO, "cannot make an EC key");
+	AUTO_OF(EVP_PKEY) *ephemeral = NULL;
 	struct jwe_key key;
-	enum err e = put_epk(s, ephemeral, em);
+	enum err e = ephemeral_new(curve, &ephemeral, em);
+	if (e == OK)
+		e = put_epk(s, ephemeral, em);
 	if (e == OK)
 		e = jwe_key_from_pkey(ephemeral, &key, em);
 	return e == OK ? key.ecdh(key.ctx, s->recipient->key, z, em) : e;

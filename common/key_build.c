@@ -273,31 +273,29 @@ enum err ec_key_build(const struct ec_numbers *k, EVP_PKEY **out, struct errmsg 
 	return e;
 }
 
-static enum err okp_public_matches(EVP_PKEY *key, struct bytes x, struct errmsg *em)
-{
-	uint8_t computed[OKP_SIZE];
-	size_t len = sizeof computed;
-	if (EVP_PKEY_get_raw_public_key(key, computed, &len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "cannot compute the public half of a key");
-	if (x.len && !bytes_equal(x, (struct bytes){ computed, len }))
-		return err_set(em, ERR_KEY, "the halves of this key do not belong together");
-	return OK;
-}
-
+/* X25519 and Ed25519 by their object identifiers too (RFC 8410 3): see libctx.h. */
 enum err okp_key_build(const struct okp_numbers *k, EVP_PKEY **out, struct errmsg *em)
 {
+	const char *type = strcmp(k->name, "ED25519") == 0 ? "1.3.101.112" : "1.3.101.110";
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	uint8_t computed[OKP_SIZE];
+	size_t len = sizeof computed;
 	if ((k->d.len != 0 && k->d.len != OKP_SIZE) || (k->x.len != 0 && k->x.len != OKP_SIZE) ||
 	    k->d.len + k->x.len == 0)
 		return err_set(em, ERR_KEY, "a number of this %s key has the wrong length", k->name);
-	AUTO_OF(EVP_PKEY) *key = NULL;
+	/* The public half is computed where there is a private one. */
+	struct params p = { .list = { OSSL_PARAM_construct_end() } };
 	if (k->d.len)
-		key = EVP_PKEY_new_raw_private_key_ex(libctx(), k->name, NULL, k->d.data, k->d.len);
+		params_add_octets(&p, OSSL_PKEY_PARAM_PRIV_KEY, k->d);
 	else
-		key = EVP_PKEY_new_raw_public_key_ex(libctx(), k->name, NULL, k->x.data, k->x.len);
-	if (!key)
-		return err_openssl(em, ERR_KEY, "not an %s key", k->name);
-	enum err e = okp_public_matches(key, k->x, em);
-	if (e == OK)
-		*out = steal(&key);
-	return e;
+		params_add_octets(&p, OSSL_PKEY_PARAM_PUB_KEY, k->x);
+	enum err e = params_build(&p, type, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, &key, em);
+	if (e != OK)
+		return e;
+	if (EVP_PKEY_get_raw_public_key(key, computed, &len) != 1)
+		return err_openssl(em, ERR_CRYPTO, "cannot compute the public half of a key");
+	if (k->x.len && !bytes_equal(k->x, (struct bytes){ computed, len }))
+		return err_set(em, ERR_KEY, "the halves of this key do not belong together");
+	*out = steal(&key);
+	return OK;
 }
