@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "kbs/connections.h"
 #include "kbs/exchange.h"
 #include "kbs/key_file.h"
 #include "kbs/listener.h"
@@ -16,6 +17,7 @@
 struct kbs {
 	struct service *service;
 	struct MHD_Daemon *daemon;
+	struct connections *connections;
 	struct listener listener;
 	struct kbs_options options; /* on_access, ctx */
 	char url[320];
@@ -43,6 +45,7 @@ static enum MHD_Result request_begin(struct kbs *kbs, struct exchange_start *sta
 	if (!x)
 		return MHD_NO;
 	flight_change(kbs, 1);
+	connections_busy(kbs->connections, start->connection);
 	*request = x;
 	return exchange_answers_early(x) ? exchange_answer(x) : MHD_YES;
 }
@@ -68,7 +71,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request,
 			 enum MHD_RequestTerminationCode why)
 {
-	(void)connection;
 	(void)why;
 	struct kbs *kbs = cls;
 	struct exchange *x = *request;
@@ -82,6 +84,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 	}
 	exchange_free(x);
 	*request = NULL;
+	connections_idle(kbs->connections, connection);
 	flight_change(kbs, -1);
 }
 
@@ -172,6 +175,7 @@ static enum err daemon_start(struct kbs *kbs, struct errmsg *em)
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it is told of the others' faults */
 		MHD_OPTION_LISTEN_SOCKET, kbs->listener.fd, /* */
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, kbs, /* */
+		MHD_OPTION_NOTIFY_CONNECTION, connections_notify, kbs->connections, /* */
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, /* */
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, /* */
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, /* */
@@ -213,6 +217,8 @@ enum err kbs_start(const struct kbs_options *options, struct kbs **out, struct e
 	if (e == OK)
 		e = listen_start(kbs, em);
 	if (e == OK)
+		e = connections_new(kbs->service->config.timeout * 1000, &kbs->connections, em);
+	if (e == OK)
 		e = daemon_start(kbs, em);
 	if (e != OK) {
 		kbs_stop(kbs);
@@ -246,6 +252,7 @@ void kbs_stop(struct kbs *kbs)
 		return;
 	if (kbs->daemon)
 		daemon_stop(kbs);
+	connections_free(kbs->connections);
 	if (kbs->listener.fd >= 0)
 		close(kbs->listener.fd);
 	service_free(kbs->service);

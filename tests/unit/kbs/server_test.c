@@ -273,11 +273,18 @@ static void drops_connections_that_are_too_slow(void **state)
 	int silent = connect_raw();
 	AUTO_FD
 	int slow = connect_raw();
+	AUTO_FD
+	int creeping = connect_raw();
 	send_raw(silent, "GET /heal");
 	send_raw(slow, "POST /kbs/v0/auth HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
 	/* Never silent for a second, and yet not for ever. */
 	int64_t begin = monotonic_ms();
 	while (monotonic_ms() - begin < 10000 && send(slow, "x", 1, MSG_NOSIGNAL) == 1)
+		deadline_sleep_ms(deadline_in_ms(1000), 200);
+	assert_true(monotonic_ms() - begin < 9000);
+	begin = monotonic_ms();
+	send_raw(creeping, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ");
+	while (monotonic_ms() - begin < 10000 && send(creeping, "x", 1, MSG_NOSIGNAL) == 1)
 		deadline_sleep_ms(deadline_in_ms(1000), 200);
 	assert_true(monotonic_ms() - begin < 9000);
 	assert_int_equal(status_raw(silent), 0);
