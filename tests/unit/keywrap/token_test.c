@@ -372,6 +372,40 @@ static void loads_no_module_that_is_not_allowed(void **state)
 	setenv("OCICRYPT_CONFIG", allowed, 1);
 }
 
+/* What the caller vouches for needs no leave, and is where a URI leads that names no module. */
+static void a_trusted_module_needs_no_leave_and_no_name(void **state)
+{
+	(void)state;
+	need_token();
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_annotations annotations = { 0 };
+	AUTO_BUF
+	out = { 0 };
+	AUTO_STR
+	char *allowed = strdup(getenv("OCICRYPT_CONFIG"));
+	AUTO_STR
+	char *conf = in_folder("softhsm2.conf");
+	AUTO_STR
+	char *to = spec("jwe:", "rsa3072.pub");
+	AUTO_STR
+	char *none = in_folder("none.conf");
+	write_file("none.conf", "pkcs11:\n  allowed-module-paths: []\n");
+	setenv("OCICRYPT_CONFIG", none, 1);
+	setenv("SOFTHSM2_CONF", conf, 1);
+	struct okw_context *context = context_with(to, NULL);
+	assert_int_equal(okw_trust_module(context, "/nonexistent/module.so", &error), OKW_ERR_IO);
+	assert_okw(okw_trust_module(context, module, &error), &error);
+	assert_okw(okw_add_decryption_key(context, "pkcs11:token=unit;object=rsa3072?pin-value=" PIN_URI, &error),
+		   &error);
+	AUTO_BUF
+	layer = encrypt_all(context, bytes_str("some layer"), &annotations);
+	assert_okw(decrypt_all(context, &annotations, buf_bytes(&layer), &out, &error), &error);
+	okw_context_free(context);
+	okw_annotations_clear(&annotations);
+	unsetenv("SOFTHSM2_CONF");
+	setenv("OCICRYPT_CONFIG", allowed, 1);
+}
+
 /* Eight threads, one context, keys of two kinds. */
 struct crowd {
 	struct okw_context *context;
@@ -450,6 +484,7 @@ int main(void)
 		TOKEN_TEST(refuses_a_wrong_pin_without_showing_it_and_asks_once),
 		TOKEN_TEST(names_what_is_missing_or_ambiguous),
 		TOKEN_TEST(loads_no_module_that_is_not_allowed),
+		TOKEN_TEST(a_trusted_module_needs_no_leave_and_no_name),
 		TOKEN_TEST(serves_eight_threads_with_one_login),
 		TOKEN_TEST(restores_the_environment),
 	};
