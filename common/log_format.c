@@ -107,38 +107,32 @@ static struct conversion conversion_take(const char **at, va_list *args)
 
 static intmax_t take_signed(char size, va_list *args)
 {
-	switch (size) {
-	case 'l':
+	if (size == 'l')
 		return va_arg(*args, long);
-	case 'L':
+	if (size == 'L')
 		return va_arg(*args, long long);
-	case 'z':
+	if (size == 'z')
 		return va_arg(*args, ssize_t);
-	case 'j':
+	if (size == 'j')
 		return va_arg(*args, intmax_t);
-	case 't':
+	if (size == 't')
 		return va_arg(*args, ptrdiff_t);
-	default:
-		return va_arg(*args, int); /* h and hh are promoted */
-	}
+	return va_arg(*args, int); /* h and hh are promoted */
 }
 
 static uintmax_t take_unsigned(char size, va_list *args)
 {
-	switch (size) {
-	case 'l':
+	if (size == 'l')
 		return va_arg(*args, unsigned long);
-	case 'L':
+	if (size == 'L')
 		return va_arg(*args, unsigned long long);
-	case 'z':
+	if (size == 'z')
 		return va_arg(*args, size_t);
-	case 'j':
+	if (size == 'j')
 		return va_arg(*args, uintmax_t);
-	case 't':
+	if (size == 't')
 		return (uintmax_t)va_arg(*args, ptrdiff_t);
-	default:
-		return va_arg(*args, unsigned);
-	}
+	return va_arg(*args, unsigned);
 }
 
 static void put_string(struct log_text *to, struct conversion c, const char *text)
