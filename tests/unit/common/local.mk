@@ -51,6 +51,7 @@ jose_unit_tests = \
 	tests/unit/common/http_on_demand_test \
 	tests/unit/common/jwe_test \
 	tests/unit/common/jws_test \
+	tests/unit/common/key_residue_test \
 	tests/unit/common/key_test
 
 if HAVE_CMOCKA
@@ -67,6 +68,9 @@ tests_unit_common_jwe_test_SOURCES = tests/unit/common/jwe_test.c tests/support/
 tests_unit_common_jwe_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_jws_test_SOURCES = tests/unit/common/jws_test.c tests/support/check.h tests/support/vector.h
 tests_unit_common_jws_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_common_key_residue_test_SOURCES = tests/unit/common/key_residue_test.c tests/support/check.h \
+	tests/support/vector.h
+tests_unit_common_key_residue_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_key_test_SOURCES = tests/unit/common/key_test.c tests/support/check.h tests/support/vector.h
 tests_unit_common_key_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/vectors
