@@ -28,7 +28,7 @@ static void changes_free(struct layer_change *changes, size_t count)
 
 static enum err copy_layers(struct copy *c, struct errmsg *em)
 {
-	bool selected[MANIFEST_LAYERS_MAX];
+	bool selected[MANIFEST_LAYERS_MAX] = { false };
 	enum err e = copy_select_layers(c->options, selected, c->manifest->layer_count, em);
 	for (size_t i = 0; e == OK && i < c->manifest->layer_count; i++)
 		e = copy_layer(c, i, selected[i], em);

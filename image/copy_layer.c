@@ -147,7 +147,7 @@ static enum err job_check_unpacked(struct layer_job *job, const char *digest, st
 		e = gunzip_stream(back, &back, em);
 	if (e == OK)
 		e = stream_verify(back, (struct stream_expect){ digest, -1, "decompressed layer" }, &plain, em);
-	uint8_t chunk[16384];
+	uint8_t chunk[16384] = { 0 };
 	for (size_t got = 1; e == OK && got > 0;) {
 		if (options->interrupted && options->interrupted(options->interrupted_user))
 			return err_set(em, ERR_IO, "interrupted");

@@ -192,7 +192,7 @@ enum err layout_blob_good(int dir, const struct blob_id *id, bool *good, struct 
 	e = stream_from_fd(fd, &raw, em);
 	if (e == OK)
 		e = stream_verify(raw, expect, &verified, em);
-	uint8_t chunk[16384];
+	uint8_t chunk[16384] = { 0 };
 	for (size_t got = 1; e == OK && got > 0;)
 		e = stream_read(verified, (struct stream_window){ chunk, sizeof(chunk) }, &got, em);
 	*good = e == OK;

@@ -15,6 +15,7 @@ enum option_code {
 	OPT_VARIANT,
 	OPT_FORMAT,
 	OPT_RAW,
+	OPT_ALL,
 };
 
 static const struct option options[] = {
@@ -26,6 +27,7 @@ static const struct option options[] = {
 	{ "override-variant", required_argument, NULL, OPT_VARIANT },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "raw", no_argument, NULL, OPT_RAW },
+	{ "all", no_argument, NULL, OPT_ALL },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -114,6 +116,10 @@ static int option_take(struct image_options *o, int code)
 	case OPT_RAW:
 		o->raw = true;
 		return 0;
+	case OPT_ALL:
+		return cli_fail(ERR_UNSUPPORTED,
+				&(struct errmsg){ "--all: only one image of an index can be copied at a "
+						  "time, for one platform" });
 	case 'q':
 		o->quiet = true;
 		return 0;

@@ -34,6 +34,7 @@ refuses "an output format that is none" 2 'text or json' kbs-image inspect --for
 refuses "a transport that is none" 2 'not an image name' kbs-image copy "$image" "$work/x"
 refuses "a transport that is not supported" 8 'docker' kbs-image copy docker://debian "oci:$work/x:x"
 refuses "an image that is not there" 6 'no image is named "nope"' kbs-image copy "oci:$work/image:nope" "oci:$work/x:x"
+refuses "all images of an index at once" 8 'one image of an index' kbs-image copy --all "$image" "oci:$work/x:x"
 refuses "a key file that is not there" '2|3|6|10' 'nokey' kbs-image copy --decryption-key "$work/nokey" "$image" "oci:$work/x:x"
 refuses "a destination that is something else" 10 'no OCI layout' kbs-image copy "$image" "oci:$work/root:x"
 equal "none of that made a destination" no "$([ -e "$work/x" ] && echo yes || echo no)"
@@ -100,6 +101,7 @@ stopped_by TERM 143
 passes "its arguments could be seen" grep -q decryption-key "$work/cmdline"
 equal "but not the key among them" 0 "$(grep -c -e hunter2 -e ec.key "$work/cmdline" || true)"
 stopped_by HUP 129
+stopped_by KILL 137 # what is not yet published has no name
 
 # --- memory -----------------------------------------------------------------------------------------------------
 
