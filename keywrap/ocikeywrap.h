@@ -1,10 +1,13 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
+ * Schemes: jwe and pkcs11. Manual: ocikeywrap(3).
  *
- * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key
- * was added. The library keeps no global state, prints nothing and never prompts. Private keys may live in any
- * PKCS#11 module. Link with -locikeywrap (pkg-config ocikeywrap). */
+ * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
+ * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,
+ * never prompts, and keeps no state outside contexts but its OpenSSL library context and its memory for secrets.
+ * Private keys may live in any PKCS#11 module; modules stay loaded, sessions open and logged in as long as the context
+ * lives. A forked child makes a context of its own. Link with -locikeywrap (pkg-config ocikeywrap). */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +38,6 @@ struct okw_error {
 	char text[1024];
 };
 
-/* Called for progress and for what is worth knowing; never with a secret. May be NULL. */
 struct okw_context;
 
 OKW_API enum okw_code okw_context_new(struct okw_context **out, struct okw_error *error);
@@ -46,15 +48,35 @@ OKW_API void okw_context_free(struct okw_context *context); /* wipes; NULL is fi
  * Loads nothing yet. OKW_ERR_IO: no such file. */
 OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *path, struct okw_error *error);
 
-/* A recipient in skopeo's grammar: "jwe:pubkey.pem", "pkcs11:pubkey.pem", "pkcs11:keyfile.yaml", or a PKCS#11 URI
- * "pkcs11:token=...;object=...". */
+/* A recipient in skopeo's grammar:
+ *   jwe:FILE      a public key (PEM, DER, JWK) or certificate: RSA, P-256, P-384, P-521
+ *   pkcs11:FILE   a public RSA key, or a PKCS#11 key file (YAML)
+ *   pkcs11:...    a PKCS#11 URI (RFC 7512) of an RSA key: "pkcs11:token=...;object=..."
+ * What comes after "pkcs11:" is a URI where it begins with an attribute and '='. A key in a token is looked up now: may
+ * block, and may attest. RSA-OAEP with SHA-256, the default of the scheme pkcs11, needs RSA-3072; the environment's
+ * OCICRYPT_OAEP_HASHALG=sha1 makes RSA-2048 do (OKW_ERR_UNSUPPORTED says so). */
 OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const char *specification,
 					     struct okw_error *error);
-/* A private key in skopeo's grammar: "FILE[:pass=PASSPHRASE|:file=FILE|:fd=N]", "keyfile.yaml", or a PKCS#11 URI. */
+
+/* A private key:
+ *   FILE[:PASSPHRASE]   PKCS#8, PKCS#1, SEC1 (PEM, DER) or JWK; PASSPHRASE is pass=TEXT, file=FILE, fd=N or the text
+ *   FILE                a PKCS#11 key file (YAML)
+ *   pkcs11:...          a PKCS#11 URI of an RSA or EC key
+ * The first ':' ends FILE. One newline at the end of a file with a passphrase or PIN does not count. Files are read
+ * now, tokens are not touched before the first layer. Every key is tried with every scheme.
+ *
+ * Which module a URI means: module-path, or module-name in a module-directory, if ocicrypt.conf allows the file; the
+ * first of $OCICRYPT_CONFIG, $XDG_CONFIG_HOME/ocicrypt.conf, ~/.config/ocicrypt.conf and /etc/ocicrypt.conf counts
+ * alone, and must not be writable for others. Without any, only this project's own installed module is allowed. A URI
+ * without both means the module of okw_trust_module(), then those that are registered with p11-kit. A key file's
+ * module.env is set in the process while its module is loaded and initialised, and restored afterwards: no other thread
+ * may use the environment meanwhile.
+ *
+ * The caller's copy of a specification with a secret in it is the caller's to wipe. */
 OKW_API enum okw_code okw_add_decryption_key(struct okw_context *context, const char *specification,
 					     struct okw_error *error);
 
-/* One OCI annotation. */
+/* One OCI annotation. Both strings and the array below are malloc'd: the library adds, replaces and removes. */
 struct okw_annotation {
 	char *key;
 	char *value;
@@ -63,13 +85,14 @@ struct okw_annotations {
 	struct okw_annotation *items;
 	size_t count;
 };
+/* Frees what is in it, not `annotations` itself. */
 OKW_API void okw_annotations_clear(struct okw_annotations *annotations);
 
 /* True if any annotation is one of "org.opencontainers.image.enc.*". */
 OKW_API int okw_layer_is_encrypted(const struct okw_annotations *annotations);
 
 /* Where bytes come from: fills at most `capacity`, sets *length (0 only at the end); returns 0, or non-zero to abort.
- */
+ * It is called from okw_reader_read(), on the thread that calls that. */
 typedef int (*okw_read_function)(void *user, uint8_t *to, size_t capacity, size_t *length);
 
 struct okw_reader;
@@ -86,7 +109,9 @@ OKW_API enum okw_code okw_decrypt_layer_unverified(struct okw_context *context,
 						   const struct okw_annotations *annotations, okw_read_function read,
 						   void *user, struct okw_reader **out, struct okw_error *error);
 
-/* *length = 0 with OKW_OK is the end: HMAC and digest held. */
+/* At most `capacity` bytes (at least 1). *length = 0 with OKW_OK is the end: HMAC and digest held, or when encrypting
+ * the key is wrapped. A digest that the options lack is not checked; the HMAC always is. An error is final. A layer of
+ * more than 128 KiB is hashed by a second thread where there is a second processor; it ends with the reader. */
 OKW_API enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, size_t capacity, size_t *length,
 				      struct okw_error *error);
 /* After OKW_ERR_INTEGRITY: where the HMAC held and only the plaintext's digest is another than the one that was wrapped
@@ -94,13 +119,14 @@ OKW_API enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, si
  * they started from: whoever checks that the decompressed plaintext has this digest may take it. Lives with the reader.
  */
 OKW_API const char *okw_reader_other_digest(const struct okw_reader *reader);
-/* After the end of an encrypting reader: the annotations, added to `annotations`. */
+/* After the end of an encrypting reader: what belongs on the layer's descriptor, in place of all
+ * org.opencontainers.image.enc.* that `annotations` held before. */
 OKW_API enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,
 					     struct okw_error *error);
-OKW_API void okw_reader_free(struct okw_reader *reader);
+OKW_API void okw_reader_free(struct okw_reader *reader); /* at any time; NULL is fine */
 
 /* Adds recipients to an encrypted layer without touching its bytes: unwraps with a decryption key, wraps for every
- * encryption key, appends. */
+ * encryption key, appends. On an error nothing was added. */
 OKW_API enum okw_code okw_add_recipients(struct okw_context *context, struct okw_annotations *annotations,
 					 struct okw_error *error);
 
