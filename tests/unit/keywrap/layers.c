@@ -14,11 +14,12 @@ int memory_read(void *user, uint8_t *to, size_t capacity, size_t *length)
 		n = s->step;
 	if (n == 0 && s->fail_at_end)
 		return -1;
-	if (n)
-		memcpy(to, s->left.data, n);
+	*length = n;
+	if (n == 0)
+		return 0;
+	memcpy(to, s->left.data, n);
 	s->left.data += n;
 	s->left.len -= n;
-	*length = n;
 	return 0;
 }
 

@@ -54,8 +54,7 @@ static void reads_key_files_in_the_styles_of_yaml(void **state)
 		"pkcs11:\n  uri: \"pkcs11:token=t;object=o?pin-value=hidden&module-path=/m.so\"\n",
 		"pkcs11:\n  uri: 'pkcs11:token=t;object=o?module-path=/m.so&pin-value=hidden'\n",
 		"{pkcs11: {uri: \"pkcs11:token=t;object=o?module-path=/m.so&pin-value=hidden\"}, module: {}, x: [1]}",
-		"---\n# pin-value=old\npkcs11:\n  uri: >-\n    "
-		"pkcs11:token=t;object=o?module-path=/m.so&pin-value=hidden\n",
+		"---\n# pin-value=old\npkcs11:\n  uri: >-\n    pkcs11:id=%01?module-path=/m.so&pin-value=hidden\n",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		AUTO(token_ref) *ref = NULL;
