@@ -221,8 +221,7 @@ static void survives_malformed_http(void **state)
 		"POST /kbs/v0/auth HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /kbs/v0/auth HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
 		"POST /kbs/v0/auth HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"GET /kbs/v0/resource/a/b/c HTTP/1.1\r\nHost: x\r\nCookie: kbs-session-id\r\nAuthorization: "
-		"Bearer\r\n\r\n",
+		"GET /kbs/v0/resource/a/b/c HTTP/1.1\r\nHost: x\r\nCookie: kbs-session-id\r\nAuthorization:\r\n\r\n",
 		"GET //%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
 	};
 	/* What is no whole request is waited for, so long. */

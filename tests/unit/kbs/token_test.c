@@ -170,8 +170,9 @@ static void refuses_a_signed_result_without_its_claims(void **state)
 		"[]",
 		"{\"exp\":1800000000,\"iss\":\"kbs-server\"}",
 		"{\"exp\":1800000000,\"iss\":\"kbs-server\",\"submods\":{\"cpu0\":{}}}",
-		"{\"exp\":1800000000,\"iss\":\"kbs-server\",\"submods\":{\"cpu0\":{\"ear.veraison.annotated-evidence\":"
-		"{\"runtime_data_claims\":{\"tee-pubkey\":{}}}}}}",
+		("{\"exp\":1800000000,\"iss\":\"kbs-server\",\"submods\":{\"cpu0\":{\"ear.veraison.annotated-"
+		 "evidence\":"
+		 "{\"runtime_data_claims\":{\"tee-pubkey\":{}}}}}}"),
 		"{\"exp\":1800000000,\"role\":\"admin\"}",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
