@@ -46,5 +46,5 @@ void buf_clear(struct buf *b); /* frees, back to empty */
 
 /* Lower-case hex. hex_encode: malloc'd C string, NULL without memory. */
 char *hex_encode(struct bytes from);
-/* Exactly `cap` bytes' worth of hex digits of either case. */
+/* Exactly `cap` bytes' worth of hex digits of either case, else ERR_PARSE. */
 enum err hex_decode(const char *hex, uint8_t *to, size_t cap, struct errmsg *em) MUST_USE;

@@ -12,12 +12,14 @@ enum json_flags {
 	JSON_COMMENTS = 1, /* configuration files: C and C++ comments */
 };
 
-/* Depth at most 32; valid UTF-8; duplicate members, trailing data and NaN are refused (ERR_PARSE),
- * more than `max` bytes too (ERR_LIMIT). out: the caller's, json_object_put(). */
+/* Depth at most 32; valid UTF-8; duplicate members, lone surrogates, a NUL in a member's name, trailing data and NaN
+ * are refused (ERR_PARSE, with the line), more than `max` bytes too (ERR_LIMIT). out: the caller's, json_object_put();
+ * the value null is NULL. */
 enum err json_parse(struct bytes text, size_t max, enum json_flags flags, json_object **out,
 		    struct errmsg *em) MUST_USE;
 
-/* Getters: borrowed from `obj`. A missing member or one of another type is ERR_PARSE, naming it.
+/* Getters: borrowed from `obj`. A missing member, one of another type, a string with a NUL in it or an integer out of
+ * range is ERR_PARSE, naming it.
  * The _opt ones leave *out alone (the default) where the member is missing or null. */
 enum err json_get_string(json_object *obj, const char *name, const char **out, struct errmsg *em) MUST_USE;
 enum err json_get_string_opt(json_object *obj, const char *name, const char **out, struct errmsg *em) MUST_USE;
@@ -28,7 +30,7 @@ enum err json_get_object(json_object *obj, const char *name, json_object **out, 
 enum err json_get_object_opt(json_object *obj, const char *name, json_object **out, struct errmsg *em) MUST_USE;
 enum err json_get_array_opt(json_object *obj, const char *name, json_object **out, struct errmsg *em) MUST_USE;
 
-/* Unknown members are errors: `names` ends with NULL. */
+/* Unknown members are ERR_PARSE, naming the first: `names` ends with NULL. */
 enum err json_only_members(json_object *obj, const char *const *names, struct errmsg *em) MUST_USE;
 
 /* RFC 8785 (JCS). Strings, integers up to 2^53, booleans, null, arrays, objects; other numbers are

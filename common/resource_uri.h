@@ -2,7 +2,8 @@
 #include "common/bytes.h"
 
 /* kbs://[host[:port]]/repository/type/tag, kbs+<plugin>:///path[?query]. Each segment is
- * [A-Za-z0-9_-][A-Za-z0-9_.-]*, at most 255 bytes; exactly three for a resource. Plain data, fixed size. */
+ * [A-Za-z0-9_-][A-Za-z0-9_.-]*, at most 255 bytes; exactly three and no query for a resource, one or more for a plugin.
+ * Plain data, fixed size. */
 struct resource_uri {
 	char host[256]; /* "host[:port]" or "" */
 	char plugin[64]; /* "resource" for kbs:// */

@@ -21,16 +21,19 @@ struct stream_ops {
 
 /* Takes ownership of ctx (freed through ops->free), also on failure. */
 enum err stream_new(const struct stream_ops *ops, void *ctx, struct stream **out, struct errmsg *em) MUST_USE;
+/* An empty window is ERR_ARG: 0 bytes would look like the end. */
 enum err stream_read(struct stream *s, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;
 void stream_free(struct stream *s);
 AUTO_DEFINE(stream)
 
-/* Reads fd from its position on; closes it when freed. */
+/* Reads fd from its position on; closes it when freed, also on failure. */
 enum err stream_from_fd(int fd, struct stream **out, struct errmsg *em) MUST_USE;
 enum err stream_from_bytes(struct bytes contents, struct stream **out, struct errmsg *em) MUST_USE; /* borrows */
 
 /* Passes `inner` through, and at its end gives ERR_INTEGRITY unless it was `size` bytes (-1 = any) whose
- * digest is `digest` ("sha256:<hex>", also sha384, sha512). Owns inner. `what` names it in errors. */
+ * digest is `digest` ("sha256:<hex>", also sha384, sha512). Owns inner, also on failure. `what` names it in errors
+ * (NULL: the digest does). Bytes beyond `size` are not handed on. ERR_PARSE, ERR_UNSUPPORTED: not a digest that can be
+ * checked. */
 struct stream_expect {
 	const char *digest;
 	int64_t size;
@@ -39,7 +42,8 @@ struct stream_expect {
 enum err stream_verify(struct stream *inner, struct stream_expect expect, struct stream **out,
 		       struct errmsg *em) MUST_USE;
 
-/* Passes `inner` through and counts and digests what went by. Owns inner. The state stays readable until freed. */
+/* Passes `inner` through and counts and digests what went by. Owns inner, also on failure. `tally` is the caller's and
+ * outlives the stream. */
 struct stream_tally {
 	uint64_t size;
 	char digest[80]; /* "sha256:<hex>", set at the end */
