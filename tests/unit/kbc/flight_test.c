@@ -2,6 +2,7 @@
 
 #include "kbc/retry.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -11,12 +12,13 @@ static struct {
 	enum err answer;
 	unsigned flights;
 	int64_t age_ms; /* of the result that is brought */
+	int64_t takes_ms;
 } pilot;
 
 static enum err attest(void *ctx, struct deadline deadline, struct attestation_result **out, struct errmsg *em)
 {
 	(void)ctx;
-	(void)deadline;
+	(void)deadline_sleep_ms(deadline, pilot.takes_ms);
 	pilot.flights++;
 	if (pilot.answer != OK)
 		return err_set(em, pilot.answer, "the pilot says so");
@@ -35,6 +37,7 @@ static struct flight *begin(enum err answer, int64_t age_ms)
 	pilot.answer = answer;
 	pilot.age_ms = age_ms;
 	pilot.flights = 0;
+	pilot.takes_ms = 0;
 	assert_int_equal(flight_new((struct flight_pilot){ attest, NULL }, &f, NULL), OK);
 	return f;
 }
@@ -95,6 +98,38 @@ static void the_distance_after_a_failure_grows_and_ends_with_success(void **stat
 	pilot.answer = OK;
 	assert_int_equal(fly(f, 3000), OK);
 	assert_int_equal(fly(f, 0), OK);
+	AUTO(attestation_result) *held = flight_held(f);
+	flight_drop(f, held);
+	pilot.answer = ERR_NET;
+	assert_int_equal(fly(f, 3000), ERR_NET);
+	before = monotonic_ms();
+	assert_int_equal(fly(f, 3000), ERR_NET);
+	assert_true(monotonic_ms() - before < 700); /* 200 ms again, not 1600 */
+}
+
+static void *thread_flies(void *f)
+{
+	AUTO(attestation_result) *r = NULL;
+	struct errmsg em = { "" };
+	enum err e = flight_result(f, (struct flight_wish){ NULL, deadline_in_ms(20000) }, &r, &em);
+	return (void *)(uintptr_t)e;
+}
+
+static void waiters_do_not_try_one_after_the_other(void **state)
+{
+	(void)state;
+	AUTO(flight) *f = begin(ERR_NET, 0);
+	pthread_t threads[8];
+	pilot.takes_ms = 300;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, thread_flies, f), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *e = NULL;
+		pthread_join(threads[i], &e);
+		assert_int_equal((uintptr_t)e, ERR_NET);
+	}
+	/* The first, and one more for those who came while it was under way. */
+	assert_true(pilot.flights >= 1 && pilot.flights <= 2);
 }
 
 static void a_refused_result_is_not_given_out_again(void **state)
@@ -132,6 +167,7 @@ int main(void)
 		cmocka_unit_test(one_flight_serves_until_shortly_before_the_end),
 		cmocka_unit_test(a_renewal_ahead_of_time_may_fail),
 		cmocka_unit_test(the_distance_after_a_failure_grows_and_ends_with_success),
+		cmocka_unit_test(waiters_do_not_try_one_after_the_other),
 		cmocka_unit_test(a_refused_result_is_not_given_out_again),
 		cmocka_unit_test(waits_double_up_to_a_bound),
 	};

@@ -166,10 +166,12 @@ static void a_busy_kbs_is_asked_again_when_it_says(void **state)
 	AUTO(kbc) *kbc = client(false);
 	fake_kbs_rule(
 		(struct fake_rule){ .route = "/resource/", .times = 1, .status = 429, .headers = "retry-after: 1\n" });
+	fake_kbs_rule(
+		(struct fake_rule){ .route = "/attest", .times = 1, .status = 503, .headers = "retry-after: 1\n" });
 	int64_t before = monotonic_ms();
 	must_get(kbc);
-	assert_true(monotonic_ms() - before >= 1000);
-	assert_int_equal(kbc_counts(kbc).retries, 1);
+	assert_true(monotonic_ms() - before >= 2000);
+	assert_int_equal(kbc_counts(kbc).retries, 2);
 }
 
 static void server_errors_are_tried_again(void **state)
@@ -188,11 +190,11 @@ static void a_wait_that_would_pass_the_deadline_is_not_begun(void **state)
 {
 	(void)state;
 	AUTO(kbc) *kbc = client(false);
-	answer("/auth", 503, "");
+	fake_kbs_rule((struct fake_rule){ .route = "/auth", .times = 9, .status = 503, .headers = "retry-after: 8\n" });
 	struct errmsg em = { "" };
 	int64_t before = monotonic_ms();
-	assert_int_equal(get(kbc, 50, &em), ERR_BUSY);
-	assert_true(monotonic_ms() - before < 1000);
+	assert_int_equal(get(kbc, 6000, &em), ERR_BUSY);
+	assert_true(monotonic_ms() - before < 4000);
 	assert_int_equal(fake_kbs_counts().requests, 1);
 }
 
@@ -306,6 +308,11 @@ static void bad_answers_are_refused(void **state)
 	} cases[] = {
 		{ "", ERR_PARSE },
 		{ "not sealed", ERR_PARSE },
+		/* {"alg":"ECDH-ES+A256KW","enc":"A256GCM"}, general */
+		{ "{\"protected\":\"eyJhbGciOiJFQ0RILUVTK0EyNTZLVyIsImVuYyI6IkEyNTZHQ00ifQ\",\"recipients\":[],\"iv\":"
+		  "\"AA\","
+		  "\"ciphertext\":\"AA\",\"tag\":\"AA\"}",
+		  ERR_UNSUPPORTED },
 		{ "{}", ERR_PARSE },
 		/* {"alg":"RSA1_5","enc":"A256GCM"} */
 		{ "{\"protected\":\"eyJhbGciOiJSU0ExXzUiLCJlbmMiOiJBMjU2R0NNIn0\",\"encrypted_key\":\"AA\",\"iv\":"

@@ -84,6 +84,8 @@ static void faults_name_the_member(void **state)
 		{ "{\"url\":\"https://a b\"}", "\"url\"" },
 		{ "{\"url\":\"https://a/\\u000d\\u000aX: y\"}", "\"url\"" },
 		{ "{\"url\":\"http://kbs.example\"}", "allow-http" },
+		{ "{\"url\":\"http://126.0.0.1\"}", "allow-http" },
+		{ "{\"url\":\"http://[::2]\"}", "allow-http" },
 		{ "{\"url\":\"http://127.evil.example\"}", "allow-http" },
 		{ "{\"url\":\"http://localhost.evil.example\"}", "allow-http" },
 		{ "{\"url\":\"https://a\",\"timeout\":0}", "\"timeout\"" },

@@ -285,6 +285,7 @@ static void a_result_too_large_for_a_header_lives_as_long_as_its_session(void **
 	(void)deadline_sleep_ms(soon(), 1100);
 	must_get(kbc, "kbs:///default/key/1");
 	assert_int_equal(fake_kbs_counts().auths, 2);
+	assert_int_equal(fake_kbs_counts().gets, 3); /* none was refused */
 	assert_string_equal(fake_kbs_seen().authorization, "");
 }
 
@@ -403,6 +404,22 @@ static void a_child_drops_the_connections_that_others_use(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void a_resource_larger_than_configured_is_refused(void **state)
+{
+	(void)state;
+	struct kbc_options o = { .kind = "cc_kbc",
+				 .urls = { (char *)"http://127.0.0.1" },
+				 .url_count = 1,
+				 .attester = "sample",
+				 .key_type = "P-256",
+				 .timeout_ms = 20000,
+				 .lifetime_ms = 1000000,
+				 .max_resource = 9 };
+	AUTO(kbc) *kbc = NULL;
+	assert_int_equal(kbc_new(&o, fake_kbs(), &kbc, NULL), OK);
+	must_fail(kbc, ERR_LIMIT, "larger than 9 bytes");
+}
+
 static void an_unknown_kind_is_refused(void **state)
 {
 	(void)state;
@@ -438,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(closes_every_connection_that_it_opened, begin),
 		cmocka_unit_test_setup(a_forked_child_abandons_without_a_word, begin),
 		cmocka_unit_test_setup(a_child_drops_the_connections_that_others_use, begin),
+		cmocka_unit_test_setup(a_resource_larger_than_configured_is_refused, begin),
 		cmocka_unit_test_setup(an_unknown_kind_is_refused, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
