@@ -57,6 +57,12 @@ static enum err digest_choose(struct layer_cipher *c, const char **algorithm, st
 	return err_set(em, ERR_UNSUPPORTED, "the layer's digest is none of sha256, sha384, sha512");
 }
 
+/* Options without a digest: nobody would look at it. */
+static bool digest_wanted(const struct layer_cipher *c)
+{
+	return c->options.direction == LAYER_ENCRYPT || c->options.digest[0];
+}
+
 static enum err cipher_start(struct layer_cipher *c, struct errmsg *em)
 {
 	const struct secret *key = c->options.symkey;
@@ -72,7 +78,7 @@ static enum err cipher_start(struct layer_cipher *c, struct errmsg *em)
 	enum err e = digest_choose(c, &algorithm, em);
 	if (e == OK)
 		e = layer_hash_hmac(&c->hmac, secret_bytes(key), em);
-	if (e == OK)
+	if (e == OK && digest_wanted(c))
 		e = layer_hash_digest(&c->digest, algorithm, em);
 	if (e == OK)
 		e = hash_ring_new(c->options.direction == LAYER_DECRYPT ? &c->hmac : &c->digest, &c->ring, em);
@@ -128,6 +134,20 @@ static enum err results_check(struct layer_cipher *c, struct errmsg *em)
 	return OK;
 }
 
+static enum err digest_finish(struct layer_cipher *c, struct errmsg *em)
+{
+	uint8_t hash[LAYER_HASH_MAX];
+	size_t len = 0;
+	if (!layer_hash_final(&c->digest, hash, &len))
+		return err_openssl(em, ERR_CRYPTO, "cannot finish the layer's digest");
+	AUTO_STR
+	char *hex = hex_encode((struct bytes){ hash, len });
+	if (!hex)
+		return err_set(em, ERR_NOMEM, "no memory for the layer's digest");
+	snprintf(c->result.digest, sizeof(c->result.digest), "%s:%s", c->digest_name, hex);
+	return OK;
+}
+
 static enum err cipher_finish(struct layer_cipher *c, struct errmsg *em)
 {
 	uint8_t hash[LAYER_HASH_MAX];
@@ -138,14 +158,9 @@ static enum err cipher_finish(struct layer_cipher *c, struct errmsg *em)
 	if (!layer_hash_final(&c->hmac, hash, &len) || len != LAYER_HMAC_LEN)
 		return err_openssl(em, ERR_CRYPTO, "cannot finish HMAC-SHA256");
 	memcpy(c->result.hmac, hash, LAYER_HMAC_LEN);
-	if (!layer_hash_final(&c->digest, hash, &len))
-		return err_openssl(em, ERR_CRYPTO, "cannot finish the layer's digest");
-	AUTO_STR
-	char *hex = hex_encode((struct bytes){ hash, len });
-	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for the layer's digest");
-	snprintf(c->result.digest, sizeof(c->result.digest), "%s:%s", c->digest_name, hex);
-	e = results_check(c, em);
+	e = digest_wanted(c) ? digest_finish(c, em) : OK;
+	if (e == OK)
+		e = results_check(c, em);
 	c->ended = e == OK;
 	return e;
 }
@@ -164,7 +179,8 @@ static enum err cipher_step(struct layer_cipher *c, struct layer_window to, size
 	if (EVP_EncryptUpdate(c->aes, to.data, &done, c->pending.data, (int)n) != 1 || (size_t)done != n)
 		return err_openssl(em, ERR_CRYPTO, "AES-256-CTR failed");
 	struct layer_hash *hash = c->options.direction == LAYER_DECRYPT ? &c->digest : &c->hmac;
-	if (!layer_hash_update(hash, (struct bytes){ to.data, n }))
+	bool hashed = hash == &c->hmac || digest_wanted(c);
+	if (hashed && !layer_hash_update(hash, (struct bytes){ to.data, n }))
 		return err_openssl(em, ERR_CRYPTO, "cannot hash the layer");
 	c->pending.data += n;
 	c->pending.len -= n;

@@ -44,7 +44,7 @@ enum err layer_cipher_read(struct layer_cipher *cipher, struct layer_window to, 
 /* What came out, after the end. */
 struct layer_result {
 	uint8_t hmac[LAYER_HMAC_LEN];
-	char digest[LAYER_DIGEST_TEXT];
+	char digest[LAYER_DIGEST_TEXT]; /* "" where none was demanded (LAYER_DECRYPT) */
 };
 const struct layer_result *layer_cipher_result(const struct layer_cipher *cipher);
 
