@@ -1,1 +1,39 @@
-# unit tests of pkcs11/
+# unit tests of pkcs11/: the module's code linked in, a real KBS on loopback beside it.
+pkcs11_unit_tests = \
+	tests/unit/pkcs11/entry_points_test \
+	tests/unit/pkcs11/entry_test \
+	tests/unit/pkcs11/fetch_test \
+	tests/unit/pkcs11/mechanism_test \
+	tests/unit/pkcs11/object_test \
+	tests/unit/pkcs11/operation_test \
+	tests/unit/pkcs11/process_test \
+	tests/unit/pkcs11/rsa_unpad_test \
+	tests/unit/pkcs11/threads_test
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(pkcs11_unit_tests)
+TESTS += $(pkcs11_unit_tests)
+check_LTLIBRARIES += libtoken_fixture.la
+endif
+libtoken_fixture_la_SOURCES = tests/unit/pkcs11/token_fixture.c tests/unit/pkcs11/token_fixture.h
+libtoken_fixture_la_LIBADD = libpkcs11.la libkbs.la libverifier.la libhttp_curl.la
+pkcs11_unit_libs = libtoken_fixture.la $(CMOCKA_LIBS)
+
+tests_unit_pkcs11_entry_points_test_SOURCES = tests/unit/pkcs11/entry_points_test.c tests/support/check.h
+tests_unit_pkcs11_entry_points_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/support/check.h
+tests_unit_pkcs11_entry_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_fetch_test_SOURCES = tests/unit/pkcs11/fetch_test.c tests/support/check.h
+tests_unit_pkcs11_fetch_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_mechanism_test_SOURCES = tests/unit/pkcs11/mechanism_test.c tests/support/check.h
+tests_unit_pkcs11_mechanism_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_object_test_SOURCES = tests/unit/pkcs11/object_test.c tests/support/check.h
+tests_unit_pkcs11_object_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c tests/support/check.h
+tests_unit_pkcs11_operation_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_process_test_SOURCES = tests/unit/pkcs11/process_test.c tests/support/check.h
+tests_unit_pkcs11_process_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_rsa_unpad_test_SOURCES = tests/unit/pkcs11/rsa_unpad_test.c tests/support/check.h
+tests_unit_pkcs11_rsa_unpad_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_threads_test_SOURCES = tests/unit/pkcs11/threads_test.c tests/support/check.h
+tests_unit_pkcs11_threads_test_LDADD = $(pkcs11_unit_libs)
