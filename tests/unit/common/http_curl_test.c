@@ -3,10 +3,13 @@
 #include "common/libctx.h"
 #include "tests/support/http_peer.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -392,6 +395,88 @@ static void a_forked_child_abandons_the_connection_and_the_parent_keeps_it(void 
 	}
 }
 
+static void knows_loopback_in_every_spelling(void **state)
+{
+	(void)state;
+	static const char *const urls[] = { "http://127.0.0.1:1/",  "http://127.8.9.10:1/", "http://[::1]:1/",
+					    "http://LOCALHOST:1/",  "HTTP://127.0.0.1:1/",  "http://127.1:1/",
+					    "https://127.0.0.1:1/", "https://[::1]:1/" };
+	struct http *http = open_client((struct http_options){ 0 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		struct errmsg em = { "" };
+		enum err e = send_request(http, (struct call){ .url = urls[i] }, &resp, &em);
+		if (e != ERR_NET)
+			fail_msg("%s: %s: %s", urls[i], err_name(e), em.text);
+	}
+	http_curl()->close(http);
+}
+
+/* A listener whose queue is full answers to no further SYN: as a firewall does that drops packets. */
+static void a_host_that_keeps_silent_is_worth_another_try(void **state)
+{
+	(void)state;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int waiting[8];
+	char url[64];
+	AUTO_FD
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(waiting[i], (struct sockaddr *)&at, sizeof at);
+	}
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(at.sin_port));
+
+	struct http *http = open_client((struct http_options){ .connect_ms = 200 });
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct errmsg em = { "" };
+	int64_t begin = monotonic_ms();
+	assert_int_equal(send_request(http, (struct call){ .url = url, .ms = 10000 }, &resp, &em), ERR_NET);
+	assert_non_null(strstr(em.text, "200 ms"));
+	assert_true(monotonic_ms() - begin < 5000);
+	assert_int_equal(send_request(http, (struct call){ .url = url, .ms = 100 }, &resp, &em), ERR_TIMEOUT);
+	http_curl()->close(http);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+		close(waiting[i]);
+}
+
+static void *fetch_some(void *url)
+{
+	struct http *http = NULL;
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	const struct http_options options = { 0 };
+	if (http_curl()->open(&options, &http, NULL) != OK)
+		return NULL;
+	size_t good = 0;
+	for (int i = 0; i < 20; i++)
+		good += send_request(http, (struct call){ .url = url }, &resp, NULL) == OK && resp.body.len == 6;
+	http_curl()->close(http);
+	return good == 20 ? url : NULL;
+}
+
+static void threads_with_a_client_each_stay_out_of_each_others_way(void **state)
+{
+	(void)state;
+	const struct http_peer_reply reply = PLAIN_REPLY("shared");
+	AUTO(http_peer) *peer = start_peer(&reply, 1);
+	char url[64];
+	snprintf(url, sizeof url, "%s/", http_peer_url(peer));
+	pthread_t threads[4];
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, fetch_some, url), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *result = NULL;
+		pthread_join(threads[i], &result);
+		assert_non_null(result);
+	}
+	assert_int_equal(http_peer_requests(peer), 80);
+	assert_int_equal(http_peer_connections(peer), 4);
+}
+
 static void leaves_the_thread_as_it_was(void **state)
 {
 	(void)state;
@@ -426,6 +511,9 @@ int main(void)
 		cmocka_unit_test(looks_at_no_proxy_for_loopback),
 		cmocka_unit_test(reaches_the_peer_by_the_name_localhost),
 		cmocka_unit_test(a_forked_child_abandons_the_connection_and_the_parent_keeps_it),
+		cmocka_unit_test(knows_loopback_in_every_spelling),
+		cmocka_unit_test(a_host_that_keeps_silent_is_worth_another_try),
+		cmocka_unit_test(threads_with_a_client_each_stay_out_of_each_others_way),
 		cmocka_unit_test(leaves_the_thread_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
