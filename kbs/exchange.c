@@ -110,6 +110,8 @@ static bool headers_add(const struct reply *reply, struct MHD_Response *response
 	bool ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES;
 	if (ok && reply->content_type && reply->body)
 		ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES;
+	if (ok && reply->status == 401) /* RFC 9110 15.5.2 */
+		ok = MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer") == MHD_YES;
 	if (ok && reply->session[0]) {
 		/* Without Path: it then goes for /kbs/v0, where it came from. */
 		snprintf(text, sizeof(text), "kbs-session-id=%s", reply->session);

@@ -59,11 +59,21 @@ enum err key_file_private_text(const char *path, struct secret **out, struct err
 	return OK;
 }
 
+enum err trusted_file_read(const char *path, size_t max, struct buf *out, struct errmsg *em)
+{
+	AUTO_FD
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return err_errno(em, ERR_CONFIG, "%s", path);
+	enum err e = file_check_trusted(fd, path, em);
+	return e == OK ? file_read(path, max, out, em) : e;
+}
+
 enum err key_file_public(const char *path, EVP_PKEY **out, struct errmsg *em)
 {
 	AUTO_BUF
 	text = { 0 };
-	enum err e = file_read(path, KEY_MAX, &text, em);
+	enum err e = trusted_file_read(path, KEY_MAX, &text, em);
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "public key");
 	e = key_public_parse(buf_bytes(&text), out, em);

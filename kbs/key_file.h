@@ -4,7 +4,10 @@
 /* ERR_CONFIG unless it is a regular file of ours (or root's) that group and others cannot read. */
 enum err key_file_check_private(const char *path, struct errmsg *em) MUST_USE;
 
-/* Checks and reads a private key; a public one. ERR_CONFIG with the path. */
+/* Reads a file that only we (and root) may write: whoever can, decides who is administrator and what policy says. */
+enum err trusted_file_read(const char *path, size_t max, struct buf *out, struct errmsg *em) MUST_USE;
+
+/* Checks and reads a private key; a public one, which only we may write. ERR_CONFIG with the path. */
 enum err key_file_private(const char *path, EVP_PKEY **out, struct errmsg *em) MUST_USE;
 enum err key_file_public(const char *path, EVP_PKEY **out, struct errmsg *em) MUST_USE;
 

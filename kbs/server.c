@@ -162,6 +162,8 @@ static enum err listen_start(struct kbs *kbs, struct errmsg *em)
 static enum err daemon_start(struct kbs *kbs, struct errmsg *em)
 {
 	const struct server_config *config = &kbs->service->config;
+	/* Connections are shared out: a thread without any would serve nobody. */
+	int64_t threads = config->threads < config->max_connections ? config->threads : config->max_connections;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, kbs->cert.data },
@@ -182,7 +184,7 @@ static enum err daemon_start(struct kbs *kbs, struct errmsg *em)
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->timeout, /* */
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections, /* */
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_connections_per_address, /* */
-		MHD_OPTION_THREAD_POOL_SIZE, config->threads > 1 ? (unsigned)config->threads : 0, /* */
+		MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? (unsigned)threads : 0, /* */
 		MHD_OPTION_ARRAY, kbs->key ? tls : none, MHD_OPTION_END);
 	if (!kbs->daemon)
 		return err_set(em, ERR_CONFIG, "the HTTP server does not start%s",

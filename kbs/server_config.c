@@ -1,8 +1,7 @@
 #include "kbs/server_config.h"
 
-#include "common/file.h"
+#include "kbs/key_file.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 #define CONFIG_MAX (64 * 1024)
@@ -146,20 +145,19 @@ static enum err config_read(struct server_config *c, struct errmsg *em)
 
 static enum err config_parse(const char *path, struct server_config *c, struct errmsg *em)
 {
-	AUTO_FD
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(em, ERR_CONFIG, "cannot open (make the folder with 'kbs-server init')");
-	enum err e = file_check_trusted(fd, path, em);
 	AUTO_BUF
 	text = { 0 };
-	if (e == OK)
-		e = file_read(path, CONFIG_MAX, &text, em);
-	if (e == OK)
-		e = json_parse(buf_bytes(&text), CONFIG_MAX, JSON_COMMENTS, &c->root, em);
+	if (access(path, F_OK) != 0)
+		return err_errno(em, ERR_CONFIG, "%s (make the folder with 'kbs-server init')", path);
+	enum err e = trusted_file_read(path, CONFIG_MAX, &text, em);
+	if (e != OK)
+		return e;
+	e = json_parse(buf_bytes(&text), CONFIG_MAX, JSON_COMMENTS, &c->root, em);
 	if (e == OK && !json_object_is_type(c->root, json_type_object))
 		e = err_set(em, ERR_CONFIG, "not a JSON object");
-	return e == OK ? config_read(c, em) : e;
+	if (e == OK)
+		e = config_read(c, em);
+	return e == OK ? OK : err_wrap(em, e, "%s", path);
 }
 
 enum err server_config_load(const char *dir, struct server_config *out, struct errmsg *em)
@@ -186,5 +184,5 @@ enum err server_config_load(const char *dir, struct server_config *out, struct e
 	if (e == OK)
 		return OK;
 	server_config_clear(out);
-	return err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "%s", path);
+	return e == ERR_NOMEM ? e : ERR_CONFIG;
 }

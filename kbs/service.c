@@ -1,6 +1,5 @@
 #include "kbs/service.h"
 
-#include "common/file.h"
 #include "common/log.h"
 #include "kbs/key_file.h"
 
@@ -24,6 +23,17 @@ void service_free(struct service *s)
 	pthread_rwlock_destroy(&s->policy_lock);
 	pthread_mutex_destroy(&s->policy_set_lock);
 	free(s);
+}
+
+/* Whoever may write in there may replace any file of it. */
+static enum err dir_check(const char *dir, struct errmsg *em)
+{
+	struct stat st;
+	if (stat(dir, &st) != 0)
+		return err_errno(em, ERR_CONFIG, "%s (make it with 'kbs-server init')", dir);
+	if (!S_ISDIR(st.st_mode) || (st.st_mode & 022) != 0 || (st.st_uid != geteuid() && st.st_uid != 0))
+		return err_set(em, ERR_CONFIG, "%s: must be a folder that only we may write (chmod go-w)", dir);
+	return OK;
 }
 
 static enum err issuer_open(struct service *s, const char *dir, struct errmsg *em)
@@ -83,7 +93,7 @@ static enum err policy_open(struct service *s, const char *dir, struct errmsg *e
 	s->policy_path = server_path(dir, "policy.json");
 	if (!s->policy_path)
 		return err_set(em, ERR_NOMEM, "no memory for a path");
-	enum err e = file_read(s->policy_path, POLICY_MAX_BYTES, &s->policy_text, em);
+	enum err e = trusted_file_read(s->policy_path, POLICY_MAX_BYTES, &s->policy_text, em);
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "policy");
 	e = policy_parse(buf_bytes(&s->policy_text), &s->policy, em);
@@ -109,7 +119,9 @@ enum err service_open(const char *dir, bool allow_sample, struct service **out, 
 	pthread_rwlock_init(&s->policy_lock, NULL);
 	pthread_mutex_init(&s->policy_set_lock, NULL);
 	s->allow_sample = allow_sample;
-	enum err e = server_config_load(dir, &s->config, em);
+	enum err e = dir_check(dir, em);
+	if (e == OK)
+		e = server_config_load(dir, &s->config, em);
 	if (e == OK)
 		e = issuer_open(s, dir, em);
 	if (e == OK)

@@ -115,6 +115,20 @@ static void refuses_private_keys_that_others_can_read(void **state)
 	check_err(ERR_CONFIG, opens());
 }
 
+static void refuses_what_others_may_write(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "kbs.json", "policy.json", "admin.pub", "." };
+	check_ok(kbs_init(dir, &em));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		mode_t before = mode_of(names[i]);
+		assert_int_equal(chmod(at(names[i]), before | 020), 0);
+		check_err(ERR_CONFIG, opens());
+		assert_int_equal(chmod(at(names[i]), before), 0);
+	}
+	check_ok(opens());
+}
+
 static void says_which_file_is_wrong(void **state)
 {
 	(void)state;
@@ -186,6 +200,7 @@ int main(void)
 		TEST(overwrites_nothing),
 		TEST(takes_an_administrator_whose_key_is_elsewhere),
 		TEST(refuses_private_keys_that_others_can_read),
+		TEST(refuses_what_others_may_write),
 		TEST(says_which_file_is_wrong),
 		TEST(refuses_an_issuer_key_of_another_kind),
 		TEST(reads_its_configuration_strictly),

@@ -292,7 +292,7 @@ static void drops_connections_that_are_too_slow(void **state)
 static void bounds_connections(void **state)
 {
 	(void)state;
-	write_config("{\"max-connections\": 4, \"threads\": 1}");
+	write_config("{\"max-connections\": 4, \"threads\": 8}");
 	restart((struct kbs_options){ 0 });
 	int fds[4];
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
