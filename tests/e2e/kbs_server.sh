@@ -15,6 +15,25 @@ mode() { stat -c %a "$work/kbs/$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 head -c 3000 /dev/urandom >"$work/resource"
 
+# forgets HOW: a resource that was stored, and refused once for its size, is nowhere in the server's memory.
+forgets() {
+	local found status=0 what="what was uploaded $1 is not in the server's memory any more"
+	head -c 24 /dev/urandom >"$work/marker"
+	for _ in $(seq 2000); do cat "$work/marker"; done >"$work/marked"
+	for _ in $(seq 100); do cat "$work/marked"; done >"$work/marked.large"
+	passes "a resource to look for, $1" admin resource set --ca "$work/tls.pem" kbs:///default/memory/key "$work/marked"
+	refuses "and one that is too large, $1" 8 'larger' admin resource set --ca "$work/tls.pem" kbs:///default/memory/key "$work/marked.large"
+	found=$(python3 "$TOP_SRCDIR/tests/support/memory_of.py" "$kbs_pid" "$work/marker") || status=$?
+	if [ $status -eq 3 ]; then
+		skip "$what" "only root may look"
+	else
+		equal "$what" 0 "$found"
+	fi
+	passes "delete it again" admin resource delete --ca "$work/tls.pem" kbs:///default/memory/key
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/tls.key" -out "$work/tls.pem" \
+	-subj /CN=kbs -addext subjectAltName=IP:127.0.0.1 -days 1 2>"$work/openssl.log"
+
 # --- words ---
 passes "--help" server --help
 passes "--version" server --version
@@ -25,7 +44,7 @@ refuses "no folder" 2 'folder' server run
 refuses "a resource without a key" 2 'admin-key' server resource get --url http://127.0.0.1:1 $uri
 
 # --- the folder ---
-refuses "a folder that was never initialised" 3 'kbs\.json.*init' server run "$work/kbs" --listen 127.0.0.1:0
+refuses "a folder that was never initialised" 3 'kbs-server init' server run "$work/kbs" --listen 127.0.0.1:0
 passes "init makes a folder" server init "$work/kbs"
 refuses "and not twice" 10 'before' server init "$work/kbs"
 equal "keys are closed to others" "600 600 700" "$(mode admin.key) $(mode issuer.key) $(mode storage)"
@@ -58,6 +77,7 @@ refuses "a path that leads elsewhere" 8 'not repository' admin resource set kbs:
 refuses "a file that is not there" 6 'nothing-here' admin resource set $uri "$work/nothing-here"
 head -c 4194305 /dev/zero >"$work/large"
 refuses "a resource that is too large" 8 'larger' admin resource set $uri "$work/large"
+forgets "over http"
 passes "an access log, with --verbose" grep -q 'POST /kbs/v0/resource/default/image/key 200' "$work/kbs.log"
 
 # --- who is no administrator ---
@@ -102,12 +122,11 @@ admin_key=$work/wrong.key refuses "and to its administrator only" 5 'administrat
 kbs_stop
 
 # --- TLS ---
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/tls.key" -out "$work/tls.pem" \
-	-subj /CN=kbs -addext subjectAltName=IP:127.0.0.1 -days 1 2>"$work/openssl.log"
 kbs_start --tls-cert "$work/tls.pem" --tls-key "$work/tls.key"
 passes "the URL says https" grep -q '^listening on https://127' "$work/kbs.log"
 passes "https with its certificate" admin resource set --ca "$work/tls.pem" $uri "$work/resource"
 refuses "and not without" 4 'certificate|TLS|SSL' admin resource set $uri "$work/resource"
+forgets "over https"
 kbs_stop
 chmod 644 "$work/tls.key"
 refuses "a TLS key that others can read" 3 'tls\.key' server run "$work/kbs" --listen 127.0.0.1:0 \
