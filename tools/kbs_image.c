@@ -2,6 +2,7 @@
 #include "tools/kbs_image_options.h"
 #include "tools/kbs_image_report.h"
 #include "tools/own_module.h"
+#include "tools/token_reason.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -78,33 +79,41 @@ static void signal_again(void)
 	raise(caught);
 }
 
-static int keys_add(struct okw_context *keys, const struct key_list *list,
-		    enum okw_code (*adder)(struct okw_context *, const char *, struct okw_error *))
+/* One `kbs-image copy`. */
+struct copying {
+	const struct image_options *options;
+	struct okw_context *keys;
+	struct report report;
+	struct token_reason reason;
+};
+
+static enum err keys_add(struct okw_context *keys, const struct key_list *list,
+			 enum okw_code (*adder)(struct okw_context *, const char *, struct okw_error *),
+			 struct errmsg *em)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct okw_error error = { 0 };
-		struct errmsg em = { "" };
 		enum okw_code code = adder(keys, (const char *)secret_data(list->keys[i]), &error);
-		enum err e = image_err_from_okw(code, &error, &em);
+		enum err e = image_err_from_okw(code, &error, em);
 		if (e != OK)
-			return cli_fail(e, &em);
+			return e;
 	}
-	return 0;
+	return OK;
 }
 
-static int keys_make(const struct image_options *o, struct okw_context **out)
+static enum err keys_make(struct copying *c, struct errmsg *em)
 {
 	struct okw_error error = { 0 };
-	struct errmsg em = { "" };
 	char module[OWN_MODULE_PATH_SIZE];
-	enum err e = image_err_from_okw(okw_context_new(out, &error), &error, &em);
+	if (c->options->encryption.count == 0 && c->options->decryption.count == 0)
+		return OK;
+	enum err e = image_err_from_okw(okw_context_new(&c->keys, &error), &error, em);
 	/* Our own token needs no registration, and no leave from an ocicrypt.conf. */
 	if (e == OK && own_module_path(module, NULL) == OK)
-		e = image_err_from_okw(okw_trust_module(*out, module, &error), &error, &em);
-	if (e != OK)
-		return cli_fail(e, &em);
-	int result = keys_add(*out, &o->encryption, okw_add_encryption_key);
-	return result ? result : keys_add(*out, &o->decryption, okw_add_decryption_key);
+		e = image_err_from_okw(okw_trust_module(c->keys, module, &error), &error, em);
+	if (e == OK)
+		e = keys_add(c->keys, &c->options->encryption, okw_add_encryption_key, em);
+	return e == OK ? keys_add(c->keys, &c->options->decryption, okw_add_decryption_key, em) : e;
 }
 
 static int stdout_done(void)
@@ -135,26 +144,24 @@ static int copy_done(const struct image_options *o, const char *digest, struct r
 	return json_print(result);
 }
 
-static int copy_run(const struct image_options *o, struct okw_context *keys, struct report *report)
+static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], struct errmsg *em)
 {
+	const struct image_options *o = c->options;
+	enum err e = keys_make(c, em);
+	if (e != OK)
+		return e;
 	const struct image_copy_options how = {
-		.keys = keys,
+		.keys = c->keys,
 		.encrypt = o->encryption.count > 0,
 		.decrypt = o->decryption.count > 0,
 		.encrypt_layers = o->layers,
 		.encrypt_layer_count = o->layer_count,
 		.platform = o->platform,
 		.progress = report_progress,
-		.progress_user = report,
+		.progress_user = &c->report,
 		.interrupted = interrupted,
 	};
-	struct errmsg em = { "" };
-	char digest[IMAGE_DIGEST_SIZE];
-	enum err e = image_copy(o->names[0], o->names[1], &how, digest, &em);
-	if (e == OK)
-		return copy_done(o, digest, report);
-	report_end(report);
-	return cli_fail(e, &em);
+	return image_copy(o->names[0], o->names[1], &how, digest, em);
 }
 
 static int copy_command(const struct image_options *o)
@@ -163,18 +170,23 @@ static int copy_command(const struct image_options *o)
 		return cli_usage("copy wants SRC and DST");
 	if (o->raw)
 		return cli_usage("--raw belongs to inspect");
-	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
-	struct okw_context *keys = NULL;
-	int result = 0;
-	signals_catch();
+	struct copying c = { .options = o };
+	struct errmsg em = { "" };
+	char digest[IMAGE_DIGEST_SIZE];
+	c.report.kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES;
 	if (o->json)
-		report.layers = json_object_new_array();
-	if (o->encryption.count || o->decryption.count)
-		result = keys_make(o, &keys);
-	if (result == 0)
-		result = copy_run(o, keys, &report);
-	okw_context_free(keys);
-	json_object_put(report.layers);
+		c.report.layers = json_object_new_array();
+	signals_catch();
+	token_reason_begin(&c.reason);
+	enum err e = copy_run(&c, digest, &em);
+	if (e != OK) {
+		report_end(&c.report);
+		e = token_reason_add(&c.reason, e, &em);
+	}
+	int result = e == OK ? copy_done(o, digest, &c.report) : cli_fail(e, &em);
+	okw_context_free(c.keys);
+	token_reason_end(&c.reason);
+	json_object_put(c.report.layers);
 	return result;
 }
 
