@@ -74,6 +74,17 @@ static enum err load(const char *path, struct token_module *m, struct errmsg *em
 	return e == OK ? OK : err_wrap(em, e, "%s", path);
 }
 
+static enum err config_fault(const struct token_args *args, struct errmsg *em)
+{
+	AUTO(settings) *s = NULL;
+	struct kbc_options o = { .kind = "" };
+	enum err e = token_settings(args, &s, em);
+	if (e == OK && s)
+		e = token_kbc_options(s, &o, em);
+	kbc_options_clear(&o);
+	return e;
+}
+
 enum err token_module_open(const struct token_args *args, struct token_module *m, struct errmsg *em)
 {
 	char path[4096];
@@ -85,9 +96,15 @@ enum err token_module_open(const struct token_args *args, struct token_module *m
 		e = load(path, m, em);
 	if (e != OK)
 		return e;
-	e = token_rv("C_Initialize", m->p11->C_Initialize(&how), em);
-	m->initialized = e == OK;
-	return e == OK ? OK : err_wrap(em, e, "%s", path);
+	CK_RV rv = m->p11->C_Initialize(&how);
+	m->initialized = rv == CKR_OK;
+	if (rv == CKR_OK)
+		return OK;
+	/* The module cannot say why; the configuration is why, most of the time. */
+	e = config_fault(args, em);
+	if (e != OK)
+		return e;
+	return err_wrap(em, token_rv("C_Initialize (KBS_PKCS11_LOG=warn:stderr says why)", rv, em), "%s", path);
 }
 
 void token_module_close(struct token_module *m)

@@ -84,6 +84,7 @@ passes "doctor does not try what cannot work" says 4 '^skip +attestation '
 conf_write "$kbs_url" "" '"attester": "nosuch"'
 passes "doctor names a member that is there twice" says 3 '^FAIL +configuration .*member is there twice'
 echo '{ "kbs": { "ulr": "https://kbs" } }' >"$work/kbs-pkcs11.json"
+refuses "list names a wrong member" 3 'kbs-pkcs11.json.*ulr' kbs-token list
 passes "doctor names a wrong member" says 3 '^FAIL +configuration .*kbs-pkcs11.json.*ulr'
 echo '{ "kbs": { "url": "https://127.0.0.1:1", "ca": "/nonexistent" } }' >"$work/kbs-pkcs11.json"
 passes "doctor works without a KBS" says 4 '^FAIL +kbs-tcp '

@@ -46,7 +46,7 @@ static void pass_on(void *ctx, const struct http_peer_request *request, struct h
 	struct http_request onward = { .method = request->method,
 				       .headers = headers,
 				       .body = buf_bytes(&request->body),
-				       .deadline = deadline_in_ms(10000) };
+				       .deadline = deadline_in_ms(60000) };
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		values[i] = http_peer_request_header(request, names[i]);
 		if (values[i])
@@ -88,7 +88,7 @@ static void store(const char *text, const char *contents)
 	MUST(resource_uri_parse(text, &uri, &em));
 	MUST(secret_copy(bytes_str(contents), &resource, &em));
 	struct kbs_admin admin = {
-		.transport = http_curl(), .url = kbs_url(world.kbs), .key = key, .deadline = deadline_in_ms(10000)
+		.transport = http_curl(), .url = kbs_url(world.kbs), .key = key, .deadline = deadline_in_ms(60000)
 	};
 	MUST(kbs_admin_set(&admin, &uri, resource, &em));
 }
@@ -137,7 +137,7 @@ static struct kbc *client(const char *key_type)
 				 .urls = { (char *)http_peer_url(world.front) },
 				 .url_count = 1,
 				 .attester = "sample",
-				 .timeout_ms = 20000,
+				 .timeout_ms = 100000,
 				 .lifetime_ms = 3600000,
 				 .max_resource = 65536 };
 	snprintf(o.key_type, sizeof(o.key_type), "%s", key_type);
@@ -151,7 +151,7 @@ static enum err get(struct kbc *kbc, const char *text, const char *expected)
 	struct errmsg em = { "" };
 	AUTO(secret) *got = NULL;
 	assert_int_equal(resource_uri_parse(text, &uri, &em), OK);
-	enum err e = kbc_get(kbc, &uri, deadline_in_ms(20000), &got, &em);
+	enum err e = kbc_get(kbc, &uri, deadline_in_ms(100000), &got, &em);
 	if (e == OK)
 		assert_true(bytes_equal(secret_bytes(got), bytes_str(expected)));
 	else if (expected)
@@ -216,7 +216,7 @@ static void *thread_gets(void *kbc)
 	struct resource_uri uri;
 	AUTO(secret) *got = NULL;
 	bool good = resource_uri_parse("kbs:///default/key/1", &uri, NULL) == OK &&
-		    kbc_get(kbc, &uri, deadline_in_ms(20000), &got, NULL) == OK;
+		    kbc_get(kbc, &uri, deadline_in_ms(100000), &got, NULL) == OK;
 	return good ? kbc : NULL;
 }
 

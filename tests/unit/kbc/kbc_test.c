@@ -14,7 +14,7 @@
 
 static struct deadline soon(void)
 {
-	return deadline_in_ms(20000);
+	return deadline_in_ms(100000);
 }
 
 static struct kbc *client_with(const char *second_url, int64_t lifetime_ms)
@@ -26,7 +26,7 @@ static struct kbc *client_with(const char *second_url, int64_t lifetime_ms)
 		.url_count = second_url ? 2 : 1,
 		.attester = "sample",
 		.key_type = "P-256",
-		.timeout_ms = 20000,
+		.timeout_ms = 100000,
 		.lifetime_ms = lifetime_ms,
 		.max_resource = 65536,
 	};
@@ -189,7 +189,7 @@ static void every_kind_of_tee_key_opens_its_answers(void **state)
 					 .urls = { (char *)"http://[::1]" },
 					 .url_count = 1,
 					 .attester = "sample",
-					 .timeout_ms = 20000,
+					 .timeout_ms = 100000,
 					 .lifetime_ms = 1000000,
 					 .max_resource = 1000 };
 		AUTO(kbc) *kbc = NULL;
@@ -412,7 +412,7 @@ static void a_resource_larger_than_configured_is_refused(void **state)
 				 .url_count = 1,
 				 .attester = "sample",
 				 .key_type = "P-256",
-				 .timeout_ms = 20000,
+				 .timeout_ms = 100000,
 				 .lifetime_ms = 1000000,
 				 .max_resource = 9 };
 	AUTO(kbc) *kbc = NULL;
