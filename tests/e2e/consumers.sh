@@ -10,8 +10,8 @@ make_key rsa:2048 rsa
 make_key P-256 ec
 resource_set kbs:///default/keys/rsa "$work/rsa.key"
 resource_set kbs:///default/keys/ec "$work/ec.key"
-conf_write "$front_url" \
-	"$(object rsa kbs:///default/keys/rsa "$work/rsa.pub"),$(object ec kbs:///default/keys/ec "$work/ec.pub")"
+with_id() { object "$1" "kbs:///default/keys/$1" "$work/$1.pub" | sed "s/ }$/, \"id\": \"$2\" }/"; }
+conf_write "$front_url" "$(with_id rsa 01),$(with_id ec 02)"
 tool() { pkcs11-tool --module "$module" "$@"; }
 outputs() {
 	local pattern=$1
@@ -27,35 +27,53 @@ passes "pkcs11-tool lists the keys" outputs 'label: *rsa' tool --list-objects --
 equal "listing touched no network" "" "$(cat "$work/front.log")"
 
 head -c 400 /dev/urandom >"$work/data"
-passes "pkcs11-tool signs with RSA" tool --sign --mechanism SHA256-RSA-PKCS --label rsa -i "$work/data" -o "$work/sig"
+passes "pkcs11-tool signs with RSA" tool --sign --mechanism SHA256-RSA-PKCS --id 01 -i "$work/data" -o "$work/sig"
 passes "and openssl verifies it" openssl dgst -sha256 -verify "$work/rsa.pub" -signature "$work/sig" "$work/data"
 openssl dgst -sha256 -binary "$work/data" >"$work/digest"
-passes "pkcs11-tool signs with ECDSA" tool --sign --mechanism ECDSA --signature-format openssl --label ec -i "$work/digest" \
+passes "pkcs11-tool signs with ECDSA" tool --sign --mechanism ECDSA --signature-format openssl --id 02 -i "$work/digest" \
 	-o "$work/sig"
 passes "and openssl verifies it" openssl dgst -sha256 -verify "$work/ec.pub" -signature "$work/sig" "$work/data"
 head -c 32 /dev/urandom >"$work/plain"
 oaep=(-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256)
 openssl pkeyutl -encrypt -pubin -inkey "$work/rsa.pub" "${oaep[@]}" -in "$work/plain" -out "$work/sealed"
 passes "pkcs11-tool decrypts OAEP" tool --decrypt --mechanism RSA-PKCS-OAEP --hash-algorithm SHA256 --mgf MGF1-SHA256 \
-	--label rsa -i "$work/sealed" -o "$work/open"
+	--id 01 -i "$work/sealed" -o "$work/open"
 passes "the same bytes" cmp "$work/plain" "$work/open"
 passes "pkcs11-tool takes random bytes" tool --generate-random 32 -o "$work/random"
 equal "32 of them" 32 "$(stat -c %s "$work/random")"
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/peer.key" 2>/dev/null
 openssl pkey -in "$work/peer.key" -pubout -outform DER -out "$work/peer.der"
 openssl pkeyutl -derive -inkey "$work/peer.key" -peerkey "$work/ec.pub" -out "$work/z"
-passes "pkcs11-tool derives by ECDH" tool --derive --mechanism ECDH1-DERIVE --label ec -i "$work/peer.der" -o "$work/z2"
+passes "pkcs11-tool derives by ECDH" tool --derive --mechanism ECDH1-DERIVE --id 02 -i "$work/peer.der" -o "$work/z2"
 passes "the same secret as openssl's" cmp "$work/z" "$work/z2"
-passes "a label repository/type/tag finds a key that no entry names" outputs 'unwrapped|label|.' \
-	tool --sign --mechanism SHA256-RSA-PKCS --label default/keys/rsa -i "$work/data" -o "$work/sig"
-passes "and it signs with it" openssl dgst -sha256 -verify "$work/rsa.pub" -signature "$work/sig" "$work/data"
+passes "a label repository/type/tag finds a key that no entry names, and it signs" \
+	"$p11_host" --label default/keys/rsa --public "$work/rsa.pub" "$module" sign 2
 
-"$TOP_SRCDIR/softhsm-conf/setup.sh" "$work/conf" --module "$module" >/dev/null
-p11() { SOFTHSM2_CONF=$work/conf/softhsm2.conf XDG_CONFIG_HOME=$work/conf/config "$@"; }
-passes "p11-kit loads the module from its .module file" p11 outputs 'token: kbs' p11-kit list-modules
-passes "p11tool sees the token" p11 outputs 'token=kbs' p11tool --list-tokens
-passes "p11tool sees its keys" p11 outputs 'object=rsa' p11tool --list-all 'pkcs11:token=kbs'
-passes "SoftHSM beside it still works" p11 outputs 'token=softhsm' p11tool --list-tokens
+# p11-kit reads no user's configuration in programs of root: there it runs as nobody, on copies that nobody can read.
+as_user() { "$@"; }
+place=$work/user
+if [ "$(id -u)" = 0 ]; then
+	as_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+	place=$(mktemp -d /tmp/kbs-e2e-user.XXXXXX)
+	trap 'rm -rf "$place"; finish' EXIT
+fi
+mkdir -p "$place/pub"
+cp "$work"/*.pub "$place/pub/"
+cp "$(readlink -f "$module")" "$place/kbs-pkcs11.so"
+cp "$(readlink -f "$TOP_BUILDDIR/kbs-pkcs11-http.so")" "$place/kbs-pkcs11-http.so"
+sed "s,$work/\([a-z]*\.pub\),$place/pub/\1," "$KBS_PKCS11_CONF" >"$place/kbs-pkcs11.json"
+"$TOP_SRCDIR/softhsm-conf/setup.sh" "$place/conf" --module "$place/kbs-pkcs11.so" >/dev/null
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$place"
+chmod 755 "$place"
+p11() {
+	as_user env HOME="$place" SOFTHSM2_CONF="$place/conf/softhsm2.conf" XDG_CONFIG_HOME="$place/conf/config" \
+		KBS_PKCS11_CONF="$place/kbs-pkcs11.json" "$@"
+}
+passes "p11-kit loads the module from its .module file" outputs 'token: kbs' p11 p11-kit list-modules
+passes "p11tool sees the token" outputs 'token=kbs' p11 p11tool --list-tokens
+passes "p11tool sees its keys" outputs 'object=rsa' p11 p11tool --list-all 'pkcs11:token=kbs'
+passes "p11tool signs with one of them and verifies" outputs 'ok' p11 p11tool --login --set-pin 0 --test-sign 'pkcs11:token=kbs;object=rsa;type=private'
+passes "SoftHSM beside it still works" outputs 'token=softhsm' p11 p11tool --list-tokens
 
 passes "kbs-token list shows the objects" outputs 'rsa' kbs-token list
 get() { kbs-token get kbs:///default/keys/ec >"$work/got"; }
