@@ -8,7 +8,6 @@ set -euo pipefail
 
 kbs_start --allow-sample
 front_start --upstream "$kbs_url"
-allow_module
 passes "an image of Debian packages" make_image
 image_round_trip P-256 jwe
 

@@ -8,7 +8,6 @@ set -euo pipefail
 
 kbs_start --allow-sample
 front_start --upstream "$kbs_url"
-allow_module
 passes "an image of Debian packages" make_image
 passes "it has several layers, gzip and plain" image_is_mixed
 image_round_trip rsa:3072 pkcs11

@@ -12,38 +12,43 @@ seq 1 200000 >"$work/root/numbers"
 make_key rsa:3072 key
 make_key P-256 eckey
 make_key rsa:3072 other
-allow_module
-kbs-image copy --encryption-key "pkcs11:$work/key.pub" "oci:$work/image:plain" "oci:$work/enc:enc"
-kbs-image copy --encryption-key "jwe:$work/eckey.pub" "oci:$work/image:plain" "oci:$work/ecenc:enc"
+encrypt() { kbs-image copy --encryption-key "$1" "oci:$work/image:plain" "$2" >"$work/out" 2>&1; }
+passes "an image is encrypted, scheme pkcs11" encrypt "pkcs11:$work/key.pub" "oci:$work/enc:enc"
+passes "an image is encrypted, scheme jwe" encrypt "jwe:$work/eckey.pub" "oci:$work/ecenc:enc"
 
 # The destination holds another image already: it must stay as it is.
 cp -r "$work/image" "$work/dst"
 
-# stays_shut WHAT EXIT PATTERN [SRC [KEY]]: the copy is refused so, and the destination is as before.
-stays_shut() {
+# shut WHAT EXIT PATTERN [SRC [KEY]]: the copy is refused so, and the destination is as before.
+shut() {
 	local what=$1 expected=$2 pattern=$3 src=${4-oci:$work/enc:enc} key=${5-$(key_uri image-key)} before
 	before=$(snapshot "$work/dst")
-	refuses "$what: refused, saying so" "$expected" "$pattern" \
+	refuses "$what: kbs-image says so" "$expected" "$pattern" \
 		timeout 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/dst:opened"
-	equal "$what: nothing new at the destination" "$before" "$(snapshot "$work/dst")"
-	refuses "$what: and nothing where there was no destination" "$expected" . \
+	equal "$what: nothing changes at the destination" "$before" "$(snapshot "$work/dst")"
+	refuses "$what: nor where there was none" "$expected" "$pattern" \
 		timeout 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/fresh:opened"
 	equal "$what: no file is left there" "" "$(find "$work/fresh" -path '*blobs*' -type f 2>/dev/null)"
 	rm -rf "$work/fresh"
 }
 
-# ckr WHAT CODE: the module gives this code to a host that signs.
-ckr() {
-	local found
+# withheld WHAT EXIT CKR PATTERN [URI]: the resource does not come. EXIT is kbs-token's; to kbs-image a token that
+# refuses is 5 and one that fails 9; CKR is what any PKCS#11 host gets.
+withheld() {
+	local what=$1 expected=$2 ckr=$3 pattern=$4 resource=${5-$uri} copy=9 found
+	[ "$expected" != 5 ] || copy=5
+	refuses "$what: kbs-token says so" "$expected" "$pattern" timeout 60 kbs-token get "$resource"
+	equal "$what: and gives nothing" "" "$(cat "$work/out")"
+	shut "$what" $copy "$pattern"
 	found=$("$p11_host" --public "$work/key.pub" "$module" sign 1 2>&1 | grep -oE 'CKR 0x[0-9a-f]+' | head -1) || true
-	if [[ $found =~ ^CKR\ 0x0*($2)$ ]]; then
-		ok "$1: a PKCS#11 host gets the documented code"
+	if [[ $found =~ ^CKR\ 0x0*($ckr)$ ]]; then
+		ok "$what: a PKCS#11 host gets the documented code"
 	else
-		not_ok "$1: a PKCS#11 host gets the documented code"
-		echo "found '$found', expected $2" | diag 5
+		not_ok "$what: a PKCS#11 host gets the documented code"
+		echo "found '$found', expected $ckr" | diag 5
 	fi
 }
-not_logged_in=101 token_not_present=e0 device_error=30 handle_invalid=60 find_nothing=82
+not_logged_in=101 not_present=e0 device_error=30 device_memory=31 handle_invalid=60
 
 objects=$(object image-key "$uri" "$work/key.pub"),$(object image-eckey kbs:///default/image/eckey "$work/eckey.pub")
 
@@ -51,9 +56,7 @@ objects=$(object image-key "$uri" "$work/key.pub"),$(object image-eckey kbs:///d
 kbs_start
 resource_set "$uri" "$work/key.key"
 conf_write "$kbs_url" "$objects"
-stays_shut "no attestation" 5 'attest|evidence|sample'
-ckr "no attestation" $not_logged_in
-conf_write "$kbs_url" "$objects" '"attester": "auto"'
+withheld "no attestation" 5 $not_logged_in 'attest.*sample'
 kbs_stop
 
 # --- policy ---
@@ -61,8 +64,7 @@ cp "$work/kbs/policy.json" "$work/policy.saved"
 printf '{ "default": "deny", "rules": [ { "path": "default/image/other", "allow": true } ] }\n' >"$work/kbs/policy.json"
 kbs_start --allow-sample
 conf_write "$kbs_url" "$objects"
-stays_shut "policy denied" 5 'polic|denied'
-ckr "policy denied" $not_logged_in
+withheld "policy denied" 5 $not_logged_in 'default/image/key.*(polic|denied)'
 kbs_stop
 cp "$work/policy.saved" "$work/kbs/policy.json"
 
@@ -71,11 +73,12 @@ kbs_start --allow-sample
 resource_set kbs:///default/image/eckey "$work/eckey.key"
 resource_set kbs:///default/image/other "$work/other.key"
 conf_write "$kbs_url" "$(object image-key kbs:///default/image/absent "$work/key.pub")"
-stays_shut "unknown resource" 6 'default/image/absent'
-ckr "unknown resource" "$handle_invalid|$find_nothing"
+withheld "unknown resource" 6 $handle_invalid 'default/image/absent' kbs:///default/image/absent
 
 conf_write "$kbs_url" "$(object image-key kbs:///default/image/other)"
-stays_shut "wrong key" 9 'key'
+shut "wrong key" 9 'no key opens'
+conf_write "$kbs_url" "$(object image-key kbs:///default/image/other "$work/key.pub")"
+shut "a key that is not the configured public half's" 9 'key'
 
 # --- ciphertext ---
 conf_write "$kbs_url" "$objects"
@@ -104,15 +107,15 @@ flip() { python3 -c 'import sys; d = bytearray(sys.stdin.buffer.read()); d[len(d
 cut_end() { head -c -100; }
 longer() { cat && printf x; }
 tamper "$work/enc" "$work/flipped" flip
-stays_shut "flipped ciphertext" 7 'hmac|integrity|digest' "oci:$work/flipped:enc"
+shut "flipped ciphertext" 7 'hmac|integrity|digest' "oci:$work/flipped:enc"
 tamper "$work/enc" "$work/cut" cut_end
-stays_shut "cut ciphertext" 7 'hmac|integrity|digest' "oci:$work/cut:enc"
+shut "cut ciphertext" 7 'hmac|integrity|digest' "oci:$work/cut:enc"
 tamper "$work/ecenc" "$work/longer" longer
-stays_shut "ciphertext with a byte more" 7 'hmac|integrity|digest' "oci:$work/longer:enc" "$(key_uri image-eckey)"
+shut "ciphertext with a byte more" 7 'hmac|integrity|digest' "oci:$work/longer:enc" "$(key_uri image-eckey)"
 cp -r "$work/enc" "$work/swapped"
 blob=$(layers_of "$work/swapped" enc | head -1)
 flip <"$blob" >"$work/tampered" && cp "$work/tampered" "$blob"
-stays_shut "a blob that is not its digest" 7 'digest|sha256' "oci:$work/swapped:enc"
+shut "a blob that is not its digest" 7 'digest|sha256' "oci:$work/swapped:enc"
 
 # edit FROM TO FILTER: the same with the manifest's annotations.
 edit() {
@@ -127,64 +130,78 @@ edit() {
 	mv "$work/index" "$2/index.json"
 }
 edit "$work/enc" "$work/badnote" '.layers[0].annotations["org.opencontainers.image.enc.keys.pkcs11"] = "!!!"'
-stays_shut "an annotation that is not base64" '[89]' 'base64|pkcs11|annotation' "oci:$work/badnote:enc" 2>/dev/null
+shut "an annotation that is not base64" 8 'base64' "oci:$work/badnote:enc"
+edit "$work/enc" "$work/nonote" 'del(.layers[].annotations)'
+shut "an encrypted layer without annotations" 8 'layer' "oci:$work/nonote:enc"
 
-# --- no module that the configuration does not allow ---
-rm -f "$OCICRYPT_CONFIG"
-stays_shut "a module path that is not allowed" 5 'allowed|module'
-allow_module
-
-# --- the result has expired ---
-kbs_stop
-jq '.["session-lifetime"] = 1' "$work/kbs/kbs.json" >"$work/kbs.json" 2>/dev/null || true
-kbs_start --allow-sample
+# --- a module that the configuration does not allow ---
+printf 'pkcs11:\n  allowed-module-paths: [ /nowhere/ ]\n' >"$work/ocicrypt.conf"
+OCICRYPT_CONFIG=$work/ocicrypt.conf shut "a module that is not allowed" 5 'allow' "oci:$work/enc:enc" \
+	"pkcs11:token=x;object=y?module-path=/usr/lib/$(uname -m)-linux-gnu/softhsm/libsofthsm2.so"
 
 # --- KBS down ---
 kbs_stop
-conf_write "$kbs_url" "$objects" '"timeout": 3'
-stays_shut "KBS down" 4 'connect|refused|127\.0\.0\.1'
-ckr "KBS down" "$token_not_present|$device_error"
+timeout=3
+conf_write "$kbs_url" "$objects"
+withheld "KBS down" 4 "$not_present|$device_error" '127\.0\.0\.1'
 
 # --- TLS ---
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-	-addext 'subjectAltName = IP:127.0.0.1,DNS:localhost' -keyout "$work/tls.key" -out "$work/tls.crt" 2>/dev/null
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other \
-	-keyout "$work/ca2.key" -out "$work/ca2.crt" 2>/dev/null
-kbs_start --allow-sample --tls-cert "$work/tls.crt" --tls-key "$work/tls.key"
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -addext "$2" \
+		-keyout "$work/$1.tls.key" -out "$work/$1.crt" 2>/dev/null
+}
+certificate good 'subjectAltName = IP:127.0.0.1'
+certificate elsewhere 'subjectAltName = DNS:kbs.example'
+timeout=10
+tls_failed="$not_present|$device_error"
+kbs_start --allow-sample --tls-cert "$work/good.crt" --tls-key "$work/good.tls.key"
 conf_write "$kbs_url" "$objects"
-stays_shut "a self-signed server certificate" 4 'tls|certificate|verif'
-ckr "a self-signed server certificate" "$token_not_present|$device_error"
-conf_write "$kbs_url" "$objects" "\"ca\": \"$work/ca2.crt\""
-stays_shut "a server certificate of another CA" 4 'tls|certificate|verif'
-conf_write "$kbs_url" "$objects" "\"ca\": \"$work/tls.crt\""
-passes "the right CA: it opens" kbs-image copy --decryption-key "$(key_uri image-key)" "oci:$work/enc:enc" "oci:$work/tls:plain"
-conf_write "${kbs_url/127.0.0.1/localhost.localdomain}" "$objects" '"allow-http": false'
+withheld "a self-signed server certificate" 4 "$tls_failed" 'certificate'
+conf_write "$kbs_url" "$objects" "\"ca\": \"$work/elsewhere.crt\""
+withheld "a server certificate of another CA" 4 "$tls_failed" 'certificate'
+conf_write "$kbs_url" "$objects" "\"ca\": \"$work/good.crt\""
+passes "with the right CA it opens" kbs-image copy --decryption-key "$(key_uri image-key)" "oci:$work/enc:enc" \
+	"oci:$work/tls:plain"
 kbs_stop
-conf_write "http://192.0.2.1:8080" "$objects"
-stays_shut "http:// to a host that is not loopback" '3' 'http' || true
+kbs_start --allow-sample --tls-cert "$work/elsewhere.crt" --tls-key "$work/elsewhere.tls.key"
+conf_write "$kbs_url" "$objects" "\"ca\": \"$work/elsewhere.crt\""
+withheld "a server certificate for another name" 4 "$tls_failed" 'certificate'
+kbs_stop
+conf_write http://192.0.2.1:8080 "$objects"
+refuses "http:// to a host that is not loopback: kbs-token says so" '[23]' 'http' timeout 60 kbs-token get "$uri"
 
-# --- hostile answers ---
+# --- answers of a broken or hostile KBS ---
+# hostile MODE EXIT CKR PATTERN
 hostile() {
-	local mode=$1 expected=$2 pattern=$3
-	front_start --mode "$mode"
-	conf_write "$front_url" "$objects" '"timeout": 4'
-	stays_shut "a KBS that answers $mode" "$expected" "$pattern"
+	front_start --mode "$1"
+	conf_write "$front_url" "$objects"
+	withheld "a KBS that answers $1" "$2" "$3" "$4"
 	stop "$front_pid"
 }
-hostile auth-malformed 8 'auth'
-hostile auth-array 8 'auth'
-hostile auth-no-nonce 8 'nonce'
-hostile auth-oversized 8 'auth|large|more than|limit'
-hostile auth-500 '[48]' 'auth|500' || true
-hostile attest-malformed 8 'attest'
-hostile attest-no-token 8 'token'
-hostile attest-oversized 8 'attest|large|more than|limit'
-hostile resource-malformed 8 'default/image/key'
-hostile resource-oversized 8 'default/image/key'
-hostile resource-unsealed 7 'default/image/key'
-hostile resource-denied 5 'denied by the double'
-hostile resource-missing 6 'default/image/key'
-hostile resource-truncated 4 '127\.0\.0\.1'
-hostile cut 4 '127\.0\.0\.1'
-hostile hang 4 'time|deadline'
+timeout=3
+hostile auth-malformed 8 $device_error 'challenge'
+hostile auth-array 8 $device_error 'challenge'
+hostile auth-no-nonce 8 $device_error 'nonce'
+hostile auth-oversized 8 $device_memory 'auth'
+hostile auth-500 4 "$not_present|$device_error" 'auth.*500'
+hostile attest-malformed 8 $device_error 'attest'
+hostile attest-no-token 8 $device_error 'token'
+hostile attest-oversized 8 $device_memory 'attest'
+hostile attest-expired 5 $not_logged_in '401'
+hostile resource-malformed 8 $device_error 'default/image/key'
+hostile resource-oversized 8 $device_memory 'default/image/key'
+hostile resource-unsealed 7 $device_error 'default/image/key'
+hostile resource-denied 5 $not_logged_in 'denied by the double'
+hostile resource-missing 6 $handle_invalid 'default/image/key'
+hostile resource-expired 5 $not_logged_in 'token has expired'
+hostile resource-truncated 4 "$not_present|$device_error" '127\.0\.0\.1'
+hostile cut 4 "$not_present|$device_error" '127\.0\.0\.1'
+hostile hang 4 "$not_present|$device_error" 'time'
+
+front_start --mode resource-expired
+conf_write "$front_url" "$objects"
+forget
+kbs-token get "$uri" >"$work/out" 2>&1 || true
+equal "an expired result is renewed once, not for ever" 2 "$(handshakes)"
+stop "$front_pid"
 tap_end

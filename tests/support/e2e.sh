@@ -20,7 +20,8 @@ mkdir "$TMPDIR"
 # Nothing of the caller's configuration reaches a test.
 unset AA_KBC_PARAMS KBS_PKCS11_CONF KBS_PKCS11_LOG OPENSSL_CONF SOFTHSM2_CONF OCICRYPT_OAEP_HASHALG \
 	OCICRYPT_KEYPROVIDER_CONFIG http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
-export XDG_CONFIG_HOME=$work/config OCICRYPT_CONFIG=$work/ocicrypt.conf
+export XDG_CONFIG_HOME=$work/config
+unset OCICRYPT_CONFIG
 mkdir -p "$XDG_CONFIG_HOME"
 
 PATH=$TOP_BUILDDIR:$PATH
@@ -101,11 +102,12 @@ forget() { : >"$work/front.log"; }
 # --- configuration ----------------------------------------------------------------------------------------------
 
 # conf_write URL [OBJECTS] [KBS MEMBERS]: the token's configuration in $work/kbs-pkcs11.json.
+timeout=20
 conf_write() {
 	local objects=${2-} more=${3-}
 	cat >"$work/kbs-pkcs11.json" <<-END
 		{
-		  "kbs": { "kbc": "cc_kbc", "url": "$1", "attester": "sample", "timeout": 20${more:+, $more} },
+		  "kbs": { "kbc": "cc_kbc", "url": "$1", "attester": "sample", "timeout": $timeout${more:+, $more} },
 		  "token": { "label": "kbs" },
 		  "objects": [ $objects ]
 		}
@@ -118,15 +120,18 @@ object() {
 	printf '{ "label": "%s", "class": "private-key", "uri": "%s"%s }' "$1" "$2" "${3:+, \"public\": \"$3\"}"
 }
 
-# key_uri LABEL: names a key of the token, with the module to load.
-key_uri() { echo "pkcs11:token=kbs;object=$1?pin-value=1234&module-path=$module"; }
+# key_uri LABEL: names a key of the token for kbs-image, which finds this project's module itself.
+key_uri() { echo "pkcs11:token=kbs;object=$1"; }
+# key_uri_for_go LABEL: the same for skopeo, which wants a PIN and the module's path.
+key_uri_for_go() { echo "pkcs11:token=kbs;object=$1?pin-value=1234&module-path=$module"; }
 
-# Keys may name our module; ocicrypt's default is none at all.
+# Keys of skopeo may name our module; ocicrypt's default is none at all.
 allow_module() {
 	{
 		printf 'pkcs11:\n  module-directories:\n    - %s/\n  allowed-module-paths:\n' "$TOP_BUILDDIR"
 		printf '    - %s\n' "$module" "$(readlink -f "$module")"
-	} >"$OCICRYPT_CONFIG"
+	} >"$work/ocicrypt.conf"
+	export OCICRYPT_CONFIG=$work/ocicrypt.conf
 }
 
 # --- checks -----------------------------------------------------------------------------------------------------
