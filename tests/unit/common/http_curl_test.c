@@ -1,5 +1,6 @@
 #include "common/http.h"
 
+#include "common/http_socket.h"
 #include "common/libctx.h"
 #include "tests/support/http_peer.h"
 
@@ -477,6 +478,29 @@ static void threads_with_a_client_each_stay_out_of_each_others_way(void **state)
 	assert_int_equal(http_peer_connections(peer), 4);
 }
 
+/* The host process has not asked to be killed by our writes; what it sent itself before stays its own. */
+static void a_broken_pipe_kills_nobody(void **state)
+{
+	(void)state;
+	sigset_t pending, pipe, before;
+	struct sigpipe_guard guard = sigpipe_block();
+	raise(SIGPIPE);
+	sigpipe_unblock(&guard);
+	sigpending(&pending);
+	assert_false(sigismember(&pending, SIGPIPE));
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	raise(SIGPIPE);
+	guard = sigpipe_block();
+	sigpipe_unblock(&guard);
+	sigpending(&pending);
+	assert_true(sigismember(&pending, SIGPIPE));
+	assert_int_equal(sigtimedwait(&pipe, NULL, &(struct timespec){ 0, 0 }), SIGPIPE);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void leaves_the_thread_as_it_was(void **state)
 {
 	(void)state;
@@ -514,6 +538,7 @@ int main(void)
 		cmocka_unit_test(knows_loopback_in_every_spelling),
 		cmocka_unit_test(a_host_that_keeps_silent_is_worth_another_try),
 		cmocka_unit_test(threads_with_a_client_each_stay_out_of_each_others_way),
+		cmocka_unit_test(a_broken_pipe_kills_nobody),
 		cmocka_unit_test(leaves_the_thread_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
