@@ -30,10 +30,12 @@ static int terminal_width(void)
 	return w.ws_col < 200 ? w.ws_col : 200;
 }
 
-static void rate_text(const struct report *r, uint64_t bytes, char text[SIZE_TEXT])
+/* False where there was no time to measure. */
+static bool rate_text(const struct report *r, uint64_t bytes, char text[SIZE_TEXT])
 {
 	int64_t ms = monotonic_ms() - r->began_ms;
 	size_text(ms > 0 ? (uint64_t)((double)bytes * 1000 / (double)ms) : 0, text);
+	return ms > 0;
 }
 
 static void bar_draw(struct report *r, const struct image_progress *p)
@@ -45,7 +47,7 @@ static void bar_draw(struct report *r, const struct image_progress *p)
 	char done[SIZE_TEXT], total[SIZE_TEXT], rate[SIZE_TEXT], line[256], bar[256];
 	size_text(p->done, done);
 	size_text(p->total, total);
-	rate_text(r, p->done, rate);
+	(void)rate_text(r, p->done, rate);
 	int head = snprintf(line, sizeof(line), "layer %u/%u %s %s of %s, %s/s ", p->layer + 1, p->layers, p->action,
 			    done, total, rate);
 	int room = terminal_width() - head - 3;
@@ -105,10 +107,10 @@ void report_progress(void *report, const struct image_progress *p)
 	}
 	char total[SIZE_TEXT], rate[SIZE_TEXT];
 	size_text(p->total, total);
-	rate_text(r, p->total, rate);
+	bool measured = rate_text(r, p->total, rate);
 	fprintf(stderr, "%slayer %u/%u %s %s", r->kind == REPORT_BAR ? "\r\033[K" : "", p->layer + 1, p->layers,
 		p->digest, past_tense(p));
-	if (p->kept || r->began_ms == monotonic_ms())
+	if (p->kept || !measured)
 		fprintf(stderr, ", %s\n", total);
 	else
 		fprintf(stderr, ", %s, %s/s\n", total, rate);
