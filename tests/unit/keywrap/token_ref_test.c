@@ -1,10 +1,14 @@
 #define _GNU_SOURCE 1
+#include "config.h"
+
 #include "tests/unit/keywrap/layers.h"
 
 #include "keywrap/key_file.h"
 #include "keywrap/ocicrypt_conf.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -247,11 +251,75 @@ static void refuses_bad_configurations(void **state)
 	}
 }
 
+/* How often `what` stands on this process's heap and stack. */
+static size_t memory_count(struct bytes what)
+{
+	static char line[512];
+	static char maps[1 << 16];
+	size_t found = 0;
+	size_t len = 0;
+	AUTO_FD
+	int fd = open("/proc/self/maps", O_RDONLY);
+	for (ssize_t n = 1; n > 0 && len < sizeof(maps) - 1; len += (size_t)n)
+		n = read(fd, maps + len, sizeof(maps) - 1 - len);
+	for (char *at = maps; *at; at += strcspn(at, "\n") + 1) {
+		unsigned long begin = 0;
+		unsigned long end = 0;
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+		if ((!strstr(line, "[heap]") && !strstr(line, "[stack]")) || sscanf(line, "%lx-%lx", &begin, &end) != 2)
+			continue;
+		const uint8_t *from = (const uint8_t *)begin;
+		const uint8_t *hit = NULL;
+		while (from < (const uint8_t *)end &&
+		       (hit = memmem(from, (size_t)((const uint8_t *)end - from), what.data, what.len))) {
+			found++;
+			from = hit + 1;
+		}
+	}
+	return found;
+}
+
+/* libyaml and p11-kit do not wipe what they free: they must not have seen the PIN. */
+static void leaves_no_pin_on_the_heap(void **state)
+{
+	(void)state;
+#ifdef WITH_SANITIZERS
+	print_message("skipped: a sanitizer has its own heap\n");
+	skip();
+#else
+	static char text[256] = "pkcs11:\n  uri: \"pkcs11:token=t;object=o?module-path=/m.so&pin-value=";
+	static char path[] = "/tmp/keywrap-pin-XXXXXX";
+	static uint8_t random[16];
+	const size_t before = strlen(text);
+	assert_int_equal(getrandom(random, sizeof(random), 0), sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++)
+		text[before + i] = (char)('A' + random[i] % 26);
+	struct bytes pin = { (const uint8_t *)text + before, sizeof(random) };
+	memcpy(text + before + pin.len, "\"\n", 2);
+	AUTO_FD
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	char *known = malloc(64);
+	assert_non_null(known);
+	memcpy(known, pin.data, pin.len);
+	assert_true(memory_count(pin) >= 1); /* it would be found */
+	memset(known, 0, 64);
+	__asm__ volatile("" ::"r"(known) : "memory");
+	free(known);
+	struct okw_context *context = context_with(NULL, path);
+	assert_int_equal(memory_count(pin), 0);
+	okw_context_free(context);
+	assert_int_equal(memory_count(pin), 0);
+	unlink(path);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_uris_from_file_names),
 		cmocka_unit_test(keeps_the_pin_out_of_everything_but_its_secret),
+		cmocka_unit_test(leaves_no_pin_on_the_heap),
 		cmocka_unit_test(reads_key_files_in_the_styles_of_yaml),
 		cmocka_unit_test(refuses_bad_key_files),
 		cmocka_unit_test(allows_files_and_folders_and_nothing_else),
