@@ -11,6 +11,7 @@ struct hash_ring {
 	struct layer_hash *hash;
 	uint8_t *memory; /* RING_BLOCKS blocks */
 	pthread_t helper;
+	pid_t helper_pid; /* a forked child has no helper */
 	bool helper_runs;
 	bool helper_tried;
 	uint64_t pushed; /* written by the producer, under the lock where a helper runs */
@@ -86,13 +87,14 @@ static void helper_start(struct hash_ring *ring)
 	sigfillset(&all);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return;
+	ring->helper_pid = getpid();
 	ring->helper_runs = pthread_create(&ring->helper, NULL, helper_main, ring) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void helper_stop(struct hash_ring *ring)
 {
-	if (!ring->helper_runs)
+	if (!ring->helper_runs || ring->helper_pid != getpid())
 		return;
 	pthread_mutex_lock(&ring->lock);
 	ring->stop = true;
@@ -149,8 +151,11 @@ void hash_ring_free(struct hash_ring *ring)
 	if (!ring)
 		return;
 	helper_stop(ring);
-	pthread_cond_destroy(&ring->changed);
-	pthread_mutex_destroy(&ring->lock);
+	/* In a forked child the helper's state stays as it was: glibc would wait for it to leave the condition. */
+	if (!ring->helper_runs) {
+		pthread_cond_destroy(&ring->changed);
+		pthread_mutex_destroy(&ring->lock);
+	}
 	free(ring->memory);
 	free(ring);
 }

@@ -5,6 +5,8 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* The layer cipher without keys around it. */
 
@@ -292,6 +294,33 @@ static void can_be_freed_in_the_middle(void **state)
 	}
 }
 
+/* The child has no helper to wait for. */
+static void can_be_freed_in_a_forked_child(void **state)
+{
+	(void)state;
+	AUTO_STR
+	char *data = test_data(40 * HASH_RING_BLOCK);
+	static uint8_t piece[HASH_RING_BLOCK];
+	struct run r = {
+		.direction = LAYER_ENCRYPT,
+		.source = { .left = { (const uint8_t *)data, 40 * HASH_RING_BLOCK } },
+	};
+	AUTO(layer_cipher) *cipher = cipher_open(&r);
+	size_t got = 0;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(layer_cipher_read(cipher, (struct layer_window){ piece, sizeof(piece) }, &got, NULL),
+				 OK);
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(20);
+		layer_cipher_free(cipher);
+		_exit(0);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +333,7 @@ int main(void)
 		cmocka_unit_test(reports_a_source_that_fails),
 		cmocka_unit_test(refuses_a_source_that_gives_too_much),
 		cmocka_unit_test(can_be_freed_in_the_middle),
+		cmocka_unit_test(can_be_freed_in_a_forked_child),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 # unit tests of keywrap/
 if HAVE_CMOCKA
 check_LTLIBRARIES += libkeywrap_test.la
-libkeywrap_test_la_SOURCES = tests/unit/keywrap/layers.c tests/unit/keywrap/layers.h
+libkeywrap_test_la_SOURCES = tests/unit/keywrap/layers.c tests/unit/keywrap/layers.h \
+	tests/unit/keywrap/softhsm.c tests/unit/keywrap/softhsm.h
 libkeywrap_test_la_LIBADD = libkeywrap.la libcommon.la $(CMOCKA_LIBS)
 
 keywrap_tests = \

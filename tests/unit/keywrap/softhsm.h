@@ -1,0 +1,17 @@
+#pragma once
+/* A SoftHSM token in a folder of its own, for the tests of keywrap. Keys NAME.key, NAME.pub and key files NAME.yaml:
+ * rsa3072, rsa2048, p256, p384; key files that do not work: wrong, nokey, several, notoken, nopin. */
+#include "tests/unit/keywrap/layers.h"
+
+#define SOFTHSM_PIN "7531 pin"
+#define SOFTHSM_PIN_URI "7531%20pin"
+
+extern const char *softhsm_module; /* NULL: there is none here */
+
+int softhsm_make(void **state);
+int softhsm_remove(void **state);
+void softhsm_need(void); /* skips the test where there is none */
+
+/* A file in the folder: malloc'd. */
+char *softhsm_path(const char *name);
+void softhsm_write(const char *name, const char *text);
