@@ -20,8 +20,9 @@ static enum okw_code code_of(enum err e)
 		return OKW_ERR_IO;
 	case ERR_PARSE:
 	case ERR_LIMIT:
-	case ERR_CONFIG:
 		return OKW_ERR_PARSE;
+	case ERR_CONFIG:
+		return OKW_ERR_CONFIG;
 	case ERR_UNSUPPORTED:
 		return OKW_ERR_UNSUPPORTED;
 	case ERR_KEY:
@@ -35,9 +36,10 @@ static enum okw_code code_of(enum err e)
 	case ERR_NET:
 	case ERR_TIMEOUT:
 	case ERR_TLS:
+	case ERR_BUSY:
+		return OKW_ERR_UNREACHABLE;
 	case ERR_PROTO:
 	case ERR_ATTEST:
-	case ERR_BUSY:
 		return OKW_ERR_TOKEN;
 	default:
 		return OKW_ERR_INTERNAL;

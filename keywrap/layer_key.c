@@ -106,7 +106,7 @@ static void reason_add(struct reasons *r, const char *scheme, const char *key, c
 	if (error_rank(a->e) > error_rank(r->e))
 		r->e = a->e;
 	size_t room = sizeof(r->text) - r->len - sizeof("; and 99999 more");
-	int n = snprintf(r->text + r->len, room, "%s%s: %s%s%.200s", r->len ? "; " : "", scheme, key ? key : "",
+	int n = snprintf(r->text + r->len, room, "%s%s: %s%s%.400s", r->len ? "; " : "", scheme, key ? key : "",
 			 key ? ": " : "", a->why.text);
 	if (n < 0 || (size_t)n >= room) {
 		r->text[r->len] = '\0';

@@ -20,6 +20,7 @@ KEYWRAP_SOURCES = \
 	keywrap/token_object.c keywrap/token_object.h \
 	keywrap/token_pool.c keywrap/token_pool.h \
 	keywrap/token_ref.c keywrap/token_ref.h \
+	keywrap/token_why.c keywrap/token_why.h \
 	keywrap/yaml_doc.c keywrap/yaml_doc.h
 
 noinst_LTLIBRARIES += libkeywrap.la

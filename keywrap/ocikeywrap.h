@@ -24,11 +24,13 @@ enum okw_code {
 	OKW_ERR_ARG, /* argument, key specification */
 	OKW_ERR_NOMEM,
 	OKW_ERR_IO, /* file of a key or configuration */
+	OKW_ERR_CONFIG, /* ocicrypt.conf, or the configuration of a token */
 	OKW_ERR_PARSE, /* malformed key, annotation, packet */
 	OKW_ERR_UNSUPPORTED, /* cipher, algorithm, scheme, key too small for the hash */
 	OKW_ERR_KEY, /* no key opened any recipient: the text says why for each */
 	OKW_ERR_DENIED, /* module path not allowed, PIN refused, token refused */
 	OKW_ERR_INTEGRITY, /* HMAC or digest does not hold: throw the output away */
+	OKW_ERR_UNREACHABLE, /* the service behind a token did not answer: try again later */
 	OKW_ERR_TOKEN, /* PKCS#11 module or token failed (its CKR_ code is in the text) */
 	OKW_ERR_INTERNAL
 };

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "keywrap/cryptoki_error.h"
 #include "keywrap/ocicrypt_conf.h"
+#include "keywrap/token_why.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -122,7 +123,10 @@ static enum err module_initialize(struct token_module *module, struct errmsg *em
 	CK_FUNCTION_LIST *functions = p11_kit_module_load(module->path, 0);
 	if (!functions)
 		return err_set(em, ERR_PROTO, "the module %s cannot be loaded", module->path);
-	enum err e = cryptoki_check(p11_kit_module_initialize(functions), "C_Initialize", em);
+	CK_RV rv = p11_kit_module_initialize(functions);
+	enum err e = cryptoki_check(rv, "C_Initialize", em);
+	if (e != OK)
+		e = token_why_module(module->path, rv, e, em);
 	module->functions = calloc(2, sizeof(CK_FUNCTION_LIST *));
 	if (e == OK && !module->functions) {
 		(void)p11_kit_module_finalize(functions);

@@ -2,6 +2,7 @@
 
 #include "keywrap/cryptoki_error.h"
 #include "keywrap/token_module.h"
+#include "keywrap/token_why.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -334,5 +335,6 @@ void token_session_give(struct token_pool *pool, struct token_session *s)
 enum err token_session_check(struct token_session *s, CK_RV rv, const char *function, struct errmsg *em)
 {
 	s->lost |= cryptoki_session_lost(rv);
-	return cryptoki_check(rv, function, em);
+	enum err e = cryptoki_check(rv, function, em);
+	return e == OK ? OK : token_why(s->functions, rv, e, em);
 }

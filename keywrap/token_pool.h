@@ -34,5 +34,5 @@ enum err token_session_take(struct token_pool *pool, struct token_want want, str
 /* Gives it back; a fresh one in its place if it was spoilt; closes it and all others of its token if it was lost. */
 void token_session_give(struct token_pool *pool, struct token_session *session);
 
-/* cryptoki_check() that notes when the session was lost. */
+/* cryptoki_check() that notes when the session was lost, and asks the module why. */
 enum err token_session_check(struct token_session *session, CK_RV rv, const char *function, struct errmsg *em) MUST_USE;

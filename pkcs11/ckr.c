@@ -1,5 +1,7 @@
 #include "pkcs11/ckr.h"
 
+#include "pkcs11/reason.h"
+
 /* PKCS #11 2.40, section 5: what each kind of call may return. A refusal says "not logged in" where that is listed,
  * since that is what it comes to: the KBS did not accept us. */
 static const CK_RV codes[ERR_COUNT_][CKR_CALL_COUNT_] = {
@@ -31,9 +33,11 @@ static const CK_RV codes[ERR_COUNT_][CKR_CALL_COUNT_] = {
 	[ERR_MISUSE] = { CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED },
 };
 
-CK_RV ckr_from_err(enum err e, enum ckr_call call)
+CK_RV ckr_from_err(enum err e, enum ckr_call call, const struct errmsg *why)
 {
 	if ((unsigned)e >= ERR_COUNT_ || (unsigned)call >= CKR_CALL_COUNT_)
 		return CKR_GENERAL_ERROR;
+	if (e != OK)
+		reason_keep(codes[e][call], e, why);
 	return codes[e][call];
 }

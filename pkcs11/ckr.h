@@ -11,5 +11,5 @@ enum ckr_call {
 	CKR_CALL_COUNT_
 };
 
-/* The one place where our errors become Cryptoki's. */
-CK_RV ckr_from_err(enum err e, enum ckr_call call);
+/* The one place where our errors become Cryptoki's. `why` is kept for whoever asks (reason.h). */
+CK_RV ckr_from_err(enum err e, enum ckr_call call, const struct errmsg *why);

@@ -16,7 +16,7 @@ static CK_RV base_key(struct object *key, const struct mechanism *m, struct mate
 	struct errmsg em;
 	enum err e = object_content(key, out, &em);
 	if (e != OK)
-		return ckr_from_err(e, CKR_CALL_KEY);
+		return ckr_from_err(e, CKR_CALL_KEY, &em);
 	if ((*out)->key_type != m->key_type)
 		return CKR_KEY_TYPE_INCONSISTENT;
 	return (*out)->bits < m->min_bits || (*out)->bits > m->max_bits ? CKR_KEY_SIZE_RANGE : CKR_OK;

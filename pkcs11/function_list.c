@@ -1,5 +1,7 @@
 #include "pkcs11/function_list.h"
 
+#include "pkcs11/reason.h"
+
 #include <string.h>
 
 const CK_FUNCTION_LIST function_list = {
@@ -86,8 +88,10 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 
 /* PKCS #11 3.0, 5.4.4 to 5.4.6. Not "fork safe": a child has to initialize for itself. */
 static CK_CHAR interface_name[] = "PKCS 11";
+static CK_CHAR reason_name[] = TOKEN_REASON_NAME;
 static const CK_INTERFACE interfaces[] = {
 	{ interface_name, (CK_VOID_PTR)&function_list, 0 },
+	{ reason_name, (CK_VOID_PTR)&reason_interface, 0 },
 };
 #define INTERFACES (sizeof(interfaces) / sizeof(interfaces[0]))
 

@@ -105,7 +105,7 @@ CK_RV key_template_make(const struct key_template *t, struct secret *value, stru
 	o->refs = 1;
 	enum err e = material_from_secret(value, &o->own, &em);
 	if (e != OK)
-		return ckr_from_err(e, CKR_CALL_KEY);
+		return ckr_from_err(e, CKR_CALL_KEY, &em);
 	if (t->key_type == CKK_AES && len != 16 && len != 24 && len != 32)
 		return CKR_TEMPLATE_INCOMPLETE;
 	if (t->label.len)

@@ -19,6 +19,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/object_attributes.c pkcs11/object_attributes.h \
 	pkcs11/operation.c pkcs11/operation.h \
 	pkcs11/process.c pkcs11/process.h \
+	pkcs11/reason.c pkcs11/reason.h \
 	pkcs11/rsa_unpad.c pkcs11/rsa_unpad.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/shelf.c pkcs11/shelf.h \

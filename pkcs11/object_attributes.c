@@ -360,7 +360,7 @@ static CK_RV get_one(struct object *o, CK_ATTRIBUTE *a, struct material **held)
 		enum err e = load_for(o, row->need, held, &em);
 		if (e != OK) {
 			a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
-			return ckr_from_err(e, CKR_CALL_OBJECT);
+			return ckr_from_err(e, CKR_CALL_OBJECT, &em);
 		}
 		struct value value = { .secret = NULL };
 		/* A private key that was stored where data was expected stays in. */

@@ -40,7 +40,7 @@ CK_RV operation_check_key(struct operation_start *start, struct object *key)
 	enum err e = key->class == CKO_PUBLIC_KEY ? object_public(key, &start->material, &em)
 						  : object_content(key, &start->material, &em);
 	if (e != OK)
-		return ckr_from_err(e, CKR_CALL_KEY);
+		return ckr_from_err(e, CKR_CALL_KEY, &em);
 	if (!start->material->key || start->material->key_type != m->key_type)
 		return CKR_KEY_TYPE_INCONSISTENT;
 	if (start->material->bits < m->min_bits || start->material->bits > m->max_bits)

@@ -94,7 +94,7 @@ static CK_RV set_up(struct process *p)
 	CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
 	if (!ready) {
 		enum err e = token_open(before, &opened, &em);
-		rv = ckr_from_err(e, CKR_CALL_GENERAL);
+		rv = ckr_from_err(e, CKR_CALL_GENERAL, &em);
 		if (e != OK)
 			log_error("pkcs11", "initialize", "err=%s text=\"%s\"", err_name(e), em.text);
 	}

@@ -161,7 +161,11 @@ static void says_which_layer_no_key_opens(void **state)
 	static const struct {
 		enum okw_code code;
 		enum err want;
-	} cases[] = { { OKW_ERR_KEY, ERR_KEY }, { OKW_ERR_DENIED, ERR_DENIED }, { OKW_ERR_TOKEN, ERR_KEY } };
+	} cases[] = { { OKW_ERR_KEY, ERR_KEY },
+		      { OKW_ERR_DENIED, ERR_DENIED },
+		      { OKW_ERR_TOKEN, ERR_KEY },
+		      { OKW_ERR_UNREACHABLE, ERR_NET },
+		      { OKW_ERR_CONFIG, ERR_CONFIG } };
 	put_usual(f);
 	const struct image_copy_options there = encrypting(), back = decrypting();
 	copy_expect(f->src, f->dst, &there, OK);

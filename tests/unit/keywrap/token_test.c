@@ -225,7 +225,7 @@ static void loads_no_module_that_is_not_allowed(void **state)
 	assert_int_equal(refusal("jwe:", "rsa3072.yaml", &error), OKW_ERR_DENIED);
 	assert_error_has(&error, "may not be loaded");
 	assert_int_equal(chmod(none, 0666), 0);
-	assert_int_equal(refusal("jwe:", "rsa3072.yaml", &error), OKW_ERR_PARSE);
+	assert_int_equal(refusal("jwe:", "rsa3072.yaml", &error), OKW_ERR_CONFIG);
 	assert_error_has(&error, "none.conf");
 	setenv("OCICRYPT_CONFIG", allowed, 1);
 }

@@ -1,6 +1,7 @@
 /* When the module goes to the KBS, how often, and what becomes of a failure. */
 #include "tests/unit/pkcs11/token_fixture.h"
 
+#include "common/token_reason.h"
 #include "pkcs11/process.h"
 
 #include <unistd.h>
@@ -112,6 +113,26 @@ static void refusals_have_codes_of_their_own(void **state)
 	check_rv(CKR_DEVICE_ERROR, C_GetAttributeValue(s, fixture_find(s, CKO_PRIVATE_KEY, "denied"), &attribute, 1));
 	/* None of it hurts the others. */
 	check_rv(CKR_OK, sign_with(s, "p256"));
+}
+
+static void who_asks_hears_why_and_hears_it_once(void **state)
+{
+	(void)state;
+	CK_UTF8CHAR name[] = TOKEN_REASON_NAME;
+	CK_INTERFACE *interface = NULL;
+	struct token_reason reason;
+	check_rv(CKR_OK, C_GetInterface(name, NULL, &interface, 0));
+	const struct token_reason_interface *why = interface->pFunctionList;
+	assert_int_equal(why->major, 1);
+	CK_SESSION_HANDLE s = fixture_session();
+	check_rv(CKR_KEY_HANDLE_INVALID, sign_with(s, "missing"));
+	why->take(&reason);
+	assert_int_equal(reason.rv, CKR_KEY_HANDLE_INVALID);
+	assert_string_equal(reason.word, "not-found");
+	assert_non_null(strstr(reason.text, "kbs:///"));
+	why->take(&reason);
+	assert_int_equal(reason.rv, CKR_OK);
+	assert_string_equal(reason.text, "");
 }
 
 static void a_kbs_that_is_down_is_asked_again_after_a_while(void **state)
@@ -236,6 +257,7 @@ int main(void)
 		TEST(many_keys_and_uses_cost_one_attestation_and_a_get_each),
 		TEST(eight_first_uses_at_once_are_one_fetch),
 		TEST(refusals_have_codes_of_their_own),
+		TEST(who_asks_hears_why_and_hears_it_once),
 		TEST(a_kbs_that_is_down_is_asked_again_after_a_while),
 		TEST(login_forgets_the_back_off),
 		TEST(a_key_is_fetched_again_after_its_lifetime),
