@@ -243,18 +243,10 @@ static int command_run(const struct image_options *o)
 	return cli_usage("unknown command \"%s\"", o->command);
 }
 
-/* PKCS#11 has no text for an error: a bare CKR_DEVICE_ERROR does not say that the KBS is down. The module says it in its
- * log, so its errors go where ours go. Our own part logs no errors that it does not report as well. */
-static void module_reasons_to_stderr(void)
-{
-	(void)setenv("KBS_PKCS11_LOG", "error:stderr", 0);
-}
-
 int main(int argc, char **argv)
 {
 	struct image_options o = { 0 };
 	cli_begin("kbs-image", help, argc, argv);
-	module_reasons_to_stderr();
 	int result = image_options_parse(argc, argv, &o);
 	if (result == 0)
 		result = command_run(&o);
