@@ -6,6 +6,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+static bool is_link(int dir, const char *name)
+{
+	struct stat st;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* For kernels and sandboxes without openat2(): one step at a time, none of them through a link. */
 static int open_in_steps(struct beneath file, int flags, mode_t mode)
 {
@@ -25,8 +31,11 @@ static int open_in_steps(struct beneath file, int flags, mode_t mode)
 		if (rest[len] == 0)
 			return openat(from, name, flags | O_NOFOLLOW, mode);
 		int next = openat(from, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0)
+		if (next < 0) {
+			if (errno == ENOTDIR)
+				errno = is_link(from, name) ? ELOOP : ENOTDIR;
 			return -1;
+		}
 		if (at >= 0)
 			close(at);
 		at = next;

@@ -3,14 +3,19 @@
 #include "image/index.h"
 #include "image/layout_write.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -505,6 +510,58 @@ static void no_path_leads_out_of_the_folder(void **state)
 	assert_int_equal(beneath_open((struct beneath){ dir, "file" }, O_RDONLY, 0, &fd, NULL), OK);
 }
 
+/* Some sandboxes answer openat2() with ENOSYS. */
+static bool forbid_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ARRAY_LEN(code), code };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+enum { DID = 0, NO_FILTER = 77 };
+
+static int copies_and_refuses_without_openat2(const struct fixture *f)
+{
+	const struct image_copy_options plain = { 0 };
+	char dst[160];
+	if (!forbid_openat2())
+		return NO_FILTER;
+	if (image_copy(f->src, f->dst, &plain, NULL, NULL) != OK)
+		return 1;
+	snprintf(dst, sizeof(dst), "oci:%s/again:app", f->root);
+	if (image_copy(f->dst, dst, &plain, NULL, NULL) != OK)
+		return 2;
+	snprintf(dst, sizeof(dst), "oci:%s/via:app", f->root);
+	return image_copy(dst, f->dst, &plain, NULL, NULL) == ERR_IO ? DID : 3;
+}
+
+static void works_and_refuses_links_without_openat2(void **state)
+{
+	const struct fixture *f = *state;
+	put_usual(f);
+	put_file(text("%s/via/oci-layout", f->root), bytes_str("{\"imageLayoutVersion\":\"1.0.0\"}"));
+	AUTO_BUF
+	index = get_file(text("%s/index.json", f->dir));
+	put_file(text("%s/via/index.json", f->root), buf_bytes(&index));
+	assert_int_equal(symlink("../src/blobs", text("%s/via/blobs", f->root)), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(copies_and_refuses_without_openat2(f));
+	int status = -1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_FILTER) {
+		print_message("no seccomp filters here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), DID);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -531,6 +588,7 @@ int main(void)
 		TEST(waits_for_another_writer_until_the_deadline),
 		TEST(writes_where_files_must_have_names),
 		TEST(no_path_leads_out_of_the_folder),
+		TEST(works_and_refuses_links_without_openat2),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
