@@ -112,8 +112,9 @@ static enum err decrypt_result(struct key_use *use, CK_RV rv, struct errmsg *em)
 {
 	enum err e = token_session_check(&use->session, rv, "C_Decrypt", em);
 	use->session.spoilt = e != OK;
-	/* What modules say where the padding is not right: CKR_ENCRYPTED_DATA_*, and less telling codes. */
-	bool vague = rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED || rv == CKR_DEVICE_ERROR;
+	/* What modules say where the padding is not right: CKR_ENCRYPTED_DATA_*, and less telling codes. A module that
+	 * gives its reason has no need of guesses. */
+	bool vague = e == ERR_PROTO && (rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED);
 	if (vague || rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE || rv == CKR_DATA_INVALID)
 		return err_wrap(em, ERR_INTEGRITY, vague ? "wrong key, or a failure of the token" : "wrong key");
 	return e;

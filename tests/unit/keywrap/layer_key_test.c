@@ -139,7 +139,7 @@ static void refuses_keys_that_it_cannot_use(void **state)
 	encryption_refused(ed25519, OKW_ERR_UNSUPPORTED, "RSA or an EC key");
 	encryption_refused(no_key, OKW_ERR_PARSE, "plain.bin");
 	setenv("OCICRYPT_OAEP_HASHALG", "md5", 1);
-	encryption_refused(rsa2048, OKW_ERR_PARSE, "OCICRYPT_OAEP_HASHALG");
+	encryption_refused(rsa2048, OKW_ERR_CONFIG, "OCICRYPT_OAEP_HASHALG");
 	unsetenv("OCICRYPT_OAEP_HASHALG");
 }
 
