@@ -49,7 +49,8 @@ static enum err log_read(int fd, struct buf *log)
 static char *last_failure(char *log)
 {
 	char *found = NULL;
-	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
+	char *rest = NULL;
+	for (char *line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (strstr(line, " part=pkcs11 ") && strstr(line, " err=") && strstr(line, " text=\""))
 			found = line;
 	return found;
