@@ -168,7 +168,7 @@ static CK_RV candidates(struct catalog *c, const CK_ATTRIBUTE *label, const CK_A
 	if (!key)
 		n = c->count;
 	struct object **list = calloc(n ? n : 1, sizeof(struct object *));
-	if (list && !key)
+	if (list && !key && n)
 		memcpy(list, c->objects, n * sizeof(struct object *));
 	/* A chain has the newest first; handles are given out in the order of the list. */
 	for (struct object *o = first; list && o; o = label ? o->next_label : o->next_id)

@@ -39,26 +39,43 @@ static CK_RV prepare(const struct mechanism *m, const CK_MECHANISM *from, struct
 	return good > 0 ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
+/* One INTEGER of OpenSSL's own DER, right-aligned in `width` bytes. By hand, since this is on the way of every
+ * signature: OpenSSL's parser makes two numbers on the heap of it. */
+static bool take_integer(const uint8_t **at, const uint8_t *end, uint8_t *to, size_t width)
+{
+	const uint8_t *p = *at;
+	if (end - p < 2 || p[0] != 0x02 || p[1] > 0x7f || (size_t)(end - p) < 2u + p[1])
+		return false;
+	size_t len = p[1];
+	*at = p + 2 + len;
+	p += 2;
+	for (; len && *p == 0; len--)
+		p++;
+	if (len > width)
+		return false;
+	memset(to, 0, width - len);
+	memcpy(to + (width - len), p, len);
+	return true;
+}
+
 /* PKCS #11 2.40 mechanisms 2.3.1: r || s, each as long as the order of the curve. */
 static CK_RV run(const struct mechanism *m, struct mechanism_use *use, struct bytes in, uint8_t *to, CK_ULONG *len)
 {
 	(void)m;
 	uint8_t der[2 * FIELD_MAX + 16];
 	size_t der_len = sizeof(der);
-	int half = (int)(use->out_max / 2);
+	size_t half = use->out_max / 2;
 	if (!in.len)
 		return CKR_DATA_LEN_RANGE;
 	if (EVP_PKEY_sign(use->ctx, der, &der_len, in.data, in.len) <= 0) {
 		ERR_clear_error();
 		return CKR_FUNCTION_FAILED;
 	}
-	const uint8_t *at = der;
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der_len);
-	bool good = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), to, half) == half &&
-		    BN_bn2binpad(ECDSA_SIG_get0_s(sig), to + half, half) == half;
-	ECDSA_SIG_free(sig);
+	const uint8_t *at = der + (der[1] & 0x80 ? 3 : 2), *end = der + der_len;
 	*len = use->out_max;
-	return good ? CKR_OK : CKR_FUNCTION_FAILED;
+	return take_integer(&at, end, to, half) && take_integer(&at, end, to + half, half) && at == end
+		       ? CKR_OK
+		       : CKR_FUNCTION_FAILED;
 }
 
 static CK_RV verify(const struct mechanism *m, struct mechanism_use *use, struct bytes in, struct bytes signature)
