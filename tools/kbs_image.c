@@ -56,11 +56,12 @@ static bool interrupted(void *user)
 	return caught != 0;
 }
 
-/* So that the copy ends in its own good order and takes away what it wrote. */
+/* So that the copy ends in its own good order and takes away what it wrote. A second signal ends it at once: it may be
+ * waiting for a token. */
 static void signals_catch(void)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		struct sigaction before;
 		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
