@@ -67,5 +67,5 @@ enum err image_inspect(const char *src, const struct image_platform *platform, j
 enum err image_manifest(const char *src, const struct image_platform *platform, struct buf *out,
 			struct errmsg *em) MUST_USE;
 
-/* What the key-wrapping library said, in our words: OKW_ERR_TOKEN, a token that failed, counts as ERR_KEY. */
+/* What the key-wrapping library said, in our words: OKW_ERR_TOKEN, a token that failed, is ERR_PROTO. */
 enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, struct errmsg *em);

@@ -17,6 +17,7 @@ enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, s
 		[OKW_ERR_ARG] = ERR_ARG,
 		[OKW_ERR_NOMEM] = ERR_NOMEM,
 		[OKW_ERR_IO] = ERR_IO,
+		[OKW_ERR_NOT_FOUND] = ERR_NOT_FOUND,
 		[OKW_ERR_CONFIG] = ERR_CONFIG,
 		[OKW_ERR_PARSE] = ERR_PARSE,
 		[OKW_ERR_UNSUPPORTED] = ERR_UNSUPPORTED,
@@ -24,7 +25,7 @@ enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, s
 		[OKW_ERR_DENIED] = ERR_DENIED,
 		[OKW_ERR_INTEGRITY] = ERR_INTEGRITY,
 		[OKW_ERR_UNREACHABLE] = ERR_NET,
-		[OKW_ERR_TOKEN] = ERR_KEY,
+		[OKW_ERR_TOKEN] = ERR_PROTO,
 		[OKW_ERR_INTERNAL] = ERR_INTERNAL,
 	};
 	enum err e = (size_t)code < ARRAY_LEN(codes) ? codes[code] : ERR_INTERNAL;

@@ -16,8 +16,9 @@ static enum okw_code code_of(enum err e)
 		return OKW_ERR_NOMEM;
 	case ERR_IO:
 	case ERR_EXISTS:
-	case ERR_NOT_FOUND:
 		return OKW_ERR_IO;
+	case ERR_NOT_FOUND:
+		return OKW_ERR_NOT_FOUND;
 	case ERR_PARSE:
 	case ERR_LIMIT:
 		return OKW_ERR_PARSE;

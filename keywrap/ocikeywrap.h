@@ -24,6 +24,7 @@ enum okw_code {
 	OKW_ERR_ARG, /* argument, key specification */
 	OKW_ERR_NOMEM,
 	OKW_ERR_IO, /* file of a key or configuration */
+	OKW_ERR_NOT_FOUND, /* a file, or what stands behind a token's object */
 	OKW_ERR_CONFIG, /* ocicrypt.conf, or the configuration of a token */
 	OKW_ERR_PARSE, /* malformed key, annotation, packet */
 	OKW_ERR_UNSUPPORTED, /* cipher, algorithm, scheme, key too small for the hash */
@@ -31,7 +32,7 @@ enum okw_code {
 	OKW_ERR_DENIED, /* module path not allowed, PIN refused, token refused */
 	OKW_ERR_INTEGRITY, /* HMAC or digest does not hold: throw the output away */
 	OKW_ERR_UNREACHABLE, /* the service behind a token did not answer: try again later */
-	OKW_ERR_TOKEN, /* PKCS#11 module or token failed (its CKR_ code is in the text) */
+	OKW_ERR_TOKEN, /* PKCS#11 module or token failed, or the service behind it (the CKR_ code is in the text) */
 	OKW_ERR_INTERNAL
 };
 
@@ -47,7 +48,7 @@ OKW_API void okw_context_free(struct okw_context *context); /* wipes; NULL is fi
 
 /* Vouches for a PKCS#11 module, by its file: it may be loaded whatever ocicrypt.conf says, and URIs that name no module
  * are looked up in its tokens first, then in those registered with p11-kit. One for each context; before the keys.
- * Loads nothing yet. OKW_ERR_IO: no such file. */
+ * Loads nothing yet. OKW_ERR_NOT_FOUND: no such file. */
 OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *path, struct okw_error *error);
 
 /* A recipient in skopeo's grammar:

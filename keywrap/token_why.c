@@ -15,13 +15,13 @@ struct interface {
 };
 typedef CK_RV (*get_interface_function)(CK_UTF8CHAR *name, CK_VERSION *version, struct interface **out, CK_FLAGS flags);
 
+/* An answer that is not sealed for us is the service's fault: ERR_INTEGRITY would say that the layer is broken. */
 static const struct {
 	const char *word;
 	enum err e;
 } kinds[] = {
 	{ "configuration", ERR_CONFIG },
-	{ "not-found", ERR_KEY },
-	{ "key", ERR_KEY },
+	{ "not-found", ERR_NOT_FOUND },
 	{ "network", ERR_NET },
 	{ "timeout", ERR_NET },
 	{ "busy", ERR_NET },
@@ -30,6 +30,13 @@ static const struct {
 	{ "not-authenticated", ERR_DENIED },
 	{ "denied", ERR_DENIED },
 	{ "expired", ERR_DENIED },
+	{ "malformed", ERR_PROTO },
+	{ "too-large", ERR_PROTO },
+	{ "protocol", ERR_PROTO },
+	{ "unsupported", ERR_PROTO },
+	{ "integrity", ERR_PROTO },
+	{ "crypto", ERR_PROTO },
+	{ "key", ERR_KEY },
 };
 
 static void reason_ask(void *module, struct token_reason *reason)

@@ -2,7 +2,6 @@
 #include "tools/kbs_image_options.h"
 #include "tools/kbs_image_report.h"
 #include "tools/own_module.h"
-#include "tools/token_reason.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -85,7 +84,6 @@ struct copying {
 	const struct image_options *options;
 	struct okw_context *keys;
 	struct report report;
-	struct token_reason reason;
 };
 
 static enum err keys_add(struct okw_context *keys, const struct key_list *list,
@@ -178,15 +176,11 @@ static int copy_command(const struct image_options *o)
 	if (o->json)
 		c.report.layers = json_object_new_array();
 	signals_catch();
-	token_reason_begin(&c.reason);
 	enum err e = copy_run(&c, digest, &em);
-	if (e != OK) {
+	if (e != OK)
 		report_end(&c.report);
-		e = token_reason_add(&c.reason, e, &em);
-	}
 	int result = e == OK ? copy_done(o, digest, &c.report) : cli_fail(e, &em);
 	okw_context_free(c.keys);
-	token_reason_end(&c.reason);
 	json_object_put(c.report.layers);
 	return result;
 }

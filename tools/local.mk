@@ -16,8 +16,7 @@ kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.
 bin_PROGRAMS += kbs-image
 kbs_image_SOURCES = tools/kbs_image.c \
 	tools/kbs_image_options.c tools/kbs_image_options.h \
-	tools/kbs_image_report.c tools/kbs_image_report.h \
-	tools/token_reason.c tools/token_reason.h
+	tools/kbs_image_report.c tools/kbs_image_report.h
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_image_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la

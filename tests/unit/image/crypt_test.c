@@ -163,7 +163,7 @@ static void says_which_layer_no_key_opens(void **state)
 		enum err want;
 	} cases[] = { { OKW_ERR_KEY, ERR_KEY },
 		      { OKW_ERR_DENIED, ERR_DENIED },
-		      { OKW_ERR_TOKEN, ERR_KEY },
+		      { OKW_ERR_TOKEN, ERR_PROTO },
 		      { OKW_ERR_UNREACHABLE, ERR_NET },
 		      { OKW_ERR_CONFIG, ERR_CONFIG } };
 	put_usual(f);

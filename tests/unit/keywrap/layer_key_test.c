@@ -133,7 +133,7 @@ static void refuses_keys_that_it_cannot_use(void **state)
 	encryption_refused("pgp:somebody", OKW_ERR_UNSUPPORTED, "pgp");
 	encryption_refused("pkcs7:cert.pem", OKW_ERR_UNSUPPORTED, "pkcs7");
 	encryption_refused("provider:x", OKW_ERR_UNSUPPORTED, "provider");
-	encryption_refused("jwe:/nonexistent", OKW_ERR_IO, "/nonexistent");
+	encryption_refused("jwe:/nonexistent", OKW_ERR_NOT_FOUND, "/nonexistent");
 	encryption_refused(rsa2048, OKW_ERR_UNSUPPORTED, "OCICRYPT_OAEP_HASHALG=sha1 or an RSA-3072 key");
 	encryption_refused(p256, OKW_ERR_UNSUPPORTED, "jwe:FILE");
 	encryption_refused(ed25519, OKW_ERR_UNSUPPORTED, "RSA or an EC key");
@@ -155,7 +155,7 @@ static void refuses_private_keys_that_it_cannot_use(void **state)
 	AUTO_STR
 	char *public = key_spec("", "p256.pub", "");
 	decryption_refused("", OKW_ERR_ARG, "name");
-	decryption_refused("/nonexistent", OKW_ERR_IO, "/nonexistent");
+	decryption_refused("/nonexistent", OKW_ERR_NOT_FOUND, "/nonexistent");
 	decryption_refused("provider:x", OKW_ERR_UNSUPPORTED, "provider");
 	decryption_refused(locked, OKW_ERR_KEY, "passphrase");
 	decryption_refused(wrong, OKW_ERR_DENIED, "p256-pkcs8.pem");
