@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "tests/unit/keywrap/softhsm.h"
 
+#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -289,7 +290,7 @@ static void *crowd_member(void *arg)
 	return NULL;
 }
 
-static void serves_eight_threads_with_one_login(void **state)
+static void serves_eight_threads(void **state)
 {
 	(void)state;
 	softhsm_need();
@@ -314,6 +315,66 @@ static void serves_eight_threads_with_one_login(void **state)
 	assert_int_equal(crowd.good, 8 * 20);
 	okw_context_free(context);
 	okw_annotations_clear(&annotations);
+}
+
+/* How often a line of the spy's log names `function`. */
+static size_t spy_count(const char *function)
+{
+	AUTO_STR
+	char *path = softhsm_path("spy.log");
+	AUTO_BUF
+	log = file_read_all(path);
+	const char *text = buf_cstr(&log);
+	size_t count = 0;
+	assert_non_null(text);
+	for (const char *at = text; (at = strstr(at, function)); at += strlen(function))
+		count += at[strlen(function)] == '\n' || at[strlen(function)] == '\r';
+	return count;
+}
+
+static void logs_in_once_for_a_hundred_layers(void **state)
+{
+	(void)state;
+	softhsm_need();
+	glob_t spies = { 0 };
+	if (glob("/usr/lib*/{pkcs11,*/pkcs11}/pkcs11-spy.so", GLOB_BRACE, NULL, &spies) != 0) {
+		print_message("skipped: no pkcs11-spy here\n");
+		globfree(&spies);
+		skip();
+	}
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_annotations annotations = { 0 };
+	AUTO_STR
+	char *conf = softhsm_path("softhsm2.conf");
+	AUTO_STR
+	char *log = softhsm_path("spy.log");
+	AUTO_STR
+	char *to = spec("jwe:", "p256.pub");
+	setenv("SOFTHSM2_CONF", conf, 1);
+	setenv("PKCS11SPY", softhsm_module, 1);
+	setenv("PKCS11SPY_OUTPUT", log, 1);
+	struct okw_context *context = context_with(to, NULL);
+	assert_okw(okw_trust_module(context, spies.gl_pathv[0], &error), &error);
+	assert_okw(okw_add_decryption_key(context, "pkcs11:token=unit;object=p256?pin-value=" SOFTHSM_PIN_URI, &error),
+		   &error);
+	AUTO_BUF
+	layer = encrypt_all(context, bytes_str("a small layer"), &annotations);
+	for (int i = 0; i < 100; i++) {
+		AUTO_BUF
+		out = { 0 };
+		assert_okw(decrypt_all(context, &annotations, buf_bytes(&layer), &out, &error), &error);
+	}
+	okw_context_free(context);
+	okw_annotations_clear(&annotations);
+	globfree(&spies);
+	assert_int_equal(spy_count("C_DeriveKey"), 100);
+	assert_int_equal(spy_count("C_Login"), 1);
+	assert_int_equal(spy_count("C_OpenSession"), 1);
+	assert_int_equal(spy_count("C_Initialize"), 1);
+	assert_int_equal(spy_count("C_Finalize"), 1);
+	unsetenv("SOFTHSM2_CONF");
+	unsetenv("PKCS11SPY");
+	unsetenv("PKCS11SPY_OUTPUT");
 }
 
 static void restores_the_environment(void **state)
@@ -382,7 +443,8 @@ int main(void)
 		TOKEN_TEST(names_what_is_missing_or_ambiguous),
 		TOKEN_TEST(loads_no_module_that_is_not_allowed),
 		TOKEN_TEST(a_trusted_module_needs_no_leave_and_no_name),
-		TOKEN_TEST(serves_eight_threads_with_one_login),
+		TOKEN_TEST(serves_eight_threads),
+		TOKEN_TEST(logs_in_once_for_a_hundred_layers),
 		TOKEN_TEST(decrypts_in_a_forked_child),
 		TOKEN_TEST(restores_the_environment),
 	};
