@@ -90,7 +90,7 @@ static enum err read_kbs(json_object *kbs, struct token_config *out, struct errm
 	if (e != OK)
 		return e;
 	out->have_kbs = true;
-	out->kbs_from_environment = !kbs;
+	out->kbs_from_environment = !kbs || !json_object_object_get(kbs, "url");
 	out->kbs.lifetime_ms = out->lifetime_ms;
 	return OK;
 }
