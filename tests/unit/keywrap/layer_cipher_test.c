@@ -21,6 +21,7 @@ struct run {
 	const char *digest;
 	const struct layer_result *made; /* what must come out */
 	struct layer_result result;
+	char other_digest[LAYER_DIGEST_TEXT]; /* "" where none was told */
 	struct buf out;
 	struct errmsg em;
 };
@@ -64,6 +65,8 @@ static enum err run_all(struct run *r)
 		assert_int_equal(layer_cipher_read(cipher, (struct layer_window){ piece, 1 }, &got, NULL), e);
 		assert_int_equal(got, 0);
 	}
+	const char *other = layer_cipher_other_digest(cipher);
+	snprintf(r->other_digest, sizeof(r->other_digest), "%s", other ? other : "");
 	return e;
 }
 
@@ -191,6 +194,22 @@ static void refuses_a_digest_that_does_not_hold(void **state)
 	dec.digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 	assert_int_equal(run_all(&dec), ERR_INTEGRITY);
 	assert_non_null(strstr(dec.em.text, enc.result.digest));
+	assert_string_equal(dec.other_digest, dec.digest);
+	assert_string_equal(enc.other_digest, "");
+	buf_clear(&enc.out);
+	buf_clear(&dec.out);
+}
+
+static void tells_no_other_digest_where_the_hmac_does_not_hold(void **state)
+{
+	(void)state;
+	struct run enc = { .direction = LAYER_ENCRYPT, .source = { .left = bytes_str("layer") } };
+	assert_int_equal(run_all(&enc), OK);
+	flip(&enc.out);
+	struct run dec = { .direction = LAYER_DECRYPT, .source = { .left = buf_bytes(&enc.out) }, .made = &enc.result };
+	dec.digest = enc.result.digest;
+	assert_int_equal(run_all(&dec), ERR_INTEGRITY);
+	assert_string_equal(dec.other_digest, "");
 	buf_clear(&enc.out);
 	buf_clear(&dec.out);
 }
@@ -328,6 +347,7 @@ int main(void)
 		cmocka_unit_test(round_trips_at_every_size),
 		cmocka_unit_test(refuses_flipped_cut_and_lengthened_data),
 		cmocka_unit_test(refuses_a_digest_that_does_not_hold),
+		cmocka_unit_test(tells_no_other_digest_where_the_hmac_does_not_hold),
 		cmocka_unit_test(checks_a_sha512_digest_and_lives_without_one),
 		cmocka_unit_test(refuses_digests_of_no_known_form),
 		cmocka_unit_test(reports_a_source_that_fails),
