@@ -2,10 +2,24 @@
 #include "tests/unit/keywrap/layers.h"
 
 #include <stdio.h>
+#include <unistd.h>
+
+/* Before anything is allocated: skip() does not come back. */
+static void golden_need(void)
+{
+	char *plain = golden_path("plain.bin");
+	bool there = access(plain, R_OK) == 0;
+	free(plain);
+	if (there)
+		return;
+	print_message("skipped: the shared fixtures are not here\n");
+	skip();
+}
 
 /* Layers that the Go library wrote: each opens to plain.bin. */
 static void golden_opens(const char *folder, const char *key, const char *passphrase)
 {
+	golden_need();
 	struct okw_error error = { OKW_OK, "" };
 	AUTO_BUF
 	out = { 0 };

@@ -8,7 +8,14 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "config.h"
 #include "keywrap/ocikeywrap.h"
+
+#ifdef WITH_SANITIZERS
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
 
 /* A source that gives at most `step` bytes at a time (0 = all that is asked for). */
 struct memory_source {
@@ -21,7 +28,7 @@ int memory_read(void *user, uint8_t *to, size_t capacity, size_t *length);
 /* `len` bytes that look like data. free() them. */
 char *test_data(size_t len);
 
-/* A file, whole. Where it is not there the test fails, or is skipped for one of the shared fixtures. */
+/* A file, whole; the test fails where it is not there. */
 struct buf file_read_all(const char *path);
 /* "../shared/fixtures/ocicrypt/golden/NAME" from the source's root: malloc'd. */
 char *golden_path(const char *name);

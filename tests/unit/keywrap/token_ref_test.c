@@ -1,6 +1,4 @@
 #define _GNU_SOURCE 1
-#include "config.h"
-
 #include "tests/unit/keywrap/layers.h"
 
 #include "keywrap/key_file.h"
@@ -278,12 +276,6 @@ static size_t memory_count(struct bytes what)
 	}
 	return found;
 }
-
-#ifdef WITH_SANITIZERS
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
 
 /* libyaml and p11-kit do not wipe what they free: they must not have seen the PIN. */
 static void leaves_no_pin_on_the_heap(void **state)
