@@ -141,15 +141,13 @@ static CK_RV shared_secret(const struct material *base, EVP_PKEY *peer, struct s
 	AUTO(secret) *z = NULL;
 	size_t len = field_len(base);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx(), base->key, NULL);
-	CK_RV rv = CKR_OK;
+	CK_RV rv = CKR_FUNCTION_FAILED;
 	if (!ctx || secret_new(len, &z, NULL) != OK)
 		rv = CKR_HOST_MEMORY;
-	else if (EVP_PKEY_derive_init(ctx) <= 0)
-		rv = CKR_FUNCTION_FAILED;
-	else if (EVP_PKEY_derive_set_peer(ctx, peer) <= 0) /* checks that the point is a good one */
-		rv = CKR_MECHANISM_PARAM_INVALID;
-	else if (EVP_PKEY_derive(ctx, secret_data(z), &len) <= 0 || len != field_len(base))
-		rv = CKR_FUNCTION_FAILED;
+	else if (EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_derive_set_peer(ctx, peer) <= 0)
+		rv = CKR_MECHANISM_PARAM_INVALID; /* the point is not a good one */
+	else if (EVP_PKEY_derive(ctx, secret_data(z), &len) > 0 && len == field_len(base))
+		rv = CKR_OK;
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	if (rv == CKR_OK)

@@ -41,7 +41,8 @@ void token_config_stamp_clear(struct token_config_stamp *stamp)
 bool token_config_unchanged(const struct token_config_stamp *stamp)
 {
 	struct token_config_stamp now;
-	if (stamp_take(&now, NULL) != OK)
+	struct errmsg ignored;
+	if (stamp_take(&now, &ignored) != OK)
 		return false;
 	bool same = strcmp(now.path, stamp->path) == 0 && !now.variable == !stamp->variable &&
 		    now.absent == stamp->absent && now.device == stamp->device && now.inode == stamp->inode &&
