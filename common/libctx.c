@@ -1,14 +1,24 @@
 #include "common/libctx.h"
 
+#include "common/fork_mark.h"
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-/* Published once, never freed. No lock: whoever loses the race throws its own away, so that a fork in the
- * middle leaves nothing held in the child, and a failure is tried again by the next caller. */
-static _Atomic(OSSL_LIB_CTX *) published;
+/* Published once per process, never freed. No lock: whoever loses the race throws its own away, so that a fork in
+ * the middle leaves nothing held in the child, and a failure is tried again by the next caller. A forked child
+ * makes its own: locks of the parent's, its random generator's above all, may be held by threads that are not
+ * in the child. */
+struct own {
+	OSSL_LIB_CTX *ctx;
+	OSSL_PROVIDER *provider;
+	struct fork_mark *mark;
+};
+static _Atomic(struct own *) published;
 static _Thread_local unsigned depth;
 
 /* OpenSSL 3.0 looks for engines in most EVP calls, whatever their context, and before the first look it loads the
@@ -23,41 +33,46 @@ static void configuration_load_inside(void)
 	ERR_clear_error();
 }
 
-struct context {
-	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *provider;
-};
-
 /* Freeing the context alone would leak what the loaded provider holds. */
-static void context_free(struct context c)
+static void own_free(struct own *own)
 {
-	if (c.provider)
-		OSSL_PROVIDER_unload(c.provider);
-	OSSL_LIB_CTX_free(c.ctx);
+	if (own->provider)
+		OSSL_PROVIDER_unload(own->provider);
+	OSSL_LIB_CTX_free(own->ctx);
+	fork_mark_free(own->mark);
+	free(own);
 	ERR_clear_error();
 }
 
-static struct context context_new(void)
+static struct own *own_new(void)
 {
 	configuration_load_inside();
+	struct own *own = calloc(1, sizeof(*own));
+	if (!own)
+		return NULL;
 	/* This one is given no configuration: OSSL_LIB_CTX_load_config() is never called for it. */
-	struct context c = { .ctx = OSSL_LIB_CTX_new() };
-	if (c.ctx)
-		c.provider = OSSL_PROVIDER_load(c.ctx, "default");
-	return c;
+	own->mark = fork_mark_new();
+	own->ctx = own->mark ? OSSL_LIB_CTX_new() : NULL;
+	own->provider = own->ctx ? OSSL_PROVIDER_load(own->ctx, "default") : NULL;
+	if (own->provider)
+		return own;
+	own_free(own);
+	return NULL;
 }
 
 OSSL_LIB_CTX *libctx(void)
 {
-	OSSL_LIB_CTX *first = atomic_load_explicit(&published, memory_order_acquire);
-	if (first)
-		return first;
-	struct context mine = context_new();
-	if (mine.provider && atomic_compare_exchange_strong_explicit(&published, &first, mine.ctx, memory_order_acq_rel,
-								     memory_order_acquire))
-		return mine.ctx;
-	context_free(mine);
-	return atomic_load_explicit(&published, memory_order_acquire);
+	struct own *before = atomic_load_explicit(&published, memory_order_acquire);
+	if (before && fork_mark_intact(before->mark))
+		return before->ctx;
+	struct own *mine = own_new();
+	if (!mine)
+		return NULL;
+	if (atomic_compare_exchange_strong_explicit(&published, &before, mine, memory_order_acq_rel,
+						    memory_order_acquire))
+		return mine->ctx;
+	own_free(mine);
+	return before->ctx; /* another thread's, made meanwhile */
 }
 
 struct libctx_guard libctx_enter(void)

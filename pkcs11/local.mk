@@ -8,7 +8,6 @@ libpkcs11_la_SOURCES = \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_object.c \
 	pkcs11/entry_session.c pkcs11/entry_unsupported.c \
 	pkcs11/fnv.h \
-	pkcs11/fork_mark.c pkcs11/fork_mark.h \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
 	pkcs11/key_template.c pkcs11/key_template.h \

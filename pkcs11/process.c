@@ -3,7 +3,7 @@
 #include "common/libctx.h"
 #include "common/log.h"
 #include "pkcs11/ckr.h"
-#include "pkcs11/fork_mark.h"
+#include "common/fork_mark.h"
 
 struct process {
 	struct fork_mark *mark;

@@ -1,4 +1,4 @@
-#include "pkcs11/fork_mark.h"
+#include "common/fork_mark.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
