@@ -1,4 +1,5 @@
 /* Entry points: encryption, decryption, digests, signatures. PKCS #11 2.40, 5.8 to 5.13. */
+#include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
 static bool is_active(struct session *s, enum operation_kind kind)
@@ -12,7 +13,9 @@ static bool is_active(struct session *s, enum operation_kind kind)
 static CK_RV begin(struct session *s, struct operation_start *start)
 {
 	pthread_mutex_lock(&s->lock);
+	crypto_gate_enter();
 	CK_RV rv = operation_begin(&s->operations[start->kind], start);
+	crypto_gate_leave();
 	pthread_mutex_unlock(&s->lock);
 	return rv;
 }
@@ -51,12 +54,14 @@ static CK_RV call_enter(CK_SESSION_HANDLE session, enum operation_kind kind, str
 	if (rv != CKR_OK)
 		return rv;
 	pthread_mutex_lock(&call->session->lock);
+	crypto_gate_enter();
 	call->operation = &call->session->operations[kind];
 	return CKR_OK;
 }
 
 static CK_RV call_leave(struct call *call, CK_RV rv)
 {
+	crypto_gate_leave();
 	pthread_mutex_unlock(&call->session->lock);
 	session_free(call->session);
 	return rv;

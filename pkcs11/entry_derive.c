@@ -1,5 +1,6 @@
 /* Entry point: C_DeriveKey, PKCS #11 2.40, 5.14. */
 #include "pkcs11/ckr.h"
+#include "pkcs11/crypto_gate.h"
 #include "pkcs11/key_template.h"
 #include "pkcs11/mech_ec.h"
 #include "pkcs11/object_attributes.h"
@@ -60,7 +61,9 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 		return rv;
 	struct secret *value = NULL;
 	struct object *made = NULL;
+	crypto_gate_enter();
 	rv = mech_ec_derive(material, mechanism, t.value_len, &value);
+	crypto_gate_leave();
 	if (rv == CKR_OK)
 		rv = key_template_make(&t, value, &made);
 	return rv == CKR_OK ? keep(s, made, out) : rv;

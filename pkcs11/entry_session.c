@@ -1,6 +1,7 @@
 /* Entry points: sessions, login, random numbers, and what belongs to a session otherwise. PKCS #11 2.40, 5.6, 5.15. */
 #include "common/libctx.h"
 #include "common/log.h"
+#include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
 #include <openssl/err.h>
@@ -133,11 +134,11 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len)
 		return rv;
 	if (len && !data)
 		return CKR_ARGUMENTS_BAD;
-	if (len && RAND_bytes_ex(libctx(), data, len, 0) != 1) {
-		ERR_clear_error();
-		return CKR_FUNCTION_FAILED;
-	}
-	return CKR_OK;
+	crypto_gate_enter();
+	bool good = !len || RAND_bytes_ex(libctx(), data, len, 0) == 1;
+	ERR_clear_error();
+	crypto_gate_leave();
+	return good ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
 /* 5.16: left from the days of parallel functions. */

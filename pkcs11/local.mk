@@ -4,6 +4,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/broker.c pkcs11/broker.h \
 	pkcs11/catalog.c pkcs11/catalog.h \
 	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
+	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
 	pkcs11/entry.c pkcs11/entry.h \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_object.c \
 	pkcs11/entry_session.c pkcs11/entry_unsupported.c \

@@ -3,6 +3,7 @@
 #include "common/libctx.h"
 #include "common/log.h"
 #include "pkcs11/ckr.h"
+#include "pkcs11/crypto_gate.h"
 #include "common/fork_mark.h"
 
 struct process {
@@ -118,6 +119,7 @@ CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args)
 	CK_RV rv = check_args(args);
 	if (rv != CKR_OK)
 		return rv;
+	crypto_gate_install();
 	struct process *p = current_or_new();
 	if (!p)
 		return CKR_HOST_MEMORY;

@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "pkcs11/crypto_gate.h"
 #include "pkcs11/fnv.h"
 
 #include <stdio.h>
@@ -140,7 +141,12 @@ static enum err read_contents(struct source *s, struct deadline deadline, struct
 		if (e == OK)
 			e = kbc_get(s->set->broker->kbc, &uri, deadline, &raw, em);
 	}
-	return e == OK ? material_parse(raw, out, em) : e;
+	if (e != OK)
+		return e;
+	crypto_gate_enter();
+	e = material_parse(raw, out, em);
+	crypto_gate_leave();
+	return e;
 }
 
 static int64_t backoff_ms(unsigned failures)

@@ -1,0 +1,10 @@
+#pragma once
+
+/* Keeps fork() out of OpenSSL. OpenSSL 3.0 takes process-wide locks for every random number; a child that is forked
+ * while another thread holds one never gets it. So whatever computes is between these two, and a fork, in any thread,
+ * waits until nobody is. They do not nest, and nothing in between may block on the network. */
+void crypto_gate_enter(void);
+void crypto_gate_leave(void);
+
+/* Registers what fork() has to do; once per process, its children included. */
+void crypto_gate_install(void);
