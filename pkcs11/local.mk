@@ -43,3 +43,11 @@ noinst_DATA += kbs-pkcs11.so
 kbs-pkcs11.so: kbs-pkcs11.la
 	$(AM_V_GEN)ln -sf .libs/kbs-pkcs11.so $@
 CLEANFILES += kbs-pkcs11.so
+
+# Its registration with p11-kit.
+p11kitconfigsdir = $(p11kit_configs)
+nodist_p11kitconfigs_DATA = pkcs11/kbs-pkcs11.module
+pkcs11/kbs-pkcs11.module: pkcs11/kbs-pkcs11.module.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's,@pkcs11dir[@],$(pkcs11dir),' $(srcdir)/$@.in >$@
+EXTRA_DIST += pkcs11/kbs-pkcs11.module.in
+CLEANFILES += pkcs11/kbs-pkcs11.module
