@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Programs that people have: OpenSC's pkcs11-tool, GnuTLS's p11tool, p11-kit, and our own kbs-token.
 set -euo pipefail
-# shellcheck source=tests/support/e2e.sh
-. "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=tests/support/consumer.sh
+. "$(dirname "$0")/../support/consumer.sh"
 
 kbs_start --allow-sample
 front_start --upstream "$kbs_url"
@@ -13,12 +13,6 @@ resource_set kbs:///default/keys/ec "$work/ec.key"
 with_id() { object "$1" "kbs:///default/keys/$1" "$work/$1.pub" | sed "s/ }$/, \"id\": \"$2\" }/"; }
 conf_write "$front_url" "$(with_id rsa 01),$(with_id ec 02)"
 tool() { pkcs11-tool --module "$module" "$@"; }
-outputs() {
-	local pattern=$1
-	shift
-	"$@" >"$work/listing" 2>&1 || { cat "$work/listing"; return 1; }
-	grep -qE -- "$pattern" "$work/listing" || { cat "$work/listing"; return 1; }
-}
 
 forget
 passes "pkcs11-tool lists the token" outputs 'token label *: kbs' tool --list-token-slots
@@ -49,26 +43,12 @@ passes "the same secret as openssl's" cmp "$work/z" "$work/z2"
 passes "a label repository/type/tag finds a key that no entry names, and it signs" \
 	"$p11_host" --label default/keys/rsa --public "$work/rsa.pub" "$module" sign 2
 
-# p11-kit reads no user's configuration in programs of root: there it runs as nobody, on copies that nobody can read.
-as_user() { "$@"; }
-place=$work/user
-if [ "$(id -u)" = 0 ]; then
-	as_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
-	place=$(mktemp -d /tmp/kbs-e2e-user.XXXXXX)
-	trap 'rm -rf "$place"; finish' EXIT
-fi
-mkdir -p "$place/pub"
-cp "$work"/*.pub "$place/pub/"
-cp "$(readlink -f "$module")" "$place/kbs-pkcs11.so"
-cp "$(readlink -f "$TOP_BUILDDIR/kbs-pkcs11-http.so")" "$place/kbs-pkcs11-http.so"
-sed "s,$work/\([a-z]*\.pub\),$place/pub/\1," "$KBS_PKCS11_CONF" >"$place/kbs-pkcs11.json"
+# What softhsm-conf/setup.sh writes.
+user_place
 "$TOP_SRCDIR/softhsm-conf/setup.sh" "$place/conf" --module "$place/kbs-pkcs11.so" >/dev/null
-[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$place"
-chmod 755 "$place"
-p11() {
-	as_user env HOME="$place" SOFTHSM2_CONF="$place/conf/softhsm2.conf" XDG_CONFIG_HOME="$place/conf/config" \
-		KBS_PKCS11_CONF="$place/kbs-pkcs11.json" "$@"
-}
+give_place
+user_env=(HOME="$place" SOFTHSM2_CONF="$place/conf/softhsm2.conf" XDG_CONFIG_HOME="$place/conf/config"
+	KBS_PKCS11_CONF="$place/kbs-pkcs11.json")
 passes "p11-kit loads the module from its .module file" outputs 'token: kbs' p11 p11-kit list-modules
 passes "p11tool sees the token" outputs 'token=kbs' p11 p11tool --list-tokens
 passes "p11tool sees its keys" outputs 'object=rsa' p11 p11tool --list-all 'pkcs11:token=kbs'
