@@ -95,6 +95,15 @@ enum err json_scan_member(struct bytes text, struct json_scan_path where, struct
 	return OK;
 }
 
+enum err json_scan_each(struct bytes text, void (*each)(void *ctx, struct bytes name, struct bytes value), void *ctx,
+			struct errmsg *em)
+{
+	enum err e = json_scan_valid(text, em);
+	if (e != OK)
+		return e;
+	return json_grammar_members(text, each, ctx) ? OK : err_set(em, ERR_PARSE, "not an object");
+}
+
 enum err json_scan_string(struct bytes raw, struct secret **out, struct errmsg *em)
 {
 	enum err e = json_scan_valid(raw, em);

@@ -19,6 +19,11 @@ struct json_scan_path {
 enum err json_scan_member(struct bytes text, struct json_scan_path where, struct bytes *raw,
 			  struct errmsg *em) MUST_USE;
 
+/* Calls `each` with the name (without quotes, still escaped) and the raw value of each member of the object `text`.
+ * ERR_PARSE: malformed, or no object. */
+enum err json_scan_each(struct bytes text, void (*each)(void *ctx, struct bytes name, struct bytes value), void *ctx,
+			struct errmsg *em) MUST_USE;
+
 /* A raw string value, unescaped (a NUL may be in it) / base64-decoded into the arena. Not a string: ERR_PARSE. */
 enum err json_scan_string(struct bytes raw, struct secret **out, struct errmsg *em) MUST_USE;
 enum err json_scan_base64(struct bytes raw, enum base64_kind kind, struct secret **out, struct errmsg *em) MUST_USE;

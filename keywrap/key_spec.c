@@ -3,6 +3,8 @@
 #include "common/json_scan.h"
 #include "keywrap/context.h"
 #include "keywrap/key_file.h"
+#include "keywrap/provider.h"
+#include "keywrap/provider_config.h"
 #include "keywrap/token_key.h"
 
 #include <ctype.h>
@@ -26,10 +28,11 @@ static char *label_of(const char *text)
 /* What is known by name and not done (yet). */
 static enum err later_check(const char *spec, struct errmsg *em)
 {
-	static const char *const later[] = { "pgp:", "pkcs7:", "provider:" };
+	static const char *const later[] = { "pgp:", "pkcs7:" };
 	for (size_t i = 0; i < ARRAY_LEN(later); i++)
 		if (strncmp(spec, later[i], strlen(later[i])) == 0)
-			return err_set(em, ERR_UNSUPPORTED, "the scheme %.*s is not supported (supported: jwe, pkcs11)",
+			return err_set(em, ERR_UNSUPPORTED,
+				       "the scheme %.*s is not supported (supported: jwe, pkcs11, provider)",
 				       (int)strlen(later[i]) - 1, later[i]);
 	return OK;
 }
@@ -66,7 +69,8 @@ static enum content content_of(struct bytes text)
 
 static enum err pgp_refuse(struct errmsg *em)
 {
-	return err_set(em, ERR_UNSUPPORTED, "an OpenPGP key: the scheme pgp is not supported (supported: jwe, pkcs11)");
+	return err_set(em, ERR_UNSUPPORTED,
+		       "an OpenPGP key: the scheme pgp is not supported (supported: jwe, pkcs11, provider)");
 }
 
 /* Encryption: the public key of a recipient. */
@@ -113,6 +117,26 @@ static enum err public_from_file(struct token_pool *tokens, const char *path, st
 	return e == OK ? OK : err_wrap(em, e, "%s is neither a public key nor a usable PKCS#11 key file", path);
 }
 
+/* "provider.NAME": its arguments are nobody's business. */
+static char *provider_label(const struct provider_key *provider)
+{
+	char *label = NULL;
+	return asprintf(&label, ANNOTATION_PROVIDER "%s", provider->name) < 0 ? NULL : label;
+}
+
+/* Whoever misspells the name, or has no configuration, learns it now. */
+static enum err provider_from_spec(const char *spec, struct provider_key **provider, char **label, struct errmsg *em)
+{
+	AUTO_PROVIDER_CONFIG config = { .timeout_ms = 0 };
+	enum err e = provider_key_parse(spec, provider, em);
+	if (e == OK)
+		e = provider_config_load((*provider)->name, &config, em);
+	if (e != OK)
+		return e;
+	*label = provider_label(*provider);
+	return *label ? OK : err_set(em, ERR_NOMEM, "no memory for a key");
+}
+
 enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct wrap_key **out, struct errmsg *em)
 {
 	AUTO(wrap_key) *key = calloc(1, sizeof(*key));
@@ -122,11 +146,18 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 		return e;
 	if (!key)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
+	if (provider_key_is(spec)) {
+		e = provider_from_spec(spec, &key->provider, &key->label, em);
+		if (e == OK)
+			*out = steal(&key);
+		return e;
+	}
 	key->scheme = colon ? wrap_scheme_find(spec, (size_t)(colon - spec)) : NULL;
 	if (!key->scheme || !colon[1])
-		return err_set(em, ERR_ARG,
-			       "an encryption key is jwe:FILE, pkcs11:FILE or a PKCS#11 URI, not \"%.100s\"",
-			       strcasestr(spec, "pin-value") ? "..." : spec);
+		return err_set(
+			em, ERR_ARG,
+			"an encryption key is jwe:FILE, pkcs11:FILE, a PKCS#11 URI or provider:NAME, not \"%.100s\"",
+			strcasestr(spec, "pin-value") ? "..." : spec);
 	key->label = label_of(colon + 1);
 	if (token_ref_is_uri(spec))
 		e = public_from_uri(tokens, spec, key, em);
@@ -207,8 +238,9 @@ static enum err private_from_text(struct token_pool *tokens, const struct secret
 	case CONTENT_KEY:
 		if (memmem(content.data, content.len, "-----BEGIN CERTIFICATE", 22) &&
 		    !memmem(content.data, content.len, "PRIVATE KEY-----", 16))
-			return err_set(em, ERR_UNSUPPORTED,
-				       "a certificate: the scheme pkcs7 is not supported (supported: jwe, pkcs11)");
+			return err_set(
+				em, ERR_UNSUPPORTED,
+				"a certificate: the scheme pkcs7 is not supported (supported: jwe, pkcs11, provider)");
 		return key_private_parse(content, passphrase, &key->local, em);
 	default:
 		break;
@@ -256,7 +288,9 @@ enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struc
 		return e;
 	if (!key)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
-	if (token_ref_is_uri(spec)) {
+	if (provider_key_is(spec)) {
+		e = provider_from_spec(spec, &key->provider, &key->label, em);
+	} else if (token_ref_is_uri(spec)) {
 		AUTO(token_ref) *ref = NULL;
 		e = token_ref_parse(spec, &ref, em);
 		if (e == OK)

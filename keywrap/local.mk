@@ -13,8 +13,13 @@ KEYWRAP_SOURCES = \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
+	keywrap/provider.c keywrap/provider.h \
+	keywrap/provider_cmd.c keywrap/provider_cmd.h \
+	keywrap/provider_config.c keywrap/provider_config.h \
+	keywrap/provider_message.c keywrap/provider_message.h \
 	keywrap/reader.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs11.c \
+	keywrap/secret_join.c keywrap/secret_join.h \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \
 	keywrap/token_object.c keywrap/token_object.h \

@@ -1,7 +1,7 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
- * Schemes: jwe and pkcs11. Manual: ocikeywrap(3).
+ * Schemes: jwe, pkcs11 and key providers (programs). Manual: ocikeywrap(3).
  *
  * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
  * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,
@@ -55,6 +55,8 @@ OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *
  *   jwe:FILE      a public key (PEM, DER, JWK) or certificate: RSA, P-256, P-384, P-521
  *   pkcs11:FILE   a public RSA key, or a PKCS#11 key file (YAML)
  *   pkcs11:...    a PKCS#11 URI (RFC 7512) of an RSA key: "pkcs11:token=...;object=..."
+ *   provider:NAME[:ARGUMENTS]   a key provider of the file that OCICRYPT_KEYPROVIDER_CONFIG names. Its program is run,
+ *                 without a shell, for each layer; it inherits the environment
  * What comes after "pkcs11:" is a URI where it begins with an attribute and '='. A key in a token is looked up now: may
  * block, and may attest. RSA-OAEP with SHA-256, the default of the scheme pkcs11, needs RSA-3072; the environment's
  * OCICRYPT_OAEP_HASHALG=sha1 makes RSA-2048 do (OKW_ERR_UNSUPPORTED says so). */
@@ -65,6 +67,8 @@ OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const 
  *   FILE[:PASSPHRASE]   PKCS#8, PKCS#1, SEC1 (PEM, DER) or JWK; PASSPHRASE is pass=TEXT, file=FILE, fd=N or the text
  *   FILE                a PKCS#11 key file (YAML)
  *   pkcs11:...          a PKCS#11 URI of an RSA or EC key
+ *   provider:NAME[:ARGUMENTS]   as above. A provider that a layer names and that is configured is always asked, after
+ *                 all keys, whether a specification names it or not
  * The first ':' ends FILE. One newline at the end of a file with a passphrase or PIN does not count. Files are read
  * now, tokens are not touched before the first layer. Every key is tried with every scheme.
  *

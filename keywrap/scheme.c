@@ -1,5 +1,6 @@
 #include "keywrap/scheme.h"
 
+#include "keywrap/provider.h"
 #include "keywrap/token_key.h"
 
 /* In the order in which they are tried: what needs no token comes first. */
@@ -19,6 +20,7 @@ void wrap_key_free(struct wrap_key *key)
 	if (!key)
 		return;
 	EVP_PKEY_free(key->public_key);
+	provider_key_free(key->provider);
 	free(key->label);
 	free(key);
 }
@@ -29,6 +31,7 @@ void unwrap_key_free(struct unwrap_key *key)
 		return;
 	EVP_PKEY_free(key->local);
 	token_key_free(key->token);
+	provider_key_free(key->provider);
 	free(key->label);
 	free(key);
 }

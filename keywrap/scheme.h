@@ -6,12 +6,15 @@
  * wrap_schemes[]. */
 
 struct token_key;
+struct provider_key;
+struct provider_call;
 
 /* A recipient. */
 struct wrap_key {
 	const struct wrap_scheme *scheme;
 	char *label; /* printable */
 	EVP_PKEY *public_key;
+	struct provider_key *provider; /* then no scheme of the table, and no public key */
 };
 void wrap_key_free(struct wrap_key *key);
 AUTO_DEFINE(wrap_key)
@@ -22,6 +25,8 @@ struct unwrap_key {
 	EVP_PKEY *local; /* one of the three */
 	struct token_key *token;
 	const struct jwe_key *given; /* borrowed */
+	struct provider_key *provider; /* then none of them: for that provider alone */
+	const struct provider_call *call; /* borrowed: what a provider is asked with */
 };
 void unwrap_key_free(struct unwrap_key *key);
 AUTO_DEFINE(unwrap_key)

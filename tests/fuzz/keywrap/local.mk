@@ -40,3 +40,17 @@ tests_fuzz_keywrap_token_ref_fuzz_SOURCES = tests/fuzz/keywrap/token_ref_fuzz.c
 tests_fuzz_keywrap_token_ref_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_token_ref_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/token_ref.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/provider_message_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/provider_message_fuzz
+tests_fuzz_keywrap_provider_message_fuzz_SOURCES = tests/fuzz/keywrap/provider_message_fuzz.c
+tests_fuzz_keywrap_provider_message_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_provider_message_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/provider_message.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/provider_config_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/provider_config_fuzz
+tests_fuzz_keywrap_provider_config_fuzz_SOURCES = tests/fuzz/keywrap/provider_config_fuzz.c
+tests_fuzz_keywrap_provider_config_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_provider_config_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/provider_config.seeds

@@ -1,0 +1,64 @@
+#include "keywrap/provider.h"
+
+#include "keywrap/provider_cmd.h"
+#include "keywrap/provider_config.h"
+
+#define SPEC "provider:"
+
+bool provider_key_is(const char *spec)
+{
+	return strncmp(spec, SPEC, strlen(SPEC)) == 0;
+}
+
+void provider_key_free(struct provider_key *key)
+{
+	if (!key)
+		return;
+	free(key->name);
+	secret_free(key->args);
+	free(key);
+}
+
+enum err provider_key_parse(const char *spec, struct provider_key **out, struct errmsg *em)
+{
+	AUTO(provider_key) *key = calloc(1, sizeof(*key));
+	const char *name = spec + strlen(SPEC);
+	size_t len = strcspn(name, ":");
+	if (!key || !(key->name = strndup(name, len)))
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	if (!provider_name_valid(key->name))
+		return err_set(em, ERR_ARG,
+			       "provider:NAME[:ARGUMENTS] takes a name of letters, digits, '-', '_' and '.'");
+	/* As in skopeo, a provider without arguments gets this one. */
+	enum err e = secret_copy(bytes_str(name[len] ? name + len + 1 : "Enabled"), &key->args, em);
+	if (e == OK)
+		*out = steal(&key);
+	return e;
+}
+
+static enum err answer_get(enum provider_op op, const struct provider_call *call, struct bytes what,
+			   struct secret **out, struct errmsg *em)
+{
+	AUTO_PROVIDER_CONFIG config = { .timeout_ms = 0 };
+	AUTO(secret) *request = NULL;
+	AUTO(secret) *answer = NULL;
+	enum err e = provider_config_load(call->name, &config, em);
+	if (e != OK)
+		return e;
+	e = provider_request_write(op, call, what, &request, em);
+	if (e == OK)
+		e = provider_cmd_run(config.argv, secret_bytes(request), deadline_in_ms(config.timeout_ms), &answer,
+				     em);
+	if (e == OK) {
+		e = provider_answer_read(op, secret_bytes(answer), out, em);
+		e = e == OK ? OK : err_wrap(em, e, "its answer");
+	}
+	return e == OK ? OK : err_wrap(em, e, "%s", config.argv[0]);
+}
+
+enum err provider_ask(enum provider_op op, const struct provider_call *call, struct bytes what, struct secret **out,
+		      struct errmsg *em)
+{
+	enum err e = answer_get(op, call, what, out, em);
+	return e == OK ? OK : err_wrap(em, e, "the key provider %s", call->name);
+}

@@ -1,0 +1,25 @@
+#pragma once
+#include "common/bytes.h"
+
+/* $OCICRYPT_KEYPROVIDER_CONFIG: which key providers there are and how they are reached.
+ *   {"key-providers":{"NAME":{"cmd":{"path":"/usr/bin/kbs-keyprovider","args":["..."]}}}}
+ * A provider may have "timeout", in seconds (1 to 3600, else 60): an extension, which others ignore. */
+
+#define PROVIDER_NAME_MAX 64
+#define PROVIDER_ARGV_MAX 64
+
+struct provider_config {
+	char *argv[PROVIDER_ARGV_MAX + 2]; /* a program and its arguments; ends with NULL */
+	int64_t timeout_ms;
+};
+void provider_config_clear(struct provider_config *config);
+#define AUTO_PROVIDER_CONFIG __attribute__((cleanup(provider_config_clear))) struct provider_config
+
+/* Letters, digits, '-', '_' and '.': it is part of an annotation's name. */
+bool provider_name_valid(const char *name);
+
+/* ERR_UNSUPPORTED: no such provider, or a transport that we lack; ERR_NOT_FOUND: no such file; ERR_CONFIG: malformed,
+ * or others may write it. */
+enum err provider_config_load(const char *name, struct provider_config *out, struct errmsg *em) MUST_USE;
+enum err provider_config_parse(struct bytes text, const char *name, struct provider_config *out,
+			       struct errmsg *em) MUST_USE;
