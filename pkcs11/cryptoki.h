@@ -24,6 +24,104 @@
 #undef string_data_len
 #undef data_params
 
+/* PKCS #11 3.0: numbers and parameters that 2.40 does not have. */
+#ifndef CKM_SHA3_256
+#define CKM_SHA3_256 0x2b0UL
+#define CKM_SHA3_256_HMAC 0x2b1UL
+#define CKM_SHA3_256_HMAC_GENERAL 0x2b2UL
+#define CKM_SHA3_224 0x2b5UL
+#define CKM_SHA3_224_HMAC 0x2b6UL
+#define CKM_SHA3_224_HMAC_GENERAL 0x2b7UL
+#define CKM_SHA3_384 0x2c0UL
+#define CKM_SHA3_384_HMAC 0x2c1UL
+#define CKM_SHA3_384_HMAC_GENERAL 0x2c2UL
+#define CKM_SHA3_512 0x2d0UL
+#define CKM_SHA3_512_HMAC 0x2d1UL
+#define CKM_SHA3_512_HMAC_GENERAL 0x2d2UL
+#define CKM_SHA3_256_RSA_PKCS 0x60UL
+#define CKM_SHA3_384_RSA_PKCS 0x61UL
+#define CKM_SHA3_512_RSA_PKCS 0x62UL
+#define CKM_SHA3_256_RSA_PKCS_PSS 0x63UL
+#define CKM_SHA3_384_RSA_PKCS_PSS 0x64UL
+#define CKM_SHA3_512_RSA_PKCS_PSS 0x65UL
+#define CKM_SHA3_224_RSA_PKCS 0x66UL
+#define CKM_SHA3_224_RSA_PKCS_PSS 0x67UL
+#define CKM_ECDSA_SHA3_224 0x1047UL
+#define CKM_ECDSA_SHA3_256 0x1048UL
+#define CKM_ECDSA_SHA3_384 0x1049UL
+#define CKM_ECDSA_SHA3_512 0x104aUL
+#define CKG_MGF1_SHA3_224 6UL
+#define CKG_MGF1_SHA3_256 7UL
+#define CKG_MGF1_SHA3_384 8UL
+#define CKG_MGF1_SHA3_512 9UL
+#define CKD_SHA3_224_KDF 0x0aUL
+#define CKD_SHA3_256_KDF 0x0bUL
+#define CKD_SHA3_384_KDF 0x0cUL
+#define CKD_SHA3_512_KDF 0x0dUL
+#endif
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
+#endif
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210bUL
+#endif
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
+/* 2.40 mechanisms 2.8.3; the parameters of messages are others. */
+#ifndef CKM_HKDF_DERIVE
+typedef struct CK_CCM_PARAMS {
+	CK_ULONG ulDataLen;
+	CK_BYTE_PTR pNonce;
+	CK_ULONG ulNonceLen;
+	CK_BYTE_PTR pAAD;
+	CK_ULONG ulAADLen;
+	CK_ULONG ulMACLen;
+} CK_CCM_PARAMS;
+typedef struct CK_EDDSA_PARAMS {
+	CK_BBOOL phFlag;
+	CK_ULONG ulContextDataLen;
+	CK_BYTE_PTR pContextData;
+} CK_EDDSA_PARAMS;
+
+#define CKM_HKDF_DERIVE 0x402aUL
+#define CKF_HKDF_SALT_NULL 0x1UL
+#define CKF_HKDF_SALT_DATA 0x2UL
+#define CKF_HKDF_SALT_KEY 0x4UL
+typedef struct CK_HKDF_PARAMS {
+	CK_BBOOL bExtract;
+	CK_BBOOL bExpand;
+	CK_MECHANISM_TYPE prfHashMechanism;
+	CK_ULONG ulSaltType;
+	CK_BYTE_PTR pSalt;
+	CK_ULONG ulSaltLen;
+	CK_OBJECT_HANDLE hSaltKey;
+	CK_BYTE_PTR pInfo;
+	CK_ULONG ulInfoLen;
+} CK_HKDF_PARAMS;
+
+#define CKZ_SALT_SPECIFIED 1UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA1 1UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA224 3UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA256 4UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA384 5UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA512 6UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA512_224 7UL
+#define CKP_PKCS5_PBKD2_HMAC_SHA512_256 8UL
+typedef struct CK_PKCS5_PBKD2_PARAMS2 {
+	CK_ULONG saltSource;
+	CK_VOID_PTR pSaltSourceData;
+	CK_ULONG ulSaltSourceDataLen;
+	CK_ULONG iterations;
+	CK_ULONG prf;
+	CK_VOID_PTR pPrfData;
+	CK_ULONG ulPrfDataLen;
+	CK_UTF8CHAR_PTR pPassword;
+	CK_ULONG ulPasswordLen;
+} CK_PKCS5_PBKD2_PARAMS2;
+#endif
+
 /* PKCS #11 3.0, 3.5 and 5.4: how an application chooses among versions of the interface. */
 #ifndef CKF_INTERFACE_FORK_SAFE
 #define CKF_INTERFACE_FORK_SAFE 0x00000001UL

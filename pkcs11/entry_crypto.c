@@ -88,12 +88,19 @@ static CK_RV final(CK_SESSION_HANDLE session, enum operation_kind kind, struct o
 	return rv == CKR_OK ? call_leave(&call, operation_final(call.operation, out)) : rv;
 }
 
-/* No cipher here has parts yet. */
-static CK_RV refuse_part(CK_SESSION_HANDLE session, enum operation_kind kind)
+static CK_RV crypt_update(CK_SESSION_HANDLE session, enum operation_kind kind, struct bytes part,
+			  struct operation_out out)
 {
 	struct call call;
 	CK_RV rv = call_enter(session, kind, &call);
-	return rv == CKR_OK ? call_leave(&call, operation_refuse_part(call.operation)) : rv;
+	return rv == CKR_OK ? call_leave(&call, operation_crypt_update(call.operation, part, out)) : rv;
+}
+
+static CK_RV crypt_final(CK_SESSION_HANDLE session, enum operation_kind kind, struct operation_out out)
+{
+	struct call call;
+	CK_RV rv = call_enter(session, kind, &call);
+	return rv == CKR_OK ? call_leave(&call, operation_crypt_final(call.operation, out)) : rv;
 }
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
@@ -111,18 +118,13 @@ CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len, CK_BYTE *encrypted,
 		      CK_ULONG *encrypted_len)
 {
-	(void)part;
-	(void)part_len;
-	(void)encrypted;
-	(void)encrypted_len;
-	return refuse_part(session, OP_ENCRYPT);
+	return crypt_update(session, OP_ENCRYPT, (struct bytes){ part, part_len },
+			    (struct operation_out){ encrypted, encrypted_len });
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE *last, CK_ULONG *last_len)
 {
-	(void)last;
-	(void)last_len;
-	return refuse_part(session, OP_ENCRYPT);
+	return crypt_final(session, OP_ENCRYPT, (struct operation_out){ last, last_len });
 }
 
 CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
@@ -140,18 +142,13 @@ CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE *encrypted, CK_ULONG encrypte
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *encrypted, CK_ULONG encrypted_len, CK_BYTE *part,
 		      CK_ULONG *part_len)
 {
-	(void)encrypted;
-	(void)encrypted_len;
-	(void)part;
-	(void)part_len;
-	return refuse_part(session, OP_DECRYPT);
+	return crypt_update(session, OP_DECRYPT, (struct bytes){ encrypted, encrypted_len },
+			    (struct operation_out){ part, part_len });
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE *last, CK_ULONG *last_len)
 {
-	(void)last;
-	(void)last_len;
-	return refuse_part(session, OP_DECRYPT);
+	return crypt_final(session, OP_DECRYPT, (struct operation_out){ last, last_len });
 }
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism)

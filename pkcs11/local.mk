@@ -13,7 +13,9 @@ libpkcs11_la_SOURCES = \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
 	pkcs11/key_template.c pkcs11/key_template.h \
 	pkcs11/material.c pkcs11/material.h \
-	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_rsa.c \
+	pkcs11/mech_aes.c pkcs11/mech_aes.h \
+	pkcs11/mech_cipher.c \
+	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_key_wrap.c pkcs11/mech_mac.c pkcs11/mech_rsa.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
 	pkcs11/object.c pkcs11/object.h \
 	pkcs11/object_attributes.c pkcs11/object_attributes.h \

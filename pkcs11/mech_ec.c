@@ -16,14 +16,6 @@ static CK_ULONG field_len(const struct material *m)
 	return (m->bits + 7) / 8;
 }
 
-static CK_RV check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to)
-{
-	if (from->ulParameterLen)
-		return CKR_MECHANISM_PARAM_INVALID;
-	snprintf(to->hash, sizeof(to->hash), "%s", m->hash ? m->hash : "");
-	return CKR_OK;
-}
-
 static CK_RV prepare(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_use *use)
 {
 	(void)m;
@@ -103,7 +95,7 @@ static CK_RV verify(const struct mechanism *m, struct mechanism_use *use, struct
 	return good ? CKR_OK : CKR_SIGNATURE_INVALID;
 }
 
-const struct mechanism_ops mech_ecdsa = { check_none, prepare, run, verify };
+const struct mechanism_ops mech_ecdsa = { mechanism_check_none, prepare, run, verify, NULL, NULL };
 
 /* The other's point: as it is, or in a DER OCTET STRING (both are allowed, 2.3.8). */
 static struct bytes bare_point(struct bytes point, size_t field)
@@ -168,6 +160,14 @@ static const char *kdf_hash(CK_ULONG kdf)
 		return "SHA384";
 	case CKD_SHA512_KDF:
 		return "SHA512";
+	case CKD_SHA3_224_KDF:
+		return "SHA3-224";
+	case CKD_SHA3_256_KDF:
+		return "SHA3-256";
+	case CKD_SHA3_384_KDF:
+		return "SHA3-384";
+	case CKD_SHA3_512_KDF:
+		return "SHA3-512";
 	default:
 		return NULL;
 	}

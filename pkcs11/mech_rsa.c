@@ -14,14 +14,6 @@ static CK_ULONG modulus_len(const struct mechanism_use *use)
 	return use->material->modulus.len;
 }
 
-static CK_RV check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to)
-{
-	if (from->ulParameterLen)
-		return CKR_MECHANISM_PARAM_INVALID;
-	snprintf(to->hash, sizeof(to->hash), "%s", m->hash ? m->hash : "");
-	return CKR_OK;
-}
-
 static int init_for(struct mechanism_use *use)
 {
 	switch (use->kind) {
@@ -79,6 +71,14 @@ static const char *mgf1_hash(CK_RSA_PKCS_MGF_TYPE mgf)
 		return "SHA384";
 	case CKG_MGF1_SHA512:
 		return "SHA512";
+	case CKG_MGF1_SHA3_224:
+		return "SHA3-224";
+	case CKG_MGF1_SHA3_256:
+		return "SHA3-256";
+	case CKG_MGF1_SHA3_384:
+		return "SHA3-384";
+	case CKG_MGF1_SHA3_512:
+		return "SHA3-512";
 	default:
 		return NULL;
 	}
@@ -272,7 +272,7 @@ static CK_RV verify_raw(const struct mechanism *m, struct mechanism_use *use, st
 	return verify_any(m, use, (struct bytes){ padded, k }, signature);
 }
 
-const struct mechanism_ops mech_rsa_pkcs1 = { check_none, prepare_pkcs1, run_pkcs1, verify_any };
-const struct mechanism_ops mech_rsa_raw = { check_none, prepare_raw, run_raw, verify_raw };
-const struct mechanism_ops mech_rsa_oaep = { check_oaep, prepare_oaep, run_any, NULL };
-const struct mechanism_ops mech_rsa_pss = { check_pss, prepare_pss, run_any, verify_any };
+const struct mechanism_ops mech_rsa_pkcs1 = { mechanism_check_none, prepare_pkcs1, run_pkcs1, verify_any, NULL, NULL };
+const struct mechanism_ops mech_rsa_raw = { mechanism_check_none, prepare_raw, run_raw, verify_raw, NULL, NULL };
+const struct mechanism_ops mech_rsa_oaep = { check_oaep, prepare_oaep, run_any, NULL, NULL, NULL };
+const struct mechanism_ops mech_rsa_pss = { check_pss, prepare_pss, run_any, verify_any, NULL, NULL };

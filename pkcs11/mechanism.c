@@ -2,40 +2,94 @@
 
 #include "common/libctx.h"
 
+#include <stdio.h>
+
 #define NO_KEY CK_UNAVAILABLE_INFORMATION
 #define SIGN_VERIFY (CKF_SIGN | CKF_VERIFY)
 #define CRYPT (CKF_ENCRYPT | CKF_DECRYPT)
 #define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define RSA_BITS 2048, 16384
 #define EC_BITS 256, 521
+#define AES_BYTES 16, 32
+#define SECRET_BYTES 1, 4096
 
 static const struct mechanism table[] = {
-	{ CKM_RSA_PKCS, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pkcs1 },
-	{ CKM_SHA1_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pkcs1 },
-	{ CKM_SHA224_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pkcs1 },
-	{ CKM_SHA256_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA256", &mech_rsa_pkcs1 },
-	{ CKM_SHA384_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA384", &mech_rsa_pkcs1 },
-	{ CKM_SHA512_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA512", &mech_rsa_pkcs1 },
-	{ CKM_RSA_X_509, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_raw },
-	{ CKM_RSA_PKCS_OAEP, CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_oaep },
-	{ CKM_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pss },
-	{ CKM_SHA1_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pss },
-	{ CKM_SHA224_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pss },
-	{ CKM_SHA256_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA256", &mech_rsa_pss },
-	{ CKM_SHA384_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA384", &mech_rsa_pss },
-	{ CKM_SHA512_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA512", &mech_rsa_pss },
-	{ CKM_ECDSA, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, NULL, &mech_ecdsa },
-	{ CKM_ECDSA_SHA1, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA1", &mech_ecdsa },
-	{ CKM_ECDSA_SHA224, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA224", &mech_ecdsa },
-	{ CKM_ECDSA_SHA256, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA256", &mech_ecdsa },
-	{ CKM_ECDSA_SHA384, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA384", &mech_ecdsa },
-	{ CKM_ECDSA_SHA512, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA512", &mech_ecdsa },
-	{ CKM_ECDH1_DERIVE, CKF_DERIVE | EC_FLAGS, EC_BITS, CKK_EC, NULL, NULL },
-	{ CKM_SHA_1, CKF_DIGEST, 0, 0, NO_KEY, "SHA1", NULL },
-	{ CKM_SHA224, CKF_DIGEST, 0, 0, NO_KEY, "SHA224", NULL },
-	{ CKM_SHA256, CKF_DIGEST, 0, 0, NO_KEY, "SHA256", NULL },
-	{ CKM_SHA384, CKF_DIGEST, 0, 0, NO_KEY, "SHA384", NULL },
-	{ CKM_SHA512, CKF_DIGEST, 0, 0, NO_KEY, "SHA512", NULL },
+	{ CKM_RSA_PKCS, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA1_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA224_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA256_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA256", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA384_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA384", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA512_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA512", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA3_224_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-224", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA3_256_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-256", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA3_384_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-384", &mech_rsa_pkcs1, NULL },
+	{ CKM_SHA3_512_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-512", &mech_rsa_pkcs1, NULL },
+	{ CKM_RSA_X_509, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_raw, NULL },
+	{ CKM_RSA_PKCS_OAEP, CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_oaep, NULL },
+	{ CKM_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pss, NULL },
+	{ CKM_SHA1_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pss, NULL },
+	{ CKM_SHA224_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pss, NULL },
+	{ CKM_SHA256_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA256", &mech_rsa_pss, NULL },
+	{ CKM_SHA384_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA384", &mech_rsa_pss, NULL },
+	{ CKM_SHA512_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA512", &mech_rsa_pss, NULL },
+	{ CKM_SHA3_224_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-224", &mech_rsa_pss, NULL },
+	{ CKM_SHA3_256_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-256", &mech_rsa_pss, NULL },
+	{ CKM_SHA3_384_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-384", &mech_rsa_pss, NULL },
+	{ CKM_SHA3_512_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-512", &mech_rsa_pss, NULL },
+	{ CKM_ECDSA, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, NULL, &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA1, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA1", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA224, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA224", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA256, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA256", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA384, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA384", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA512, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA512", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA3_224, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-224", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA3_256, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-256", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA3_384, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-384", &mech_ecdsa, NULL },
+	{ CKM_ECDSA_SHA3_512, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-512", &mech_ecdsa, NULL },
+	{ CKM_ECDH1_DERIVE, CKF_DERIVE | EC_FLAGS, EC_BITS, CKK_EC, NULL, NULL, NULL },
+	{ CKM_SHA_1, CKF_DIGEST, 0, 0, NO_KEY, "SHA1", NULL, NULL },
+	{ CKM_SHA224, CKF_DIGEST, 0, 0, NO_KEY, "SHA224", NULL, NULL },
+	{ CKM_SHA256, CKF_DIGEST, 0, 0, NO_KEY, "SHA256", NULL, NULL },
+	{ CKM_SHA384, CKF_DIGEST, 0, 0, NO_KEY, "SHA384", NULL, NULL },
+	{ CKM_SHA512, CKF_DIGEST, 0, 0, NO_KEY, "SHA512", NULL, NULL },
+	{ CKM_SHA512_224, CKF_DIGEST, 0, 0, NO_KEY, "SHA512-224", NULL, NULL },
+	{ CKM_SHA512_256, CKF_DIGEST, 0, 0, NO_KEY, "SHA512-256", NULL, NULL },
+	{ CKM_SHA3_224, CKF_DIGEST, 0, 0, NO_KEY, "SHA3-224", NULL, NULL },
+	{ CKM_SHA3_256, CKF_DIGEST, 0, 0, NO_KEY, "SHA3-256", NULL, NULL },
+	{ CKM_SHA3_384, CKF_DIGEST, 0, 0, NO_KEY, "SHA3-384", NULL, NULL },
+	{ CKM_SHA3_512, CKF_DIGEST, 0, 0, NO_KEY, "SHA3-512", NULL, NULL },
+	{ CKM_SHA_1_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA1" },
+	{ CKM_SHA_1_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA1" },
+	{ CKM_SHA224_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA224" },
+	{ CKM_SHA224_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA224" },
+	{ CKM_SHA256_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA256" },
+	{ CKM_SHA256_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA256" },
+	{ CKM_SHA384_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA384" },
+	{ CKM_SHA384_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA384" },
+	{ CKM_SHA512_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512" },
+	{ CKM_SHA512_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512" },
+	{ CKM_SHA512_224_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512-224" },
+	{ CKM_SHA512_224_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512-224" },
+	{ CKM_SHA512_256_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512-256" },
+	{ CKM_SHA512_256_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA512-256" },
+	{ CKM_SHA3_224_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-224" },
+	{ CKM_SHA3_224_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-224" },
+	{ CKM_SHA3_256_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-256" },
+	{ CKM_SHA3_256_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-256" },
+	{ CKM_SHA3_384_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-384" },
+	{ CKM_SHA3_384_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-384" },
+	{ CKM_SHA3_512_HMAC, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-512" },
+	{ CKM_SHA3_512_HMAC_GENERAL, SIGN_VERIFY, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, &mech_hmac, "SHA3-512" },
+	{ CKM_AES_ECB, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "ECB" },
+	{ CKM_AES_CBC, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "CBC" },
+	{ CKM_AES_CBC_PAD, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "CBC" },
+	{ CKM_AES_CTR, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "CTR" },
+	{ CKM_AES_GCM, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "GCM" },
+	{ CKM_AES_CCM, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "CCM" },
+	{ CKM_AES_KEY_WRAP, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP" },
+	{ CKM_AES_KEY_WRAP_KWP, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP-PAD" },
+	{ CKM_AES_CMAC, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
+	{ CKM_AES_CMAC_GENERAL, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
 };
 _Static_assert(ARRAY_LEN(table) <= MECHANISM_MAX, "MECHANISM_MAX is too small");
 
@@ -58,9 +112,60 @@ size_t mechanism_list_for(CK_KEY_TYPE type, CK_MECHANISM_TYPE *to)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (table[i].key_type == type && type != NO_KEY)
+		if (type != NO_KEY && table[i].key_type != NO_KEY && mechanism_takes(&table[i], type))
 			to[n++] = table[i].type;
 	return n;
+}
+
+bool mechanism_is_symmetric(const struct mechanism *m)
+{
+	return m->key_type == CKK_AES || m->key_type == CKK_GENERIC_SECRET;
+}
+
+/* Key types that are for one HMAC alone. */
+static const char *hmac_key_hash(CK_KEY_TYPE type)
+{
+	switch (type) {
+	case CKK_SHA_1_HMAC:
+		return "SHA1";
+	case CKK_SHA224_HMAC:
+		return "SHA224";
+	case CKK_SHA256_HMAC:
+		return "SHA256";
+	case CKK_SHA384_HMAC:
+		return "SHA384";
+	case CKK_SHA512_HMAC:
+		return "SHA512";
+	default:
+		return "";
+	}
+}
+
+bool mechanism_takes(const struct mechanism *m, CK_KEY_TYPE type)
+{
+	if (type == CK_UNAVAILABLE_INFORMATION || type == m->key_type)
+		return true;
+	return m->ops == &mech_hmac && strcmp(hmac_key_hash(type), m->name) == 0;
+}
+
+CK_RV mechanism_check_material(const struct mechanism *m, const struct material *material)
+{
+	bool symmetric = mechanism_is_symmetric(m);
+	size_t len = secret_bytes(material->raw).len;
+	if (symmetric ? !material->raw || material->key : !material->key || !mechanism_takes(m, material->key_type))
+		return CKR_KEY_TYPE_INCONSISTENT;
+	CK_ULONG size = symmetric ? len : material->bits;
+	if (size < m->min_bits || size > m->max_bits || (m->key_type == CKK_AES && len % 8))
+		return CKR_KEY_SIZE_RANGE;
+	return CKR_OK;
+}
+
+CK_RV mechanism_check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to)
+{
+	if (from->ulParameterLen)
+		return CKR_MECHANISM_PARAM_INVALID;
+	snprintf(to->hash, sizeof(to->hash), "%s", m->hash ? m->hash : "");
+	return CKR_OK;
 }
 
 CK_FLAGS mechanism_flag(enum operation_kind kind)
@@ -79,8 +184,17 @@ struct hash {
 };
 
 static struct hash hashes[] = {
-	{ CKM_SHA_1, "SHA1", NULL },    { CKM_SHA224, "SHA224", NULL }, { CKM_SHA256, "SHA256", NULL },
-	{ CKM_SHA384, "SHA384", NULL }, { CKM_SHA512, "SHA512", NULL },
+	{ CKM_SHA_1, "SHA1", NULL },
+	{ CKM_SHA224, "SHA224", NULL },
+	{ CKM_SHA256, "SHA256", NULL },
+	{ CKM_SHA384, "SHA384", NULL },
+	{ CKM_SHA512, "SHA512", NULL },
+	{ CKM_SHA512_224, "SHA512-224", NULL },
+	{ CKM_SHA512_256, "SHA512-256", NULL },
+	{ CKM_SHA3_224, "SHA3-224", NULL },
+	{ CKM_SHA3_256, "SHA3-256", NULL },
+	{ CKM_SHA3_384, "SHA3-384", NULL },
+	{ CKM_SHA3_512, "SHA3-512", NULL },
 };
 
 const char *mechanism_hash_name(CK_MECHANISM_TYPE type)
@@ -113,6 +227,8 @@ const EVP_MD *mechanism_md(const char *name)
 void mechanism_use_clear(struct mechanism_use *use)
 {
 	EVP_PKEY_CTX_free(use->ctx);
+	if (use->state_free)
+		use->state_free(use->state);
 	material_free(use->material);
 	memset(use, 0, sizeof(*use));
 }

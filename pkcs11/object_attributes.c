@@ -210,8 +210,8 @@ static const struct row rows[] = {
 	/* Both kinds of key in the KBS can sign, so that needs no look inside. */
 	{ CKA_SIGN, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
 	{ CKA_VERIFY, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
-	{ CKA_SIGN, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_VERIFY, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_SIGN, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
+	{ CKA_VERIFY, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
 	{ CKA_DECRYPT, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_ENCRYPT, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DERIVE, KEYS, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
@@ -265,15 +265,16 @@ static const struct row rows[] = {
 
 bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage)
 {
+	bool aes = class == CKO_SECRET_KEY && type == CKK_AES;
 	switch (usage) {
 	case CKA_SIGN:
-		return class == CKO_PRIVATE_KEY;
+		return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
 	case CKA_VERIFY:
-		return class == CKO_PUBLIC_KEY;
+		return class == CKO_PUBLIC_KEY || class == CKO_SECRET_KEY;
 	case CKA_DECRYPT:
-		return class == CKO_PRIVATE_KEY && type == CKK_RSA;
+		return (class == CKO_PRIVATE_KEY && type == CKK_RSA) || aes;
 	case CKA_ENCRYPT:
-		return class == CKO_PUBLIC_KEY && type == CKK_RSA;
+		return (class == CKO_PUBLIC_KEY && type == CKK_RSA) || aes;
 	case CKA_DERIVE:
 		return class == CKO_PRIVATE_KEY && type == CKK_EC;
 	default:

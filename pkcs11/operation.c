@@ -32,7 +32,7 @@ CK_RV operation_check_key(struct operation_start *start, struct object *key)
 	const struct mechanism *m = start->mechanism;
 	if (!key || key->class == CKO_CERTIFICATE || key->class == CKO_DATA)
 		return CKR_KEY_HANDLE_INVALID;
-	if (key->hint != CK_UNAVAILABLE_INFORMATION && key->hint != m->key_type)
+	if (!mechanism_takes(m, key->hint) || mechanism_is_symmetric(m) != (key->class == CKO_SECRET_KEY))
 		return CKR_KEY_TYPE_INCONSISTENT;
 	if (!object_attributes_usable(key->class, m->key_type, usages[start->kind]))
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
@@ -41,11 +41,7 @@ CK_RV operation_check_key(struct operation_start *start, struct object *key)
 						  : object_content(key, &start->material, &em);
 	if (e != OK)
 		return ckr_from_err(e, CKR_CALL_KEY, &em);
-	if (!start->material->key || start->material->key_type != m->key_type)
-		return CKR_KEY_TYPE_INCONSISTENT;
-	if (start->material->bits < m->min_bits || start->material->bits > m->max_bits)
-		return CKR_KEY_SIZE_RANGE;
-	return CKR_OK;
+	return mechanism_check_material(m, start->material);
 }
 
 void operation_start_clear(struct operation_start *start)
@@ -87,13 +83,16 @@ static CK_RV prepare_use(struct operation *op, struct operation_start *start)
 	const struct mechanism *m = start->mechanism;
 	bool label = m->type == CKM_RSA_PKCS_OAEP &&
 		     ((const CK_RSA_PKCS_OAEP_PARAMS *)start->from->pParameter)->ulSourceDataLen > 0;
-	if (!label && use_fits(op, start))
+	bool again = !label && use_fits(op, start);
+	if (again && !m->ops->stream && !m->ops->absorb)
 		return CKR_OK;
-	mechanism_use_clear(&op->use);
+	if (!again) {
+		mechanism_use_clear(&op->use);
+		op->use.kind = start->kind;
+		op->use.params = start->params;
+		op->use.material = steal(&start->material);
+	}
 	op->used = NULL;
-	op->use.kind = start->kind;
-	op->use.params = start->params;
-	op->use.material = steal(&start->material);
 	CK_RV rv = m->ops->prepare(m, start->from, &op->use);
 	if (rv != CKR_OK) {
 		ERR_clear_error();
@@ -135,15 +134,26 @@ static CK_RV finish(struct operation *op, CK_RV rv)
 	return rv;
 }
 
-static CK_ULONG result_max(const struct operation *op)
+/* Of input of this length; for those by parts that was taken already. */
+static CK_ULONG result_max(const struct operation *op, CK_ULONG in_len)
 {
+	if (op->mechanism->ops && op->mechanism->ops->stream)
+		return op->mechanism->ops->stream->whole_size(&op->use, in_len);
 	if (op->mechanism->ops)
 		return op->use.out_max;
 	return (CK_ULONG)EVP_MD_get_size(mechanism_md(op->mechanism->hash));
 }
 
+/* Its input may come by parts, which a digest or a MAC takes in. */
+static bool absorbs(const struct operation *op)
+{
+	return op->mechanism->hash || (op->mechanism->ops && op->mechanism->ops->absorb);
+}
+
 static CK_RV hash_part(struct operation *op, struct bytes part)
 {
+	if (!op->mechanism->hash)
+		return op->mechanism->ops->absorb(&op->use, part);
 	if (part.len && !EVP_DigestUpdate(op->digest, part.data, part.len))
 		return CKR_FUNCTION_FAILED;
 	return CKR_OK;
@@ -151,8 +161,9 @@ static CK_RV hash_part(struct operation *op, struct bytes part)
 
 static CK_RV run_into(struct operation *op, struct bytes in, struct operation_out out)
 {
-	CK_ULONG got = op->use.out_max;
-	if (op->use.kind != OP_DECRYPT) {
+	const struct mechanism_stream *stream = op->mechanism->ops->stream;
+	CK_ULONG got = result_max(op, in.len);
+	if (op->use.kind != OP_DECRYPT || (stream && *out.len >= got)) {
 		CK_RV rv = op->mechanism->ops->run(op->mechanism, &op->use, in, out.data, &got);
 		if (rv == CKR_OK)
 			*out.len = got;
@@ -174,9 +185,9 @@ static CK_RV run_into(struct operation *op, struct bytes in, struct operation_ou
 }
 
 /* A size query, or a buffer that is too small for anything of the kind: nothing is computed. */
-static bool only_sized(const struct operation *op, struct operation_out out, CK_RV *rv)
+static bool only_sized(const struct operation *op, CK_ULONG in_len, struct operation_out out, CK_RV *rv)
 {
-	CK_ULONG need = result_max(op);
+	CK_ULONG need = result_max(op, in_len);
 	if (!out.data) {
 		*out.len = need;
 		*rv = CKR_OK;
@@ -195,6 +206,8 @@ static CK_RV finish_hashed(struct operation *op, struct operation_out out)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
+	if (!op->mechanism->hash)
+		return run_into(op, (struct bytes){ NULL, 0 }, out);
 	if (!EVP_DigestFinal_ex(op->digest, digest, &len))
 		return CKR_FUNCTION_FAILED;
 	if (op->mechanism->ops)
@@ -213,9 +226,9 @@ CK_RV operation_whole(struct operation *op, struct bytes in, struct operation_ou
 		return finish(op, CKR_OPERATION_ACTIVE);
 	if (!out.len || (in.len && !in.data))
 		return finish(op, CKR_ARGUMENTS_BAD);
-	if (only_sized(op, out, &rv))
+	if (only_sized(op, in.len, out, &rv))
 		return rv;
-	if (!op->mechanism->hash)
+	if (!absorbs(op))
 		return finish(op, run_into(op, in, out));
 	rv = hash_part(op, in);
 	return finish(op, rv == CKR_OK ? finish_hashed(op, out) : rv);
@@ -225,7 +238,7 @@ CK_RV operation_update(struct operation *op, struct bytes part)
 {
 	if (!op->mechanism)
 		return CKR_OPERATION_NOT_INITIALIZED;
-	if (!op->mechanism->hash)
+	if (!absorbs(op))
 		return operation_refuse_part(op);
 	if (part.len && !part.data)
 		return finish(op, CKR_ARGUMENTS_BAD);
@@ -241,9 +254,9 @@ CK_RV operation_final(struct operation *op, struct operation_out out)
 		return CKR_OPERATION_NOT_INITIALIZED;
 	if (!out.len)
 		return finish(op, CKR_ARGUMENTS_BAD);
-	if (!op->mechanism->hash)
+	if (!absorbs(op))
 		return operation_refuse_part(op);
-	if (only_sized(op, out, &rv))
+	if (only_sized(op, 0, out, &rv))
 		return rv;
 	return finish(op, finish_hashed(op, out));
 }
@@ -256,7 +269,7 @@ CK_RV operation_verify(struct operation *op, struct bytes in, struct bytes signa
 		return finish(op, CKR_OPERATION_ACTIVE);
 	if ((in.len && !in.data) || !signature.data)
 		return finish(op, CKR_ARGUMENTS_BAD);
-	if (!op->mechanism->hash)
+	if (!absorbs(op))
 		return finish(op, op->mechanism->ops->verify(op->mechanism, &op->use, in, signature));
 	CK_RV rv = hash_part(op, in);
 	return rv == CKR_OK ? operation_verify_final(op, signature) : finish(op, rv);
@@ -268,14 +281,57 @@ CK_RV operation_verify_final(struct operation *op, struct bytes signature)
 	unsigned len = 0;
 	if (!op->mechanism)
 		return CKR_OPERATION_NOT_INITIALIZED;
-	if (!op->mechanism->hash)
+	if (!absorbs(op))
 		return operation_refuse_part(op);
 	if (!signature.data)
 		return finish(op, CKR_ARGUMENTS_BAD);
-	if (!EVP_DigestFinal_ex(op->digest, digest, &len))
+	if (op->mechanism->hash && !EVP_DigestFinal_ex(op->digest, digest, &len))
 		return finish(op, CKR_FUNCTION_FAILED);
 	struct bytes in = { digest, len };
 	return finish(op, op->mechanism->ops->verify(op->mechanism, &op->use, in, signature));
+}
+
+static const struct mechanism_stream *stream_of(const struct operation *op)
+{
+	const struct mechanism_stream *stream = op->mechanism->ops->stream;
+	return stream && stream->update ? stream : NULL;
+}
+
+CK_RV operation_crypt_update(struct operation *op, struct bytes part, struct operation_out out)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	const struct mechanism_stream *stream = stream_of(op);
+	if (!stream)
+		return operation_refuse_part(op);
+	if (!out.len || (part.len && !part.data))
+		return finish(op, CKR_ARGUMENTS_BAD);
+	CK_ULONG need = stream->update_size(&op->use, part.len);
+	bool fits = *out.len >= need;
+	*out.len = need;
+	if (!out.data)
+		return CKR_OK;
+	if (!fits)
+		return CKR_BUFFER_TOO_SMALL;
+	op->updated = true;
+	CK_RV rv = stream->update(&op->use, part, out.data);
+	return rv == CKR_OK ? rv : finish(op, rv);
+}
+
+CK_RV operation_crypt_final(struct operation *op, struct operation_out out)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	const struct mechanism_stream *stream = stream_of(op);
+	if (!stream)
+		return operation_refuse_part(op);
+	if (!out.len)
+		return finish(op, CKR_ARGUMENTS_BAD);
+	if (!out.data) {
+		*out.len = stream->final_size(&op->use);
+		return CKR_OK;
+	}
+	return finish(op, stream->final(&op->use, out.data, out.len));
 }
 
 CK_RV operation_refuse_part(struct operation *op)

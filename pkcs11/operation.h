@@ -41,5 +41,8 @@ CK_RV operation_update(struct operation *op, struct bytes part);
 CK_RV operation_final(struct operation *op, struct operation_out out);
 CK_RV operation_verify(struct operation *op, struct bytes in, struct bytes signature);
 CK_RV operation_verify_final(struct operation *op, struct bytes signature);
+/* Encrypt and decrypt by parts: an update with its output, the end with what is left. */
+CK_RV operation_crypt_update(struct operation *op, struct bytes part, struct operation_out out);
+CK_RV operation_crypt_final(struct operation *op, struct operation_out out);
 /* Mechanisms that take everything at once have no parts: ends the operation. */
 CK_RV operation_refuse_part(struct operation *op);

@@ -297,11 +297,11 @@ static void token_info_tells_a_token_without_pin_that_cannot_be_written(void **s
 static void the_mechanism_list_is_what_mechanism_info_knows(void **state)
 {
 	(void)state;
-	CK_MECHANISM_TYPE list[64];
+	CK_MECHANISM_TYPE list[200];
 	CK_ULONG n = 0;
 	check_rv(CKR_OK, C_Initialize(NULL));
 	check_rv(CKR_OK, C_GetMechanismList(0, NULL, &n));
-	assert_true(n > 20 && n <= 64);
+	assert_true(n > 20 && n <= 200);
 	CK_ULONG room = n - 1;
 	check_rv(CKR_BUFFER_TOO_SMALL, C_GetMechanismList(0, list, &room));
 	assert_int_equal(room, n);

@@ -1,5 +1,6 @@
 # unit tests of pkcs11/: the module's code linked in, a real KBS on loopback beside it.
 pkcs11_unit_tests = \
+	tests/unit/pkcs11/cipher_test \
 	tests/unit/pkcs11/entry_points_test \
 	tests/unit/pkcs11/entry_test \
 	tests/unit/pkcs11/fetch_test \
@@ -19,6 +20,8 @@ libtoken_fixture_la_SOURCES = tests/unit/pkcs11/token_fixture.c tests/unit/pkcs1
 libtoken_fixture_la_LIBADD = libpkcs11.la libkbs.la libverifier.la libhttp_curl.la
 pkcs11_unit_libs = libtoken_fixture.la $(CMOCKA_LIBS)
 
+tests_unit_pkcs11_cipher_test_SOURCES = tests/unit/pkcs11/cipher_test.c tests/support/check.h
+tests_unit_pkcs11_cipher_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_points_test_SOURCES = tests/unit/pkcs11/entry_points_test.c tests/support/check.h
 tests_unit_pkcs11_entry_points_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/support/check.h
