@@ -3,5 +3,29 @@ noinst_LTLIBRARIES += libattest.la libattester.la libverifier.la
 libattest_la_SOURCES = attest/attest.c attest/attest.h
 libattester_la_SOURCES = attest/attester.c attest/attester.h attest/attester_row.h attest/attester_sample.c
 libattester_la_LIBADD = libattest.la
-libverifier_la_SOURCES = attest/verifier.c attest/verifier.h attest/verifier_row.h attest/verifier_sample.c
+libverifier_la_SOURCES = \
+	attest/appraisal.c attest/appraisal.h attest/appraisal_record.h \
+	attest/appraise.c attest/appraise.h \
+	attest/cert.c attest/cert.h attest/cert_table.c attest/cert_table.h \
+	attest/collateral.c attest/collateral.h \
+	attest/cursor.h \
+	attest/event_log.c attest/event_log.h \
+	attest/init_data.c \
+	attest/pck.c attest/pck.h \
+	attest/quote.c attest/quote.h attest/quote_appraise.c attest/quote_appraise.h attest/quote_tcb.c \
+	attest/reference.c attest/reference.h \
+	attest/snp_appraise.c attest/snp_json.c attest/snp_report.c attest/snp_report.h \
+	attest/tcb.c attest/tcb.h \
+	attest/trust.c attest/trust.h \
+	attest/verifier.c attest/verifier.h attest/verifier_row.h \
+	attest/verifier_sample.c attest/verifier_sgx.c attest/verifier_tdx.c
 libverifier_la_LIBADD = libattest.la
+
+# AMD's certificates (ASK, ARK, ASVK of each product, as AMD's key distribution service gives them), as string literals.
+amd_roots = attest/roots/amd-milan.inc attest/roots/amd-genoa.inc attest/roots/amd-turin.inc
+EXTRA_DIST += attest/roots/amd-milan.pem attest/roots/amd-genoa.pem attest/roots/amd-turin.pem
+CLEANFILES += $(amd_roots)
+SUFFIXES = .pem .inc
+.pem.inc:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed 's/.*/"&\\n"/' $< >$@.tmp && mv $@.tmp $@
+attest/trust.lo: $(amd_roots)

@@ -1,11 +1,52 @@
 #pragma once
+#include "attest/appraisal.h"
 #include "attest/attest.h"
 
-/* Verifiers: judge evidence. Never open a socket, never link libcurl. */
+/* Verifiers: judge evidence. Never open a socket or a file, never link libcurl. */
 
+/* What evidence is judged against. Everything is borrowed, and what is empty (data NULL) is not compared: the appraisal
+ * says so. */
+struct verifier_input {
+	struct bytes evidence; /* a quote or report in binary: verifier_appraise() only */
+	struct bytes collateral; /* Intel: the JSON bundle; without it the TCB is not judged */
+	const struct bytes *certs; /* AMD: PEM, DER or the table of an extended report; certificates and CRLs */
+	size_t cert_count;
+	struct bytes event_log; /* TDX: CCEL */
+	struct bytes report_data; /* at most 64 bytes; compared padded with zeros */
+	struct bytes init_data; /* the digest; compared cut or padded as the TEE carries it */
+	struct bytes reference; /* reference values, JSON as reference value providers write it */
+	unsigned tcb_accepted; /* 1 << n for the n-th name of verifier_tcb_status(); UpToDate is always */
+	bool vmpl_given; /* AMD: the report's VMPL may not be above... */
+	unsigned vmpl_max; /* ...this */
+	int64_t now; /* seconds of the epoch: the clock that certificates and collateral are held against */
+};
+
+/* tee: "tdx", "sgx" or "snp". OK: judged, `out` says how, also of what is malformed; to be given to appraisal_clear().
+ * ERR_UNSUPPORTED: no verifier for this TEE's binary form; ERR_ARG: report data longer than 64 bytes; ERR_PARSE,
+ * ERR_LIMIT: collateral, certificates or reference values (not the evidence) are malformed; ERR_NOMEM. */
+enum err verifier_appraise(const char *tee, const struct verifier_input *in, struct appraisal *out,
+			   struct errmsg *em) MUST_USE;
+
+/* The same of evidence as the KBS protocol carries it, "Evidence JSON". in->evidence is not looked at; an event log
+ * and certificates in the evidence count as if they were given. */
+enum err verifier_appraise_json(const char *tee, json_object *evidence, const struct verifier_input *in,
+				struct appraisal *out, struct errmsg *em) MUST_USE;
+
+/* "UpToDate", "SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate",
+ * "OutOfDateConfigurationNeeded": those that a relying party may accept. NULL beyond. */
+const char *verifier_tcb_status(unsigned n);
+
+/* How the digest of init data is found: the algorithm that the file names, over the whole file (version 0.1.0, JSON or
+ * TOML). ERR_PARSE, ERR_UNSUPPORTED. */
+enum err verifier_init_data_digest(struct bytes file, struct attest_digest *out, struct errmsg *em) MUST_USE;
+
+/* What a KBS asks. */
 struct verifier_policy {
 	bool allow_sample; /* the sample TEE proves nothing; refused unless this says otherwise */
-	int64_t now; /* seconds of the epoch: the clock that certificates are held against */
+	int64_t now;
+	struct bytes collateral; /* as above; Intel's evidence is refused without it unless... */
+	bool allow_unchecked_tcb; /* ...this says that the TCB may stay unjudged */
+	unsigned tcb_accepted;
 };
 
 struct verifier_request {
@@ -14,7 +55,8 @@ struct verifier_request {
 	const struct attest_digest *report_data; /* expected */
 };
 
-/* OK: evidence is genuine and bound to the report data; *claims: what it says (the caller's object), under the
- * TEE's own claim names. ERR_ATTEST with the reason, ERR_PARSE, ERR_UNSUPPORTED (no verifier for this TEE). */
+/* OK: evidence is genuine, bound to the report data, and nothing in it is refused (AMD: VMPL 0); *claims: what it says
+ * (the caller's object), under the TEE's own claim names. ERR_ATTEST with the check that failed and its two values,
+ * ERR_EXPIRED, ERR_PARSE, ERR_UNSUPPORTED (no verifier for this TEE). */
 enum err verifier_check(const struct verifier_policy *policy, const struct verifier_request *request,
 			json_object **claims, struct errmsg *em) MUST_USE;

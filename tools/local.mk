@@ -36,9 +36,16 @@ kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_token_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.la $(P11KIT_LIBS)
 
+# Stand-alone: no libcurl, and json-c linked in where there is its archive.
+bin_PROGRAMS += kbs-verify
+kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_print.c tools/kbs_verify.h
+kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_verify_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
+
 # So that `kbs` finds the others in a build tree too.
-tool_links = tools/kbs-image tools/kbs-server tools/kbs-token
+tool_links = tools/kbs-image tools/kbs-server tools/kbs-token tools/kbs-verify
 noinst_DATA += $(tool_links)
 CLEANFILES += $(tool_links)
-$(tool_links): kbs-image$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT)
+$(tool_links): kbs-image$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@

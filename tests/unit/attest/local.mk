@@ -5,3 +5,12 @@ TESTS += tests/unit/attest/attest_test
 endif
 tests_unit_attest_attest_test_SOURCES = tests/unit/attest/attest_test.c tests/support/check.h
 tests_unit_attest_attest_test_LDADD = libattester.la libverifier.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+attest_libs = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/verifier_fixture_test
+TESTS += tests/unit/attest/verifier_fixture_test
+endif
+tests_unit_attest_verifier_fixture_test_SOURCES = tests/unit/attest/verifier_fixture_test.c \
+	tests/support/check.h tests/support/vector.h
+tests_unit_attest_verifier_fixture_test_LDADD = $(attest_libs)

@@ -1,0 +1,20 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whom a verifier believes. The public face always takes trust_vendors; tests hand in roots of their own to the
+ * functions below it. */
+
+struct trust_amd {
+	const char *product; /* "Milan": its certificates are ARK-Milan, SEV-Milan, SEV-VLEK-Milan */
+	const uint8_t *ark_sha256; /* of the certificate */
+	const char *pem; /* ASK, ARK, ASVK */
+};
+
+struct trust {
+	const uint8_t *intel_root_sha256; /* of the certificate */
+	const struct trust_amd *amd;
+	size_t amd_count;
+};
+
+extern const struct trust trust_vendors;

@@ -1,0 +1,121 @@
+#include "tools/kbs_verify.h"
+
+#include "tools/cli.h"
+
+#include <getopt.h>
+
+static const struct option options[] = {
+	{ "tee", required_argument, NULL, 't' },
+	{ "collateral", required_argument, NULL, 'c' },
+	{ "certs", required_argument, NULL, 'k' },
+	{ "event-log", required_argument, NULL, 'e' },
+	{ "time", required_argument, NULL, 'T' },
+	{ "report-data", required_argument, NULL, 'd' },
+	{ "init-data", required_argument, NULL, 'i' },
+	{ "reference", required_argument, NULL, 'r' },
+	{ "vmpl", required_argument, NULL, 'v' },
+	{ "accept-tcb", required_argument, NULL, 'a' },
+	{ "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool tcb_accept(struct verify_args *args, const char *name)
+{
+	for (unsigned n = 0; verifier_tcb_status(n); n++) {
+		if (strcmp(verifier_tcb_status(n), name) == 0) {
+			args->tcb_accepted |= 1U << n;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char **once(struct verify_args *args, int option)
+{
+	switch (option) {
+	case 't':
+		return &args->tee;
+	case 'c':
+		return &args->collateral;
+	case 'e':
+		return &args->event_log;
+	case 'T':
+		return &args->time;
+	case 'd':
+		return &args->report_data;
+	case 'i':
+		return &args->init_data;
+	case 'r':
+		return &args->reference;
+	default:
+		return &args->vmpl;
+	}
+}
+
+/* An option that is given twice would leave one of its values unused: for a check that is no small thing. */
+static int option_take(struct verify_args *args, int option, const char *name)
+{
+	if (option == 'j') {
+		args->json = true;
+		return -1;
+	}
+	if (option == 'k') {
+		if (args->cert_count == VERIFY_CERTS_MAX)
+			return cli_usage("--certs: at most %d times", VERIFY_CERTS_MAX);
+		args->certs[args->cert_count++] = optarg;
+		return -1;
+	}
+	if (option == 'a')
+		return tcb_accept(args, optarg) ? -1 : cli_usage("--accept-tcb %s: no such status", optarg);
+	const char **to = once(args, option);
+	if (*to)
+		return cli_usage("%s: given twice", name);
+	*to = optarg;
+	return -1;
+}
+
+/* What is given and would not be looked at is refused. */
+static int fit_check(const struct verify_args *args)
+{
+	static const char *const kinds[] = { "tdx", "sgx", "snp", "tpm", "json" };
+	bool known = false;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		known = known || strcmp(kinds[i], args->kind) == 0;
+	if (!known)
+		return cli_usage("%s: tdx, sgx, snp, tpm or json is wanted", args->kind);
+	bool json = strcmp(args->kind, "json") == 0;
+	if (json != (args->tee != NULL))
+		return cli_usage(json ? "json: --tee NAME is missing" : "--tee: for json only");
+	const char *tee = json ? args->tee : args->kind;
+	bool snp = strcmp(tee, "snp") == 0;
+	bool tdx = strcmp(tee, "tdx") == 0;
+	if (snp && (args->collateral || args->tcb_accepted))
+		return cli_usage("--collateral, --accept-tcb: for Intel's TEEs only");
+	if (!snp && (args->cert_count || args->vmpl))
+		return cli_usage("--certs, --vmpl: for snp only");
+	if (!tdx && args->event_log)
+		return cli_usage("--event-log: for tdx only");
+	if (args->tcb_accepted && !args->collateral)
+		return cli_usage("--accept-tcb: without --collateral there is no TCB status");
+	return -1;
+}
+
+int verify_args_read(struct verify_args *args, int argc, char **argv)
+{
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (option == ':')
+			return cli_usage("%s: its value is missing", argv[optind - 1]);
+		if (option == '?')
+			return cli_usage("%s: no such option", argv[optind - 1]);
+		int code = option_take(args, option, argv[optind - 1]);
+		if (code >= 0)
+			return code;
+	}
+	if (argc - optind != 2)
+		return cli_usage("a kind of evidence and one file are wanted");
+	args->kind = argv[optind];
+	args->file = argv[optind + 1];
+	return fit_check(args);
+}
