@@ -131,6 +131,7 @@ static enum err check_row(const struct verifier *v, const struct verifier_policy
 {
 	struct verifier_input in = {
 		.collateral = policy->collateral,
+		.reference = policy->reference,
 		.report_data = { request->report_data->data, request->report_data->len },
 		.tcb_accepted = policy->tcb_accepted,
 		.vmpl_given = true,
@@ -138,6 +139,9 @@ static enum err check_row(const struct verifier *v, const struct verifier_policy
 	};
 	if (v->needs_collateral && !policy->collateral.data && !policy->allow_unchecked_tcb)
 		return err_set(em, ERR_ATTEST, "no collateral is configured, so its TCB cannot be judged");
+	if (!policy->reference.data && !policy->allow_any_measurement)
+		return err_set(em, ERR_ATTEST,
+			       "no reference values are configured, so any guest of this kind would do");
 	struct appraisal *a = calloc(1, sizeof *a);
 	if (!a)
 		return err_set(em, ERR_NOMEM, "no memory for an appraisal");

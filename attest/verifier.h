@@ -46,6 +46,9 @@ struct verifier_policy {
 	int64_t now;
 	struct bytes collateral; /* as above; Intel's evidence is refused without it unless... */
 	bool allow_unchecked_tcb; /* ...this says that the TCB may stay unjudged */
+	struct bytes
+		reference; /* as above; without them every guest of a real TEE would do, so it is refused unless... */
+	bool allow_any_measurement; /* ...this says that whoever takes the claims compares them */
 	unsigned tcb_accepted;
 };
 

@@ -95,7 +95,7 @@ static enum err evidence_check(const struct service *s, const struct attestation
 	struct verifier_request request = { c->tee, a->evidence, &facts->report_data };
 	e = verifier_check(&policy, &request, &facts->claims, em);
 	/* Whatever is wrong with evidence, it attests nothing. */
-	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT ? ERR_ATTEST : e;
+	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT || e == ERR_EXPIRED ? ERR_ATTEST : e;
 }
 
 static enum err attestation_judge(struct service *s, const struct attestation *a, const struct session_challenge *c,

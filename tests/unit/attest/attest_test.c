@@ -161,7 +161,7 @@ static void refuses_evidence_of_tees_it_cannot_judge(void **state)
 	AUTO_OF(json_object) *evidence = sample_evidence(&d);
 	json_object *claims = NULL;
 	struct verifier_policy policy = { .allow_sample = true };
-	struct verifier_request request = { "tdx", evidence, &d };
+	struct verifier_request request = { "cca", evidence, &d };
 	check_err(ERR_UNSUPPORTED, verifier_check(&policy, &request, &claims, &em));
 }
 
