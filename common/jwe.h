@@ -16,6 +16,10 @@ struct jwe_key {
 	 * RSAES-OAEP, MGF1 with the same hash, empty label. hash: "SHA1" or "SHA256". NULL for EC keys. */
 	enum err (*oaep_decrypt)(void *ctx, const char *hash, struct bytes wrapped, struct secret **out,
 				 struct errmsg *em);
+	/* RSAES-PKCS1-v1_5, for CMS alone: a message of just `len` bytes. Where there is none, `len` random bytes take
+	 * its place and nothing tells (RFC 3218 2.3.2): what they open shows whether they were right. Errors are those
+	 * that do not depend on the plain text. NULL for EC keys. */
+	enum err (*pkcs1_decrypt)(void *ctx, struct bytes wrapped, size_t len, struct secret **out, struct errmsg *em);
 	/* Raw ECDH: Z = x coordinate, padded to the field's size. `peer` lies on the curve. NULL for RSA keys. */
 	enum err (*ecdh)(void *ctx, EVP_PKEY *peer, struct secret **z, struct errmsg *em);
 };

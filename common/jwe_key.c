@@ -1,9 +1,11 @@
 #include "common/jwe.h"
 
+#include "common/constant_time.h"
 #include "common/key_build.h"
 #include "common/libctx.h"
 
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 AUTO_OF_DEFINE(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
@@ -27,6 +29,46 @@ static enum err pkey_oaep_decrypt(void *key, const char *hash, struct bytes wrap
 		return err_set(em, ERR_INTEGRITY, "OAEP: does not open");
 	secret_truncate(plain, len);
 	*out = steal(&plain);
+	return OK;
+}
+
+/* RFC 8017 7.2.2 step 3 for a message whose length is known: 00 02, bytes that are not zero, 00, the message. A mask.
+ */
+static size_t pkcs1_holds(const uint8_t *block, size_t k, size_t len)
+{
+	size_t holds = mask_zero(block[0]) & mask_zero(block[1] ^ 2u) & mask_zero(block[k - len - 1]);
+	for (size_t i = 2; i < k - len - 1; i++)
+		holds &= ~mask_zero(block[i]);
+	return holds;
+}
+
+static enum err pkey_pkcs1_decrypt(void *key, struct bytes wrapped, size_t len, struct secret **out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY_CTX) *ctx = EVP_PKEY_CTX_new_from_pkey(libctx(), key, NULL);
+	AUTO(secret) *block = NULL;
+	AUTO(secret) *message = NULL;
+	size_t k = (size_t)EVP_PKEY_get_size(key);
+	size_t got = k;
+	if (wrapped.len != k || k < len + 11)
+		return err_set(em, ERR_INTEGRITY, "RSA: a message of another length than the key's");
+	enum err e = secret_new(k, &block, em);
+	if (e == OK)
+		e = secret_new(len, &message, em);
+	if (e != OK)
+		return e;
+	uint8_t *to = secret_data(message);
+	if (RAND_priv_bytes_ex(libctx(), to, len, 0) != 1 || !ctx || EVP_PKEY_decrypt_init(ctx) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1)
+		return err_openssl(em, ERR_CRYPTO, "RSA");
+	/* Fails where the input is not below the modulus, which everybody can see. */
+	int done = EVP_PKEY_decrypt(ctx, secret_data(block), &got, wrapped.data, wrapped.len);
+	ERR_clear_error();
+	if (done != 1 || got != k)
+		return err_set(em, ERR_INTEGRITY, "RSA: does not open");
+	size_t good = pkcs1_holds(secret_data(block), k, len);
+	for (size_t i = 0; i < len; i++)
+		to[i] = (uint8_t)choose(good, secret_data(block)[k - len + i], to[i]);
+	*out = steal(&message);
 	return OK;
 }
 
@@ -54,6 +96,7 @@ enum err jwe_key_from_pkey(EVP_PKEY *key, struct jwe_key *out, struct errmsg *em
 	if (EVP_PKEY_is_a(key, "RSA")) {
 		out->kty = "RSA";
 		out->oaep_decrypt = pkey_oaep_decrypt;
+		out->pkcs1_decrypt = pkey_pkcs1_decrypt;
 		return OK;
 	}
 	const struct ec_curve *curve = ec_curve_of(key);

@@ -22,7 +22,7 @@ libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
 
 # Keys and JOSE.
 libcommon_la_SOURCES += \
-	common/concat_kdf.c common/concat_kdf.h \
+	common/concat_kdf.c common/concat_kdf.h common/constant_time.h \
 	common/der.c common/der.h \
 	common/jwe_crypto.c common/jwe_crypto.h common/jwe_decrypt.c common/jwe_encrypt.c common/jwe.h \
 	common/jwe_key.c common/jwe_message.c common/jwe_message.h \

@@ -1,5 +1,6 @@
 #include "keywrap/token_key.h"
 
+#include "common/constant_time.h"
 #include "common/libctx.h"
 #include "keywrap/token_object.h"
 
@@ -7,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/rand.h>
 #include <pthread.h>
 
 AUTO_OF_DEFINE(OSSL_PARAM, OSSL_PARAM_free)
@@ -153,6 +155,54 @@ static enum err oaep_operation(struct key_use *use, struct errmsg *em)
 	return OK;
 }
 
+/* What a module says where the padding is not right, or makes up instead, may differ from a true key in nothing that
+ * shows. */
+static enum err pkcs1_operation(struct key_use *use, struct errmsg *em)
+{
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS, NULL, 0 };
+	struct token_session *s = &use->session;
+	AUTO(secret) *block = NULL;
+	CK_ULONG len = use->input.len;
+	CK_RV rv = s->functions->C_DecryptInit(s->handle, &mechanism, use->object);
+	enum err e = token_session_check(s, rv, "C_DecryptInit", em);
+	if (e != OK && rv == CKR_MECHANISM_INVALID)
+		return err_wrap(em, ERR_UNSUPPORTED, "the token does no PKCS#1 v1.5");
+	if (e == OK)
+		e = login_for_this(use, em);
+	if (e == OK)
+		e = secret_new(len, &block, em);
+	if (e != OK)
+		return e;
+	uint8_t *from = secret_data(block);
+	rv = s->functions->C_Decrypt(s->handle, (CK_BYTE *)use->input.data, use->input.len, from, &len);
+	e = decrypt_result(use, rv, em);
+	if (e != OK && e != ERR_INTEGRITY)
+		return e;
+	size_t want = secret_len(use->output);
+	size_t good = mask_zero(rv) & mask_zero(len ^ want);
+	for (size_t i = 0; i < want && i < use->input.len; i++)
+		secret_data(use->output)[i] = (uint8_t)choose(good, from[i], secret_data(use->output)[i]);
+	return OK;
+}
+
+static enum err token_pkcs1_decrypt(void *ctx, struct bytes wrapped, size_t len, struct secret **out, struct errmsg *em)
+{
+	struct key_use use = { .key = ctx, .input = wrapped };
+	if (wrapped.len == 0 || wrapped.len > TOKEN_ATTRIBUTE_MAX)
+		return err_set(em, ERR_KEY, "the wrapped key is %zu bytes long", wrapped.len);
+	enum err e = secret_new(len, &use.output, em);
+	if (e == OK && RAND_priv_bytes_ex(libctx(), secret_data(use.output), len, 0) != 1)
+		e = err_openssl(em, ERR_CRYPTO, "no random numbers");
+	if (e == OK)
+		e = key_do(&use, pkcs1_operation, em);
+	if (e != OK) {
+		secret_free(use.output);
+		return e;
+	}
+	*out = use.output;
+	return OK;
+}
+
 static enum err token_oaep_decrypt(void *ctx, const char *hash, struct bytes wrapped, struct secret **out,
 				   struct errmsg *em)
 {
@@ -284,6 +334,7 @@ enum err token_key_open(struct token_key *key, struct jwe_key *ops, struct errms
 		.kty = curve ? "EC" : "RSA",
 		.crv = curve ? curve->name : NULL,
 		.oaep_decrypt = curve ? NULL : token_oaep_decrypt,
+		.pkcs1_decrypt = curve ? NULL : token_pkcs1_decrypt,
 		.ecdh = curve ? token_ecdh : NULL,
 	};
 	return OK;

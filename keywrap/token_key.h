@@ -2,7 +2,7 @@
 #include "common/jwe.h"
 #include "keywrap/token_pool.h"
 
-/* A private key in a token: RSA by C_Decrypt with OAEP, EC by C_DeriveKey with ECDH1. */
+/* A private key in a token: RSA by C_Decrypt with OAEP or PKCS#1 v1.5, EC by C_DeriveKey with ECDH1. */
 struct token_key;
 
 /* Takes ownership of ref, also on failure; touches no token. Borrows the pool. */

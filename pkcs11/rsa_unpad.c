@@ -1,26 +1,11 @@
 #include "pkcs11/rsa_unpad.h"
 
+#include "common/constant_time.h"
 #include "common/libctx.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-
-/* All ones or all zeros, in constant time. */
-static size_t mask_zero(size_t v)
-{
-	return 0 - ((~v & (v - 1)) >> (sizeof(v) * 8 - 1));
-}
-
-static size_t mask_less(size_t a, size_t b)
-{
-	return 0 - ((a ^ ((a ^ b) | ((a - b) ^ a))) >> (sizeof(a) * 8 - 1));
-}
-
-static size_t choose(size_t mask, size_t a, size_t b)
-{
-	return (mask & a) | (~mask & b);
-}
 
 static bool hmac(struct bytes key, struct bytes first, struct bytes second, uint8_t out[32])
 {
