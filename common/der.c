@@ -73,3 +73,43 @@ int der_peek(struct bytes rest)
 {
 	return rest.len ? rest.data[0] : -1;
 }
+
+#define HEADER_MAX 10
+
+/* X.690 8.1.3, 10.1. How long the header is. */
+static size_t header_make(uint8_t header[HEADER_MAX], uint8_t tag, size_t length)
+{
+	size_t octets = 0;
+	header[0] = tag;
+	header[1] = (uint8_t)length;
+	if (length < 0x80)
+		return 2;
+	for (size_t rest = length; rest; rest >>= 8)
+		octets++;
+	header[1] = (uint8_t)(0x80 | octets);
+	for (size_t i = 0; i < octets; i++)
+		header[2 + i] = (uint8_t)(length >> 8 * (octets - 1 - i));
+	return 2 + octets;
+}
+
+enum err der_put(struct buf *to, struct der_item item, struct errmsg *em)
+{
+	uint8_t header[HEADER_MAX];
+	size_t len = header_make(header, item.tag, item.body.len);
+	enum err e = buf_append(to, (struct bytes){ header, len }, 0, em);
+	return e == OK ? buf_append(to, item.body, 0, em) : e;
+}
+
+enum err der_enclose(struct buf *to, size_t start, uint8_t tag, struct errmsg *em)
+{
+	uint8_t header[HEADER_MAX];
+	size_t body = to->len - start;
+	size_t len = header_make(header, tag, body);
+	enum err e = buf_reserve(to, len, em);
+	if (e != OK)
+		return e;
+	memmove(to->data + start + len, to->data + start, body);
+	memcpy(to->data + start, header, len);
+	to->len += len;
+	return OK;
+}

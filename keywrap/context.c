@@ -81,6 +81,9 @@ void okw_context_free(struct okw_context *context)
 		wrap_key_free(context->wrap[i]);
 	for (size_t i = 0; i < context->unwrap_count; i++)
 		unwrap_key_free(context->unwrap[i]);
+	for (size_t i = 0; i < context->certificates.count; i++)
+		X509_free(context->certificates.list[i]);
+	free(context->certificates.list);
 	free(context->wrap);
 	free(context->unwrap);
 	token_pool_free(context->tokens); /* after the keys in them */
@@ -121,12 +124,25 @@ enum okw_code okw_add_encryption_key(struct okw_context *context, const char *sp
 	return okw_result(encryption_key_add(context, specification, &em), &em, error);
 }
 
+static enum err certificate_add(struct certificates *to, X509 **certificate, struct errmsg *em)
+{
+	X509 **more = realloc(to->list, (to->count + 1) * sizeof(X509 *));
+	if (!more)
+		return err_set(em, ERR_NOMEM, "no memory for a certificate");
+	to->list = more;
+	more[to->count++] = steal(certificate);
+	return OK;
+}
+
 static enum err decryption_key_add(struct okw_context *context, const char *spec, struct errmsg *em)
 {
 	AUTO(unwrap_key) *key = NULL;
 	enum err e = unwrap_key_from_spec(context->tokens, spec, &key, em);
 	if (e != OK)
 		return e;
+	if (key->certificate)
+		return certificate_add(&context->certificates, &key->certificate, em);
+	key->certificates = &context->certificates;
 	struct unwrap_key **more = realloc(context->unwrap, (context->unwrap_count + 1) * sizeof(*more));
 	if (!more)
 		return err_set(em, ERR_NOMEM, "no memory for a key");

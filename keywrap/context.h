@@ -7,6 +7,7 @@ struct okw_context {
 	size_t wrap_count;
 	struct unwrap_key **unwrap;
 	size_t unwrap_count;
+	struct certificates certificates; /* given among the decryption keys */
 	struct token_pool *tokens;
 };
 

@@ -13,6 +13,7 @@
 
 /* Key specifications: skopeo's grammar, and PKCS#11 URIs. A file's content says what it is. */
 
+#define SCHEMES "jwe, pkcs7, pkcs11, provider"
 #define KEY_FILE_MAX ((size_t)1024 * 1024)
 #define PASSPHRASE_MAX 4096
 
@@ -28,11 +29,10 @@ static char *label_of(const char *text)
 /* What is known by name and not done (yet). */
 static enum err later_check(const char *spec, struct errmsg *em)
 {
-	static const char *const later[] = { "pgp:", "pkcs7:" };
+	static const char *const later[] = { "pgp:" };
 	for (size_t i = 0; i < ARRAY_LEN(later); i++)
 		if (strncmp(spec, later[i], strlen(later[i])) == 0)
-			return err_set(em, ERR_UNSUPPORTED,
-				       "the scheme %.*s is not supported (supported: jwe, pkcs11, provider)",
+			return err_set(em, ERR_UNSUPPORTED, "the scheme %.*s is not supported (supported: " SCHEMES ")",
 				       (int)strlen(later[i]) - 1, later[i]);
 	return OK;
 }
@@ -69,8 +69,7 @@ static enum content content_of(struct bytes text)
 
 static enum err pgp_refuse(struct errmsg *em)
 {
-	return err_set(em, ERR_UNSUPPORTED,
-		       "an OpenPGP key: the scheme pgp is not supported (supported: jwe, pkcs11, provider)");
+	return err_set(em, ERR_UNSUPPORTED, "an OpenPGP key: the scheme pgp is not supported (supported: " SCHEMES ")");
 }
 
 /* Encryption: the public key of a recipient. */
@@ -92,6 +91,14 @@ static enum err public_from_uri(struct token_pool *tokens, const char *uri, stru
 	return public_from_ref(tokens, ref, &key->public_key, em);
 }
 
+static enum err public_from_text(struct bytes text, struct wrap_key *key, struct errmsg *em)
+{
+	if (key->scheme->takes_certificates && key_certificate_parse(text, &key->certificate, em) != OK)
+		return err_set(em, ERR_ARG, "the scheme %s takes an X.509 certificate, and this is none",
+			       key->scheme->name);
+	return key_public_parse(text, &key->public_key, em);
+}
+
 static enum err public_from_file(struct token_pool *tokens, const char *path, struct wrap_key *key, struct errmsg *em)
 {
 	AUTO(secret) *text = NULL; /* a key file may hold a PIN */
@@ -103,7 +110,7 @@ static enum err public_from_file(struct token_pool *tokens, const char *path, st
 	case CONTENT_PGP:
 		return pgp_refuse(em);
 	case CONTENT_KEY:
-		e = key_public_parse(secret_bytes(text), &key->public_key, em);
+		e = public_from_text(secret_bytes(text), key, em);
 		return e == OK ? OK : err_wrap(em, e, "%s", path);
 	default:
 		break;
@@ -156,7 +163,8 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 	if (!key->scheme || !colon[1])
 		return err_set(
 			em, ERR_ARG,
-			"an encryption key is jwe:FILE, pkcs11:FILE, a PKCS#11 URI or provider:NAME, not \"%.100s\"",
+			"an encryption key is jwe:FILE, pkcs7:FILE, pkcs11:FILE, a PKCS#11 URI or provider:NAME, not "
+			"\"%.100s\"",
 			strcasestr(spec, "pin-value") ? "..." : spec);
 	key->label = label_of(colon + 1);
 	if (token_ref_is_uri(spec))
@@ -227,6 +235,13 @@ static enum err passphrase_read(const char *text, struct secret **out, struct er
 	return secret_copy(bytes_str(strncmp(text, "pass=", 5) == 0 ? text + 5 : text), out, em);
 }
 
+/* As skopeo has it, certificates may be among the keys. A file with both is a key's. */
+static bool is_certificate(struct bytes text, struct unwrap_key *key)
+{
+	return !memmem(text.data, text.len, "PRIVATE KEY-----", 16) &&
+	       key_certificate_parse(text, &key->certificate, NULL) == OK;
+}
+
 static enum err private_from_text(struct token_pool *tokens, const struct secret *text, const struct secret *passphrase,
 				  struct unwrap_key *key, struct errmsg *em)
 {
@@ -236,11 +251,8 @@ static enum err private_from_text(struct token_pool *tokens, const struct secret
 	case CONTENT_PGP:
 		return pgp_refuse(em);
 	case CONTENT_KEY:
-		if (memmem(content.data, content.len, "-----BEGIN CERTIFICATE", 22) &&
-		    !memmem(content.data, content.len, "PRIVATE KEY-----", 16))
-			return err_set(
-				em, ERR_UNSUPPORTED,
-				"a certificate: the scheme pkcs7 is not supported (supported: jwe, pkcs11, provider)");
+		if (is_certificate(content, key))
+			return OK;
 		return key_private_parse(content, passphrase, &key->local, em);
 	default:
 		break;

@@ -240,7 +240,8 @@ enum err layer_key_unwrap(const struct okw_context *context, const struct okw_an
 	struct opening o = { .context = context };
 	struct reasons r = { .e = OK };
 	if (context->unwrap_count == 0)
-		return err_set(em, ERR_KEY, "the layer is encrypted, and no decryption key was given");
+		return err_set(em, ERR_KEY, "the layer is encrypted, and no decryption key was given%s",
+			       context->certificates.count ? ", only certificates" : "");
 	AUTO_STR
 	char *attempts = calloc(context->unwrap_count, sizeof(struct attempt));
 	AUTO_STR

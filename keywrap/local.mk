@@ -1,6 +1,7 @@
 # keywrap: ocicrypt. libkeywrap.la for this project's own programs, libocikeywrap for others'.
 KEYWRAP_SOURCES = \
 	keywrap/annotations.c keywrap/annotations.h \
+	keywrap/cms_ber.c keywrap/cms_content.c keywrap/cms.h keywrap/cms_read.c keywrap/cms_write.c \
 	keywrap/context.c keywrap/context.h \
 	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
 	keywrap/hash_ring.c keywrap/hash_ring.h \
@@ -18,7 +19,8 @@ KEYWRAP_SOURCES = \
 	keywrap/provider_config.c keywrap/provider_config.h \
 	keywrap/provider_message.c keywrap/provider_message.h \
 	keywrap/reader.c \
-	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs11.c \
+	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
+	keywrap/scheme_pkcs11.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \

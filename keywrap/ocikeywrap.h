@@ -1,7 +1,7 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
- * Schemes: jwe, pkcs11 and key providers (programs). Manual: ocikeywrap(3).
+ * Schemes: jwe, pkcs7, pkcs11 and key providers (programs). Manual: ocikeywrap(3).
  *
  * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
  * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,
@@ -53,6 +53,7 @@ OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *
 
 /* A recipient in skopeo's grammar:
  *   jwe:FILE      a public key (PEM, DER, JWK) or certificate: RSA, P-256, P-384, P-521
+ *   pkcs7:FILE    an X.509 certificate (PEM, DER) with an RSA key
  *   pkcs11:FILE   a public RSA key, or a PKCS#11 key file (YAML)
  *   pkcs11:...    a PKCS#11 URI (RFC 7512) of an RSA key: "pkcs11:token=...;object=..."
  *   provider:NAME[:ARGUMENTS]   a key provider of the file that OCICRYPT_KEYPROVIDER_CONFIG names. Its program is run,
@@ -66,6 +67,7 @@ OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const 
 /* A private key:
  *   FILE[:PASSPHRASE]   PKCS#8, PKCS#1, SEC1 (PEM, DER) or JWK; PASSPHRASE is pass=TEXT, file=FILE, fd=N or the text
  *   FILE                a PKCS#11 key file (YAML)
+ *   FILE                an X.509 certificate: no key, but of several pkcs7 recipients its own is tried first
  *   pkcs11:...          a PKCS#11 URI of an RSA or EC key
  *   provider:NAME[:ARGUMENTS]   as above. A provider that a layer names and that is configured is always asked, after
  *                 all keys, whether a specification names it or not

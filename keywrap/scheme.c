@@ -4,7 +4,7 @@
 #include "keywrap/token_key.h"
 
 /* In the order in which they are tried: what needs no token comes first. */
-const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs11 };
+const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs7, &scheme_pkcs11 };
 const size_t wrap_scheme_count = ARRAY_LEN(wrap_schemes);
 
 const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len)
@@ -21,6 +21,7 @@ void wrap_key_free(struct wrap_key *key)
 		return;
 	EVP_PKEY_free(key->public_key);
 	provider_key_free(key->provider);
+	X509_free(key->certificate);
 	free(key->label);
 	free(key);
 }
@@ -32,6 +33,7 @@ void unwrap_key_free(struct unwrap_key *key)
 	EVP_PKEY_free(key->local);
 	token_key_free(key->token);
 	provider_key_free(key->provider);
+	X509_free(key->certificate);
 	free(key->label);
 	free(key);
 }

@@ -15,9 +15,16 @@ struct wrap_key {
 	char *label; /* printable */
 	EVP_PKEY *public_key;
 	struct provider_key *provider; /* then no scheme of the table, and no public key */
+	X509 *certificate; /* of a scheme that takes certificates; else NULL */
 };
 void wrap_key_free(struct wrap_key *key);
 AUTO_DEFINE(wrap_key)
+
+/* Certificates among the decryption keys: they say which recipient a key is. */
+struct certificates {
+	X509 **list;
+	size_t count;
+};
 
 /* A private key, whatever the scheme: here, in a token, or wherever its operations are. */
 struct unwrap_key {
@@ -27,6 +34,8 @@ struct unwrap_key {
 	const struct jwe_key *given; /* borrowed */
 	struct provider_key *provider; /* then none of them: for that provider alone */
 	const struct provider_call *call; /* borrowed: what a provider is asked with */
+	const struct certificates *certificates; /* borrowed; NULL: none */
+	X509 *certificate; /* in place of a key, where the specification was of one */
 };
 void unwrap_key_free(struct unwrap_key *key);
 AUTO_DEFINE(unwrap_key)
@@ -43,6 +52,7 @@ struct wrap_recipients {
 struct wrap_scheme {
 	const char *name;
 	const char *annotation;
+	bool takes_certificates; /* a recipient is an X.509 certificate */
 	/* OK if this public key can be a recipient; the error says what to do instead. */
 	enum err (*fits)(EVP_PKEY *public_key, struct errmsg *em);
 	/* Wraps `plain` for all recipients: one element of the annotation, before base64. */
@@ -54,6 +64,7 @@ struct wrap_scheme {
 extern const struct wrap_scheme *const wrap_schemes[];
 extern const size_t wrap_scheme_count;
 extern const struct wrap_scheme scheme_jwe;
+extern const struct wrap_scheme scheme_pkcs7;
 extern const struct wrap_scheme scheme_pkcs11;
 
 /* The row of a name of `len` bytes; NULL if there is none. */

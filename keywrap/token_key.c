@@ -162,7 +162,7 @@ static enum err pkcs1_operation(struct key_use *use, struct errmsg *em)
 	CK_MECHANISM mechanism = { CKM_RSA_PKCS, NULL, 0 };
 	struct token_session *s = &use->session;
 	AUTO(secret) *block = NULL;
-	CK_ULONG len = use->input.len;
+	CK_ULONG len = TOKEN_ATTRIBUTE_MAX; /* modules want room for the key's size, whatever the input's is */
 	CK_RV rv = s->functions->C_DecryptInit(s->handle, &mechanism, use->object);
 	enum err e = token_session_check(s, rv, "C_DecryptInit", em);
 	if (e != OK && rv == CKR_MECHANISM_INVALID)
@@ -180,7 +180,7 @@ static enum err pkcs1_operation(struct key_use *use, struct errmsg *em)
 		return e;
 	size_t want = secret_len(use->output);
 	size_t good = mask_zero(rv) & mask_zero(len ^ want);
-	for (size_t i = 0; i < want && i < use->input.len; i++)
+	for (size_t i = 0; i < want; i++)
 		secret_data(use->output)[i] = (uint8_t)choose(good, from[i], secret_data(use->output)[i]);
 	return OK;
 }
@@ -188,7 +188,7 @@ static enum err pkcs1_operation(struct key_use *use, struct errmsg *em)
 static enum err token_pkcs1_decrypt(void *ctx, struct bytes wrapped, size_t len, struct secret **out, struct errmsg *em)
 {
 	struct key_use use = { .key = ctx, .input = wrapped };
-	if (wrapped.len == 0 || wrapped.len > TOKEN_ATTRIBUTE_MAX)
+	if (wrapped.len == 0 || wrapped.len > TOKEN_ATTRIBUTE_MAX || len > TOKEN_ATTRIBUTE_MAX)
 		return err_set(em, ERR_KEY, "the wrapped key is %zu bytes long", wrapped.len);
 	enum err e = secret_new(len, &use.output, em);
 	if (e == OK && RAND_priv_bytes_ex(libctx(), secret_data(use.output), len, 0) != 1)

@@ -48,12 +48,13 @@ for curve in P-256 P-384 P-521; do
 done
 for key in *.key; do openssl pkey -in "$key" -pubout -out "${key%.key}.pub"; done
 
-# case WHAT RECIPIENTS KEY: encrypted for RECIPIENTS (comma-separated), opened with KEY, in both directions.
+# case WHAT RECIPIENTS KEYS: encrypted for RECIPIENTS (comma-separated), opened with KEYS, in both directions.
 both_ways() {
-	local what=$1 key=$3 to
+	local what=$1 to keys
 	IFS=, read -ra to <<<"$2"
+	IFS=, read -ra keys <<<"$3"
 	rm -f out ann enc
-	if "$ours" encrypt ann "${to[@]}" <plain >enc 2>log && "$peer" decrypt ann "$key" <enc >out 2>>log &&
+	if "$ours" encrypt ann "${to[@]}" <plain >enc 2>log && "$peer" decrypt ann "${keys[@]}" <enc >out 2>>log &&
 		cmp -s plain out; then
 		ok "$what: ours, opened by the Go library"
 	else
@@ -61,7 +62,7 @@ both_ways() {
 		diag 5 <log
 	fi
 	rm -f out ann enc
-	if "$peer" encrypt ann "${to[@]}" <plain >enc 2>log && "$ours" decrypt ann out "$key" <enc 2>>log &&
+	if "$peer" encrypt ann "${to[@]}" <plain >enc 2>log && "$ours" decrypt ann out "${keys[@]}" <enc 2>>log &&
 		cmp -s plain out; then
 		ok "$what: the Go library's, opened by us"
 	else
@@ -79,6 +80,55 @@ both_ways "jwe, three recipients, the first" jwe:rsa2048.pub,jwe:P-256.pub,jwe:P
 # The Go library reads the older form of encrypted PEM only.
 openssl rsa -traditional -aes256 -passout pass:secret -in rsa2048.key -out rsa2048.enc 2>/dev/null
 both_ways "jwe, a key with a passphrase" jwe:rsa2048.pub rsa2048.enc:pass=secret
+
+for name in rsa2048 rsa3072; do
+	openssl req -new -x509 -key "$name.key" -subj "/O=interop/CN=$name" -days 2 -out "$name.crt"
+done
+both_ways "pkcs7, RSA-2048" pkcs7:rsa2048.crt rsa2048.key,rsa2048.crt
+both_ways "pkcs7, two recipients, the last" pkcs7:rsa2048.crt,pkcs7:rsa3072.crt rsa3072.key,rsa3072.crt
+both_ways "pkcs7 and jwe mixed, by pkcs7" jwe:P-256.pub,pkcs7:rsa3072.crt rsa3072.key,rsa3072.crt
+both_ways "pkcs7 and jwe mixed, by jwe" jwe:P-256.pub,pkcs7:rsa3072.crt P-256.key
+
+# A layer made with the openssl command alone: cms WHAT OPTION... wraps its key for rsa2048.crt and rsa3072.crt.
+hex() { openssl rand -hex "$1"; }
+to_base64() {
+	local digits
+	read -r digits
+	# shellcheck disable=SC2059
+	printf "$(sed 's/../\\x&/g' <<<"$digits")" | base64 -w 0
+}
+openssl_layer() {
+	local key nonce hmac digest
+	key=$(hex 32) nonce=$(hex 16) digest=$(sha256sum <plain | cut -d ' ' -f 1)
+	openssl enc -aes-256-ctr -K "$key" -iv "$nonce" -in plain -out enc
+	hmac=$(openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary enc | base64 -w 0)
+	printf '{"symkey":"%s","digest":"sha256:%s","cipheroptions":{"nonce":"%s"}}' "$(to_base64 <<<"$key")" \
+		"$digest" "$(to_base64 <<<"$nonce")" >privopts
+	printf '{"cipher":"AES_256_CTR_HMAC_SHA256","hmac":"%s","cipheroptions":{}}' "$hmac" | base64 -w 0 >pubopts
+}
+cms() {
+	local what=$1
+	shift
+	rm -f out ann
+	openssl cms -encrypt -binary -in privopts -outform DER -out cms "$@"
+	{
+		echo "org.opencontainers.image.enc.keys.pkcs7=$(base64 -w 0 <cms)"
+		echo "org.opencontainers.image.enc.pubopts=$(cat pubopts)"
+	} >ann
+	if "$ours" decrypt ann out rsa2048.key <enc 2>log && cmp -s plain out; then
+		ok "pkcs7: of openssl cms, $what"
+	else
+		not_ok "pkcs7: of openssl cms, $what"
+		diag 5 <log
+	fi
+}
+openssl_layer
+cms "AES-128-CBC" -aes128 rsa2048.crt
+cms "AES-256-CBC, two recipients" -aes256 rsa3072.crt rsa2048.crt
+cms "BER" -aes256 -stream rsa2048.crt
+cms "recipients by key identifier" -aes256 -keyid rsa2048.crt
+cms "OAEP" -aes256 -recip rsa2048.crt -keyopt rsa_padding_mode:oaep
+cms "OAEP with SHA-256" -aes256 -recip rsa2048.crt -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha256
 
 module=
 for path in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
@@ -108,6 +158,15 @@ both_ways "pkcs11, RSA-2048, a public key in a file" pkcs11:rsa2048.pub rsa2048.
 both_ways "pkcs11, RSA-3072, both halves in the token" pkcs11:rsa3072.yaml rsa3072.yaml
 both_ways "pkcs11, two recipients" pkcs11:rsa2048.pub,pkcs11:rsa3072.yaml rsa3072.yaml
 both_ways "pkcs11 and jwe mixed, by pkcs11" jwe:P-256.pub,pkcs11:rsa3072.pub rsa3072.yaml
+# The Go library uses tokens for the pkcs11 scheme alone.
+rm -f out ann
+if "$peer" encrypt ann jwe:P-256.pub pkcs11:rsa2048.pub pkcs7:rsa3072.crt <plain >enc 2>log &&
+	"$ours" decrypt ann out rsa3072.yaml <enc 2>>log && cmp -s plain out; then
+	ok "pkcs7, the key in a token: the Go library's, opened by us"
+else
+	not_ok "pkcs7, the key in a token: the Go library's, opened by us"
+	diag 5 <log
+fi
 both_ways "pkcs11 and jwe mixed, by jwe" jwe:P-256.pub,pkcs11:rsa3072.pub P-256.key
 
 # A token of SoftHSM does no OAEP with SHA-256; what the Go library writes by default opens with the key as a file.

@@ -61,3 +61,10 @@ tests_fuzz_common_key_public_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_key_public_fuzz_LDADD = $(jose_fuzz_libs)
 EXTRA_DIST += tests/fuzz/common/jwe.seeds tests/fuzz/common/jwk.seeds tests/fuzz/common/jws.seeds \
 	tests/fuzz/common/key_private.seeds tests/fuzz/common/key_public.seeds
+
+check_PROGRAMS += tests/fuzz/common/der_fuzz
+FUZZ_TESTS += tests/fuzz/common/der_fuzz
+tests_fuzz_common_der_fuzz_SOURCES = tests/fuzz/common/der_fuzz.c
+tests_fuzz_common_der_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_der_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la
+EXTRA_DIST += tests/fuzz/common/der.seeds

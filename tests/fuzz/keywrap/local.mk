@@ -54,3 +54,10 @@ tests_fuzz_keywrap_provider_config_fuzz_SOURCES = tests/fuzz/keywrap/provider_co
 tests_fuzz_keywrap_provider_config_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_provider_config_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/provider_config.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/ber_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/ber_fuzz
+tests_fuzz_keywrap_ber_fuzz_SOURCES = tests/fuzz/keywrap/ber_fuzz.c
+tests_fuzz_keywrap_ber_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_ber_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/ber.seeds

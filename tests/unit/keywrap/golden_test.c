@@ -74,6 +74,18 @@ static void opens_a_layer_of_current_ocicrypt_with_a_sec1_key(void **state)
 	golden_opens("jwesec1-head", "ecsec1.der", "");
 }
 
+static void opens_a_pkcs7_layer_of_ocicrypt_1_0_3(void **state)
+{
+	(void)state;
+	golden_opens("pkcs7-1.0.3", "rsa.key", "");
+}
+
+static void opens_a_pkcs7_layer_of_current_ocicrypt(void **state)
+{
+	(void)state;
+	golden_opens("pkcs7-head", "rsa.key", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +93,8 @@ int main(void)
 		cmocka_unit_test(opens_it_with_the_key_as_a_jwk),
 		cmocka_unit_test(opens_a_layer_of_ocicrypt_1_1_9_with_p384),
 		cmocka_unit_test(opens_a_layer_of_current_ocicrypt_with_a_sec1_key),
+		cmocka_unit_test(opens_a_pkcs7_layer_of_ocicrypt_1_0_3),
+		cmocka_unit_test(opens_a_pkcs7_layer_of_current_ocicrypt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,15 @@ static void write_key_file(const char *name, const char *uri_path, const char *p
 	softhsm_write(file, text);
 }
 
+char *softhsm_certificate(const char *name)
+{
+	char *spec = NULL;
+	run("openssl req -new -x509 -key %s/%s.key -subj /CN=%s -days 2 -out %s/%s.crt", folder, name, name, folder,
+	    name);
+	assert_true(asprintf(&spec, "pkcs7:%s/%s.crt", folder, name) > 0);
+	return spec;
+}
+
 int softhsm_make(void **state)
 {
 	(void)state;

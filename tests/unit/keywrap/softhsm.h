@@ -12,6 +12,9 @@ int softhsm_make(void **state);
 int softhsm_remove(void **state);
 void softhsm_need(void); /* skips the test where there is none */
 
+/* Makes a certificate for NAME.key: "pkcs7:.../NAME.crt", malloc'd. */
+char *softhsm_certificate(const char *name);
+
 /* A file in the folder: malloc'd. */
 char *softhsm_path(const char *name);
 void softhsm_write(const char *name, const char *text);

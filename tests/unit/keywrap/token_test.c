@@ -65,6 +65,40 @@ static void opens_pkcs11_with_an_rsa_key_in_a_token(void **state)
 	files_round_trip("pkcs11:", "rsa2048.pub", "rsa2048.yaml");
 }
 
+static void opens_pkcs7_with_an_rsa_key_in_a_token(void **state)
+{
+	(void)state;
+	softhsm_need();
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_annotations annotations = { 0 };
+	AUTO_STR
+	char *mine = softhsm_certificate("rsa3072");
+	AUTO_STR
+	char *other = softhsm_certificate("rsa2048");
+	AUTO_STR
+	char *key = spec("", "rsa3072.yaml");
+	AUTO_STR
+	char *wrong = spec("", "p256.yaml");
+	struct okw_context *from = context_with(other, NULL);
+	assert_okw(okw_add_encryption_key(from, mine, &error), &error);
+	AUTO_STR
+	char *data = test_data(3000);
+	struct bytes plain = { (const uint8_t *)data, 3000 };
+	AUTO_BUF
+	layer = encrypt_all(from, plain, &annotations);
+	AUTO_BUF
+	out = { 0 };
+	struct okw_context *with = context_with(NULL, wrong);
+	assert_int_equal(decrypt_all(with, &annotations, buf_bytes(&layer), &out, &error), OKW_ERR_KEY);
+	assert_error_has(&error, "an EC key opens no recipient of the pkcs7 scheme");
+	assert_okw(okw_add_decryption_key(with, key, &error), &error);
+	assert_okw(decrypt_all(with, &annotations, buf_bytes(&layer), &out, &error), &error);
+	assert_true(bytes_equal(buf_bytes(&out), plain));
+	okw_annotations_clear(&annotations);
+	okw_context_free(from);
+	okw_context_free(with);
+}
+
 /* A failed C_Decrypt leaves the operation active in some modules: the next recipient needs a fresh session. */
 static void goes_on_after_a_recipient_that_it_is_not(void **state)
 {
@@ -437,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TOKEN_TEST(opens_pkcs11_with_an_rsa_key_in_a_token),
+		TOKEN_TEST(opens_pkcs7_with_an_rsa_key_in_a_token),
 		TOKEN_TEST(goes_on_after_a_recipient_that_it_is_not),
 		TOKEN_TEST(wraps_with_the_public_key_in_a_token),
 		TOKEN_TEST(opens_jwe_with_keys_in_a_token),
