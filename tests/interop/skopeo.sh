@@ -8,9 +8,9 @@ set -euo pipefail
 # shellcheck source=tests/support/image_round_trip.sh
 . "$TOP_SRCDIR/tests/support/image_round_trip.sh"
 
-version=v1.19.0
-# What a go.sum would hold; with it the checksum database need not know the module.
-sum='h1:MiA+kxXGHg47GeHqdqyipNwBOa4OaBxFnFiNiwtcYu0='
+# What a go.sum would hold; with it the checksum database need not know the module. The current one needs Go 1.25.
+version=v1.23.0 sum='h1:GZ4FPzvx6wU14SAB76Fz4buhfQkMANuknsV0HFCKYEA='
+older_version=v1.19.0 older_sum='h1:MiA+kxXGHg47GeHqdqyipNwBOa4OaBxFnFiNiwtcYu0='
 tags='containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper'
 cache=$TOP_BUILDDIR/interop
 
@@ -20,10 +20,11 @@ give_up() {
 	exit
 }
 
-new_enough() {
+# go_is_at_least 1.21
+go_is_at_least() {
 	local found
 	found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9]*\.[0-9]*\).*/\1/p')
-	[ -n "$found" ] && [ "$(printf '%s\n1.21\n' "$found" | sort -V | head -1)" = 1.21 ]
+	[ -n "$found" ] && [ "$(printf '%s\n%s\n' "$found" "$1" | sort -V | head -1)" = "$1" ]
 }
 
 # Its own go.sum vouches for everything that it needs.
@@ -55,9 +56,10 @@ find_skopeo() {
 		[ -x "$skopeo" ] || { echo "SKOPEO=$skopeo cannot be run" >&2; exit 1; }
 		return 0
 	fi
+	go_is_at_least 1.25 || { version=$older_version sum=$older_sum; }
 	skopeo=$cache/skopeo-$version
 	[ ! -x "$skopeo" ] || return 0
-	new_enough || give_up "no Go 1.21 or newer here to build a skopeo that knows pkcs11; SKOPEO=path names one"
+	go_is_at_least 1.21 || give_up "no Go 1.21 or newer here to build a skopeo that knows pkcs11; SKOPEO=path names one"
 	mkdir -p "$cache"
 	echo "# building skopeo $version, once"
 	local status=0
