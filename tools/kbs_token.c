@@ -8,6 +8,7 @@
 
 static const char help[] =
 	"Usage: kbs-token list [--module FILE] [--json]\n"
+	"       kbs-token describe [LABEL] [--module FILE] [--json]\n"
 	"       kbs-token get URI [--out FILE]\n"
 	"       kbs-token doctor [--module FILE] [--json]\n"
 	"\n"
@@ -15,19 +16,22 @@ static const char help[] =
 	"\n"
 	"list      what the token offers, as applications see it: label, class, id, key type, and the\n"
 	"          pkcs11: URI to use. Touches no network.\n"
+	"describe  per object: its URI, and what to write for OpenSSL, nginx, curl, ssh and skopeo. Touches no "
+	"network\n"
 	"get       attests, fetches one resource and writes it to standard output. Binary contents are not\n"
 	"          written to a terminal. URI: kbs:///repository/type/tag, or just repository/type/tag\n"
-	"doctor    checks configuration, KBS, TLS, attester, attestation, module and memory: one line each,\n"
-	"          with what to do about it\n"
+	"doctor    checks configuration, KBS, TLS, attester, attestation, module and memory, and whether the programs\n"
+	"          of this machine would find the token: one line each, with what to do about it\n"
 	"\n"
 	"Options:\n"
 	"  --config FILE   instead of KBS_PKCS11_CONF or /etc/kbs-pkcs11/kbs-pkcs11.json\n"
 	"  --module FILE   the PKCS#11 module; default: kbs-pkcs11.so beside this program, else the installed one\n"
 	"  --out FILE      get: write there (mode 0600, all or nothing) instead of to standard output\n"
-	"  --json          list, doctor: for programs\n"
+	"  --json          list, describe, doctor: for programs\n"
 	"\n"
 	"Examples:\n"
 	"  kbs-token doctor\n"
+	"  kbs-token describe tls\n"
 	"  kbs-token get kbs:///default/image/key --out key.pem\n"
 	"  AA_KBC_PARAMS=cc_kbc::https://kbs.example:8080 kbs-token get default/image/key | openssl pkey -pubout\n"
 	"\n"
@@ -47,12 +51,13 @@ static const struct option options[] = {
 static const struct command {
 	const char *name;
 	const char *takes; /* its options, by letter */
-	int words;
+	int words, words_max;
 	int (*run)(const struct token_args *args);
 } commands[] = {
-	{ "list", "cmj", 0, token_list },
-	{ "get", "co", 1, token_get },
-	{ "doctor", "cmj", 0, token_doctor },
+	{ "list", "cmj", 0, 0, token_list },
+	{ "describe", "cmj", 0, 1, token_describe },
+	{ "get", "co", 1, 1, token_get },
+	{ "doctor", "cmj", 0, 0, token_doctor },
 };
 
 static void option_take(struct token_args *args, int option)
@@ -81,8 +86,8 @@ static int run(const struct command *command, int argc, char **argv)
 	}
 	args.words = argv + 1 + optind;
 	args.word_count = argc - 1 - optind;
-	if (args.word_count > command->words)
-		return cli_usage("%s: too much", args.words[command->words]);
+	if (args.word_count > command->words_max)
+		return cli_usage("%s: too much", args.words[command->words_max]);
 	if (args.word_count < command->words)
 		return cli_usage("%s what? A URI is missing", command->name);
 	return command->run(&args);

@@ -17,6 +17,7 @@ struct token_args {
 
 /* Each returns the exit code. */
 int token_list(const struct token_args *args);
+int token_describe(const struct token_args *args);
 int token_get(const struct token_args *args);
 int token_doctor(const struct token_args *args);
 
@@ -74,3 +75,7 @@ void report_fail(struct report *r, struct report_fault fault, const struct errms
 
 /* Is the KBS there: TCP, TLS and HTTP of each URL, one finding each. True if one of them answers. */
 bool doctor_reach(struct report *r, const struct kbc_options *o);
+
+/* Would the programs of this machine find the token? Reads files only. A program that is not there, or not told of the
+ * token, is no failure: FINDING_SKIP, with what would tell it. */
+void doctor_consumers(struct report *r, const struct token_args *args);

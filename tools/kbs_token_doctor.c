@@ -3,12 +3,9 @@
 #include "attest/attester.h"
 #include "tools/cli.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "common/file.h"
 
 static struct finding *report_add(struct report *r, const char *check, enum finding_state state)
 {
@@ -156,72 +153,13 @@ static void check_module(struct report *r, const struct token_args *args)
 			    &em);
 }
 
-/* The value of "module:" in a p11-kit module configuration, if it is ours. */
-static bool registers_us(const char *text, char to[512])
-{
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (sscanf(line, " module : %511s", to) == 1 && strstr(to, "kbs-pkcs11.so"))
-			return true;
-	}
-	return false;
-}
-
-static bool find_registration(const char *folder, char file[512], char module[512])
-{
-	DIR *dir = opendir(folder);
-	bool found = false;
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry && !found; entry = readdir(dir)) {
-		AUTO_BUF
-		text = { 0 };
-		size_t len = strlen(entry->d_name);
-		if (len < 8 || strcmp(entry->d_name + len - 7, ".module") != 0)
-			continue;
-		if (snprintf(file, 512, "%s/%s", folder, entry->d_name) >= 512)
-			continue;
-		const char *contents = file_read(file, 65536, &text, NULL) == OK ? buf_cstr(&text) : NULL;
-		found = contents && registers_us(contents, module);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* Files only: to load every module that is registered would be a strange way to find out. */
-static void check_registration(struct report *r)
-{
-	const char *home = secure_getenv("HOME"), *xdg = secure_getenv("XDG_CONFIG_HOME");
-	char users[300], file[512], module[512];
-	snprintf(users, sizeof(users), "%s%s/pkcs11/modules", xdg ? xdg : home ? home : "", xdg ? "" : "/.config");
-	const char *const folders[] = { P11KIT_CONFIGS, "/usr/share/p11-kit/modules", "/etc/pkcs11/modules", users };
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		if (!find_registration(folders[i], file, module))
-			continue;
-		if (module[0] != '/' || access(module, R_OK) == 0) {
-			report_ok(r, "p11-kit", "%s registers %s", file, module);
-			return;
-		}
-		struct errmsg em;
-		report_fail(r,
-			    (struct report_fault){ "p11-kit",
-						   err_errno(&em, ERR_CONFIG, "%s registers %s", file, module),
-						   "correct that file" },
-			    &em);
-		return;
-	}
-	report_skip(
-		r, "p11-kit",
-		"not registered: GnuTLS, OpenSSH and others do not find the module by themselves (softhsm-conf/ has a "
-		".module file)");
-}
-
 static const char *const states[] = { "ok", "FAIL", "skip" };
 
 static void print_text(const struct report *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		const struct finding *f = &r->findings[i];
-		printf("%-4s  %-13s  %s%s%s\n", states[f->state], f->check, f->detail, f->advice ? "; do: " : "",
+		printf("%-4s  %-16s  %s%s%s\n", states[f->state], f->check, f->detail, f->advice ? "; do: " : "",
 		       f->advice ? f->advice : "");
 	}
 }
@@ -264,8 +202,8 @@ int token_doctor(const struct token_args *args)
 	enum err e = OK;
 	check_kbs(&r, args);
 	check_module(&r, args);
-	check_registration(&r);
 	check_memory(&r);
+	doctor_consumers(&r, args);
 	if (args->json)
 		e = print_json(&r, &em);
 	else

@@ -18,7 +18,7 @@ server() {
 		server {
 		    listen 127.0.0.1:$1 ssl;
 		    ssl_certificate $work/$2.crt;
-		    ssl_certificate_key "engine:pkcs11:pkcs11:token=kbs;object=$2;type=private";
+		    $(kbs-token describe "$2" --json | jq -r '.[] | .snippets.nginx // empty')
 		    location / { root $work/nginx/www; }
 		}
 	END

@@ -133,6 +133,9 @@ passes "kbs-image encrypts, scheme pkcs11" \
 	kbs-image copy --encryption-key "pkcs11:$work/rsa.pub" "oci:$work/image:plain" "oci:$work/k-pkcs11:enc"
 opens "skopeo opens what kbs-image encrypted, through kbs-pkcs11.so" same_layers k-pkcs11-open \
 	copy --decryption-key "$work/rsa.yaml" "oci:$work/k-pkcs11:enc"
+kbs-token describe rsa --json | jq -r '.[].snippets.skopeo // empty' >"$work/described.yaml"
+opens "skopeo opens it with the key file that kbs-token describe shows, which has no PIN" same_layers k-described-open \
+	copy --decryption-key "$work/described.yaml" "oci:$work/k-pkcs11:enc"
 for name in rsa ec; do
 	passes "kbs-image encrypts, scheme jwe, $name" \
 		kbs-image copy --encryption-key "jwe:$work/$name.pub" "oci:$work/image:plain" "oci:$work/k-$name:enc"
