@@ -64,6 +64,12 @@ find_skopeo() {
 	echo "# building skopeo $version, once"
 	local status=0
 	TMPDIR=$cache skopeo_build || status=$?
+	if [ $status -eq 1 ] && [ "$version" != "$older_version" ]; then
+		version=$older_version sum=$older_sum status=0
+		skopeo=$cache/skopeo-$version
+		echo "# the proxy does not give that one; building skopeo $version"
+		[ -x "$skopeo" ] || TMPDIR=$cache skopeo_build || status=$?
+	fi
 	case $status in
 	0) ;;
 	1) give_up "the Go module proxy could not be reached: $(tail -1 "$cache/download.log" | cut -c1-200)" ;;

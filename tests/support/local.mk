@@ -13,7 +13,7 @@ tests_support_p11_host_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 tests_support_p11_host_LDFLAGS = $(PROGRAM_LDFLAGS)
 tests_support_p11_host_LDADD = $(CRYPTO_LIBS)
 EXTRA_DIST += tests/support/tap.sh tests/support/e2e.sh tests/support/image_round_trip.sh \
-	tests/support/analyzer.h tests/support/kbs_double.py tests/support/core_of.py tests/support/valgrind.sh
+	tests/support/analyzer.h tests/support/tsan.suppressions tests/support/kbs_double.py tests/support/core_of.py tests/support/valgrind.sh
 
 # A scripted HTTP server in a thread: tests/support/http_peer.h.
 check_LTLIBRARIES += libhttp_peer.la
