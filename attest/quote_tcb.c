@@ -14,6 +14,7 @@ struct tcb_case {
 	const struct quote_case *of;
 	const struct collateral *with;
 	enum tcb_status status; /* so far */
+	bool other_platform; /* the TCB info is not this one's: there is no status */
 };
 
 /* One of the two texts: its chain, its signer, its signature. */
@@ -220,6 +221,7 @@ static enum err platform_check(struct tcb_case *t, json_object *tcb_info, struct
 					   (struct check_bytes){ BYTES(fmspc), BYTES(c->pck.fmspc) });
 	same &= appraisal_expect_bytes(c->to, CHECK("PCEID", APPRAISAL_MISMATCH),
 				       (struct check_bytes){ BYTES(pceid), BYTES(c->pck.pceid) });
+	t->other_platform = !same;
 	e = tcb_platform_level(tcb_info, &platform, &level, em);
 	if (e != OK || !same)
 		return e;
@@ -308,7 +310,7 @@ static enum err collateral_check(struct tcb_case *t, struct errmsg *em)
 	if (e == OK)
 		e = qe_identity_check(t, em);
 	/* Where a signature does not hold there is no status. */
-	if (e == OK && c->to->status < APPRAISAL_SIGNATURE)
+	if (e == OK && c->to->status < APPRAISAL_SIGNATURE && !t->other_platform)
 		status_check(t);
 	return e == OK ? OK : err_wrap(em, e, "collateral");
 }
@@ -322,6 +324,6 @@ enum err quote_tcb_appraise(const struct quote_case *c, struct errmsg *em)
 	AUTO_COLLATERAL
 	with = { 0 };
 	enum err e = collateral_read(c->in->collateral, &with, em);
-	struct tcb_case t = { c, &with, TCB_UP_TO_DATE };
+	struct tcb_case t = { c, &with, TCB_UP_TO_DATE, false };
 	return e == OK ? collateral_check(&t, em) : e;
 }

@@ -14,3 +14,12 @@ endif
 tests_unit_attest_verifier_fixture_test_SOURCES = tests/unit/attest/verifier_fixture_test.c \
 	tests/support/check.h tests/support/vector.h
 tests_unit_attest_verifier_fixture_test_LDADD = $(attest_libs)
+
+# A vendor of TEEs of the tests' own: every check has a case that fails only because of it.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/appraise_intel_test
+TESTS += tests/unit/attest/appraise_intel_test
+endif
+tests_unit_attest_appraise_intel_test_SOURCES = tests/unit/attest/appraise_intel_test.c tests/support/check.h \
+	tests/support/tee_pki.c tests/support/tee_pki.h tests/support/tee_intel.c tests/support/tee_intel.h
+tests_unit_attest_appraise_intel_test_LDADD = $(attest_libs)
