@@ -23,3 +23,10 @@ endif
 tests_unit_attest_appraise_intel_test_SOURCES = tests/unit/attest/appraise_intel_test.c tests/support/check.h \
 	tests/support/tee_pki.c tests/support/tee_pki.h tests/support/tee_intel.c tests/support/tee_intel.h
 tests_unit_attest_appraise_intel_test_LDADD = $(attest_libs)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/appraise_snp_test
+TESTS += tests/unit/attest/appraise_snp_test
+endif
+tests_unit_attest_appraise_snp_test_SOURCES = tests/unit/attest/appraise_snp_test.c tests/support/check.h \
+	tests/support/tee_pki.c tests/support/tee_pki.h tests/support/tee_amd.c tests/support/tee_amd.h
+tests_unit_attest_appraise_snp_test_LDADD = $(attest_libs)
