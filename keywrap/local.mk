@@ -2,6 +2,7 @@
 KEYWRAP_SOURCES = \
 	keywrap/annotations.c keywrap/annotations.h \
 	keywrap/cms_ber.c keywrap/cms_content.c keywrap/cms.h keywrap/cms_read.c keywrap/cms_write.c \
+	keywrap/coco_packet.c keywrap/coco_packet.h \
 	keywrap/context.c keywrap/context.h \
 	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
 	keywrap/hash_ring.c keywrap/hash_ring.h \
@@ -18,10 +19,12 @@ KEYWRAP_SOURCES = \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
 	keywrap/provider_config.c keywrap/provider_config.h \
 	keywrap/provider_message.c keywrap/provider_message.h \
+	keywrap/provider_server.c keywrap/provider_server.h \
 	keywrap/reader.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
 	keywrap/scheme_pkcs11.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
+	keywrap/token_kek.c keywrap/token_kek.h \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \
 	keywrap/token_object.c keywrap/token_object.h \

@@ -25,7 +25,10 @@ enum err token_object_find(struct token_session *s, struct token_object_want wan
 			   struct errmsg *em)
 {
 	static const CK_ATTRIBUTE_TYPE from_uri[] = { CKA_LABEL, CKA_ID };
-	const char *kind = want.class == CKO_PRIVATE_KEY ? "private" : "public";
+	const char *kind = want.class == CKO_PRIVATE_KEY  ? "private key"
+			   : want.class == CKO_PUBLIC_KEY ? "public key"
+			   : want.class == CKO_SECRET_KEY ? "secret key"
+							  : "data object";
 	CK_ATTRIBUTE template[3] = { { CKA_CLASS, &want.class, sizeof(want.class) } };
 	CK_OBJECT_HANDLE found[2];
 	CK_ULONG count = 1;
@@ -39,9 +42,9 @@ enum err token_object_find(struct token_session *s, struct token_object_want wan
 	if (e != OK)
 		return e;
 	if (found_count == 0)
-		return err_set(em, ERR_KEY, "the token has no such %s key", kind);
+		return err_set(em, ERR_KEY, "the token has no such %s", kind);
 	if (found_count > 1)
-		return err_set(em, ERR_KEY, "several %s keys match: say which with object= and id=", kind);
+		return err_set(em, ERR_KEY, "several %ss match: say which with object= and id=", kind);
 	*out = found[0];
 	return OK;
 }

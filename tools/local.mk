@@ -21,6 +21,12 @@ kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_image_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la
 
+bin_PROGRAMS += kbs-keyprovider
+kbs_keyprovider_SOURCES = tools/kbs_keyprovider.c
+kbs_keyprovider_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_keyprovider_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_keyprovider_LDADD = libcli.la libkeywrap.la libcommon.la $(P11KIT_LIBS)
+
 # Installed as `kbs`. It is built here because kbs/ is a folder of the build as well.
 bin_PROGRAMS += tools/kbs
 tools_kbs_SOURCES = tools/kbs.c
@@ -46,8 +52,8 @@ kbs_verify_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
 
 # So that `kbs` finds the others in a build tree too.
-tool_links = tools/kbs-image tools/kbs-server tools/kbs-token tools/kbs-verify
+tool_links = tools/kbs-image tools/kbs-keyprovider tools/kbs-server tools/kbs-token tools/kbs-verify
 noinst_DATA += $(tool_links)
 CLEANFILES += $(tool_links)
-$(tool_links): kbs-image$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT)
+$(tool_links): kbs-image$(EXEEXT) kbs-keyprovider$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@

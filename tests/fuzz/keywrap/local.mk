@@ -61,3 +61,10 @@ tests_fuzz_keywrap_ber_fuzz_SOURCES = tests/fuzz/keywrap/ber_fuzz.c
 tests_fuzz_keywrap_ber_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_ber_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/ber.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/coco_packet_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/coco_packet_fuzz
+tests_fuzz_keywrap_coco_packet_fuzz_SOURCES = tests/fuzz/keywrap/coco_packet_fuzz.c
+tests_fuzz_keywrap_coco_packet_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_coco_packet_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/coco_packet.seeds

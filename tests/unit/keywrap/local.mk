@@ -6,6 +6,7 @@ libkeywrap_test_la_SOURCES = tests/unit/keywrap/layers.c tests/unit/keywrap/laye
 libkeywrap_test_la_LIBADD = libkeywrap.la libcommon.la $(CMOCKA_LIBS)
 
 keywrap_tests = \
+	tests/unit/keywrap/coco_packet_test \
 	tests/unit/keywrap/golden_test \
 	tests/unit/keywrap/layer_cipher_test \
 	tests/unit/keywrap/layer_key_test \
@@ -16,6 +17,7 @@ keywrap_tests = \
 	tests/unit/keywrap/token_test
 check_PROGRAMS += $(keywrap_tests)
 TESTS += $(keywrap_tests)
+tests_unit_keywrap_coco_packet_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)
 tests_unit_keywrap_golden_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_layer_cipher_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_layer_key_test_LDADD = libkeywrap_test.la

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# kbs-keyprovider with keys that only the KBS holds: images, encrypted and decrypted through it, and its refusals.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+
+mkdir "$work/root"
+head -c 100000 /dev/urandom >"$work/root/file"
+"$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/root" --plain-layer "$work/root" >"$work/digest"
+kbs_start --allow-sample
+front_start --upstream "$kbs_url"
+conf_write "$front_url"
+head -c 32 /dev/urandom >"$work/kek"
+head -c 16 /dev/urandom >"$work/short"
+resource_set kbs:///default/key/1 "$work/kek"
+resource_set kbs:///default/key/2 "$work/short"
+kek=kbs:///default/key/1
+
+# providers [ARGUMENT...]: kbs-keyprovider with these, as "kbs".
+providers() {
+	jq -n --arg path "$TOP_BUILDDIR/kbs-keyprovider" '{"key-providers":{kbs:{cmd:{path:$path,args:$ARGS.positional}}}}' \
+		--args -- "$@" >"$work/providers.json"
+	export OCICRYPT_KEYPROVIDER_CONFIG=$work/providers.json
+}
+# packet_of DIR TAG: the first layer's annotation packet.
+packet_of() {
+	jq -r '.layers[0].annotations["org.opencontainers.image.enc.keys.provider.kbs"]' "$(manifest_of "$1" "$2")" | base64 -d
+}
+
+round_trip() {
+	local what=$1 key=$2 name=$3
+	passes "$what: encrypts" kbs-image copy --encryption-key "provider:kbs:$key" "oci:$work/image:plain" "oci:$work/$name:enc"
+	passes "$what: every layer" all_encrypted "$work/$name" enc provider.kbs
+	passes "$what: no layer is the plain one" no_layer_in_common "$work/image" plain "$work/$name" enc
+	passes "$what: decrypts" kbs-image copy --decryption-key provider:kbs "oci:$work/$name:enc" "oci:$work/$name-open:x"
+	passes "$what: the same layers" same_layers "$work/image" plain "$work/$name-open" x
+}
+
+providers
+round_trip "GCM" "$kek" gcm
+equal "the packet names the key and the algorithm" "$kek A256GCM" "$(packet_of "$work/gcm" enc | jq -r '.kid + " " + .wrap_type')"
+round_trip "CTR" "keyid=$kek::algorithm=A256CTR" ctr
+providers --packet-version 2 --name kbs
+round_trip "version 2" "$kek" v2
+equal "the packet says its version" "0.1.0 kbs" "$(packet_of "$work/v2" enc | jq -r '.version + " " + .provider')"
+
+# A layer for the provider and for a local key opens with either.
+make_key P-256 ec
+providers --name kbs
+passes "encrypts for two schemes" kbs-image copy --encryption-key "provider:kbs:$kek" --encryption-key "jwe:$work/ec.pub" \
+	"oci:$work/image:plain" "oci:$work/two:enc"
+passes "opens by the provider" kbs-image copy --decryption-key provider:kbs "oci:$work/two:enc" "oci:$work/two-a:x"
+OCICRYPT_KEYPROVIDER_CONFIG='' passes "opens by the local key, without any provider" \
+	kbs-image copy --decryption-key "$work/ec.key" "oci:$work/two:enc" "oci:$work/two-b:x"
+passes "the same layers" same_layers "$work/image" plain "$work/two-b" x
+
+# --- the command itself -------------------------------------------------------------------------------------------
+
+providers
+asks() { kbs-keyprovider "${@:2}" <<<"$1"; }
+unwrap='{"op":"keyunwrap","keywrapparams":{"ec":null,"optsdata":null},"keyunwrapparams":{"dc":null,"annotation":"@"}}'
+request() { echo "${unwrap/@/$(base64 -w0)}"; }
+packet_of "$work/gcm" enc >"$work/packet"
+asks "$(request <"$work/packet")" >"$work/answer"
+passes "answers in octets that Go's and Rust's callers take" \
+	jq -e '.keyunwrapresults.optsdata | length == 193 and all(. >= 0 and . < 256)' "$work/answer"
+for file in sample_kbc_annotation annotation-packet-v1; do
+	packet=$TOP_SRCDIR/../shared/fixtures/ocicrypt/$file.json
+	if [ -r "$packet" ]; then
+		refuses "$file.json: a packet of another's key" 7 "$kek: .*wrong key" asks "$(request <"$packet")"
+	else
+		skip "$file.json" "no fixtures here"
+	fi
+done
+if [ -r "$TOP_SRCDIR/../shared/fixtures/ocicrypt/sample_kbc_annotation.json" ]; then
+	known=d99b7705b0ba7a168295b3a3367270b0dd9b371bf514ca8b9ba7f0a33711daea
+	python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' $known >"$work/known"
+	resource_set kbs:///default/key/1 "$work/known"
+	passes "opens a packet of Confidential Containers with its well-known key" \
+		asks "$(request <"$TOP_SRCDIR/../shared/fixtures/ocicrypt/sample_kbc_annotation.json")"
+	passes "and that is a layer's key" jq -e '.keyunwrapresults.optsdata | implode | fromjson | .symkey' "$work/out"
+	resource_set kbs:///default/key/1 "$work/kek"
+fi
+refuses "no request" 8 'the request' asks ''
+refuses "bad JSON" 8 'the request' asks '{"op":'
+refuses "another operation" 8 'neither keywrap nor keyunwrap' asks '{"op":"destroy"}'
+refuses "an annotation that is no packet" 8 'annotation packet' asks "${unwrap/@/AAAA}"
+refuses "a key that the KBS lacks" 6 'kbs:///default/key/3' \
+	asks "$(sed 's,default/key/1,default/key/3,' "$work/packet" | request)"
+refuses "a key of another length" 9 'kbs:///default/key/2: .*16 bytes instead of 32' \
+	asks "$(sed 's,default/key/1,default/key/2,' "$work/packet" | request)"
+refuses "a PIN among the arguments" 2 'pin-source' asks '{}' --token 'pkcs11:token=kbs?pin-value=secretpin'
+refuses "an unknown option" 2 'unknown option' asks '{}' --nope
+refuses "a packet version that is none" 2 '1 or 2' asks '{}' --packet-version 3
+refuses "a token that names an object" 2 'names an object' asks '{}' --token 'pkcs11:token=kbs;object=x'
+head -c 300000 /dev/zero | tr '\0' ' ' >"$work/large"
+refuses "a request that is too large" 8 '' kbs-keyprovider <"$work/large"
+passes "--help teaches" grep -q 'OCICRYPT_KEYPROVIDER_CONFIG' <(kbs-keyprovider --help)
+
+# --- what kbs-image says ------------------------------------------------------------------------------------------
+
+refuses "a key of the KBS that is not there is named" 8 'the key provider kbs: .*exit status 6: .*kbs:///default/key/9' \
+	kbs-image copy --encryption-key provider:kbs:kbs:///default/key/9 "oci:$work/image:plain" "oci:$work/never:x"
+refuses "a provider that is not configured" 8 'no key provider "other"' \
+	kbs-image copy --decryption-key provider:other "oci:$work/gcm:enc" "oci:$work/never:x"
+kbs_stop
+refuses "a KBS that is down" 8 'layer 0 .*the key provider kbs: .*exit status (4|8): ' \
+	kbs-image copy --decryption-key provider:kbs "oci:$work/gcm:enc" "oci:$work/never:x"
+equal "none of that made an image" no "$([ -e "$work/never/index.json" ] && echo yes || echo no)"
+tap_end
