@@ -1,6 +1,8 @@
 # tests/interop: other people's programs, run by scripts/check.
 EXTRA_DIST += tests/interop/skopeo.sh tests/interop/skopeo_layout.sh
 
+EXTRA_DIST += tests/interop/keyprovider.sh tests/support/go_peer.sh
+
 EXTRA_DIST += tests/interop/ocicrypt.sh tests/interop/ocicrypt/main.go tests/interop/ocicrypt/go.mod \
 	tests/interop/ocicrypt/go.sum
 

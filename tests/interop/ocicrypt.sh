@@ -7,34 +7,16 @@ set -euo pipefail
 
 TOP_SRCDIR=${TOP_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 TOP_BUILDDIR=${TOP_BUILDDIR:-$PWD}
-cache=$TOP_BUILDDIR/tests/interop/go-cache
-peer=$cache/ocicrypt-peer
+# shellcheck source=tests/support/go_peer.sh
+. "$TOP_SRCDIR/tests/support/go_peer.sh"
 ours=$TOP_BUILDDIR/docs/examples/ocikeywrap_layer
 
-skip_all() {
-	skip "layers of the Go library" "$1"
+build_peer
+if [ -n "$no_peer" ]; then
+	skip "layers of the Go library" "$no_peer"
 	tap_end
 	exit 0
-}
-
-go_new_enough() {
-	local version
-	version=$(go env GOVERSION 2>/dev/null) || return 1
-	[[ $version =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge 21 ]
-}
-
-build_peer() {
-	[ ! -x "$peer" ] || return 0
-	go_new_enough || skip_all "no Go 1.21 or newer here"
-	mkdir -p "$cache/ocicrypt"
-	cp "$TOP_SRCDIR"/tests/interop/ocicrypt/{main.go,go.mod,go.sum} "$cache/ocicrypt/"
-	chmod u+w "$cache"/ocicrypt/*
-	(cd "$cache/ocicrypt" && GOPATH=$cache/path GOCACHE=$cache/build GOFLAGS=-modcacherw CGO_ENABLED=1 \
-		timeout 300 go build -o "$peer" . 2>"$cache/build.log") ||
-		skip_all "the Go library could not be built: $(tail -n 1 "$cache/build.log" | cut -c 1-150)"
-}
-
-build_peer
+fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/ocicrypt-interop-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
