@@ -96,14 +96,11 @@ static bool read_part(const struct part *part, uint32_t *seen, struct pck *out)
 				 : read_octets(part->value, out->fmspc, sizeof out->fmspc);
 }
 
-enum err pck_read(X509 *leaf, struct pck *out, struct errmsg *em)
+enum err pck_extension_read(struct bytes extension, struct pck *out, struct errmsg *em)
 {
-	struct bytes extension = cert_extension(leaf, SGX_EXTENSION);
 	struct bytes parts;
 	uint32_t seen = 0;
 	*out = (struct pck){ .pcesvn = 0 };
-	if (!extension.len)
-		return err_set(em, ERR_PARSE, "the PCK certificate has no SGX extension");
 	if (!der_expect(&extension, DER_SEQUENCE, &parts) || extension.len > 0)
 		return err_set(em, ERR_PARSE, "the PCK certificate's SGX extension is no sequence");
 	while (parts.len > 0) {
@@ -114,4 +111,12 @@ enum err pck_read(X509 *leaf, struct pck *out, struct errmsg *em)
 	if (seen != (1U << PART_TCB | 1U << PART_PCEID | 1U << PART_FMSPC))
 		return err_set(em, ERR_PARSE, "the PCK certificate lacks TCB, PCEID or FMSPC");
 	return OK;
+}
+
+enum err pck_read(X509 *leaf, struct pck *out, struct errmsg *em)
+{
+	struct bytes extension = cert_extension(leaf, SGX_EXTENSION);
+	if (!extension.len)
+		return err_set(em, ERR_PARSE, "the PCK certificate has no SGX extension");
+	return pck_extension_read(extension, out, em);
 }

@@ -9,5 +9,8 @@ struct pck {
 	unsigned pcesvn;
 };
 
+/* The extension's contents; parts that do not matter here may be missing. ERR_PARSE. */
+enum err pck_extension_read(struct bytes extension, struct pck *out, struct errmsg *em) MUST_USE;
+
 /* ERR_PARSE: no such extension, or one of its parts is missing, twice there or out of range. */
 enum err pck_read(X509 *leaf, struct pck *out, struct errmsg *em) MUST_USE;

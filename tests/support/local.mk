@@ -20,3 +20,9 @@ check_LTLIBRARIES += libhttp_peer.la
 libhttp_peer_la_SOURCES = tests/support/http_peer.c tests/support/http_peer.h \
 	tests/support/http_peer_tls.c tests/support/http_peer_tls.h
 libhttp_peer_la_LIBADD = libcommon.la -lssl $(CRYPTO_LIBS)
+
+# Writes the seeds of attest/'s fuzz targets; by hand.
+check_PROGRAMS += tests/support/tee_seeds
+tests_support_tee_seeds_SOURCES = tests/support/tee_seeds.c tests/support/tee_pki.c tests/support/tee_pki.h \
+	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h
+tests_support_tee_seeds_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)

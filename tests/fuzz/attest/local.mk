@@ -1,7 +1,57 @@
 # fuzz targets of attest/
+attest_fuzz_libs = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 check_PROGRAMS += tests/fuzz/attest/sample_evidence_fuzz
 FUZZ_TESTS += tests/fuzz/attest/sample_evidence_fuzz
 tests_fuzz_attest_sample_evidence_fuzz_SOURCES = tests/fuzz/attest/sample_evidence_fuzz.c
 tests_fuzz_attest_sample_evidence_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_sample_evidence_fuzz_LDADD = $(FUZZ_DRIVER) libverifier.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/fuzz/attest/sample_evidence.seeds
+
+check_PROGRAMS += tests/fuzz/attest/quote_fuzz
+FUZZ_TESTS += tests/fuzz/attest/quote_fuzz
+tests_fuzz_attest_quote_fuzz_SOURCES = tests/fuzz/attest/quote_fuzz.c
+tests_fuzz_attest_quote_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_quote_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/quote.seeds
+
+check_PROGRAMS += tests/fuzz/attest/snp_report_fuzz
+FUZZ_TESTS += tests/fuzz/attest/snp_report_fuzz
+tests_fuzz_attest_snp_report_fuzz_SOURCES = tests/fuzz/attest/snp_report_fuzz.c
+tests_fuzz_attest_snp_report_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_snp_report_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/snp_report.seeds
+
+check_PROGRAMS += tests/fuzz/attest/evidence_json_fuzz
+FUZZ_TESTS += tests/fuzz/attest/evidence_json_fuzz
+tests_fuzz_attest_evidence_json_fuzz_SOURCES = tests/fuzz/attest/evidence_json_fuzz.c
+tests_fuzz_attest_evidence_json_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_evidence_json_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/evidence_json.seeds
+
+check_PROGRAMS += tests/fuzz/attest/certificates_fuzz
+FUZZ_TESTS += tests/fuzz/attest/certificates_fuzz
+tests_fuzz_attest_certificates_fuzz_SOURCES = tests/fuzz/attest/certificates_fuzz.c
+tests_fuzz_attest_certificates_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_certificates_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/certificates.seeds
+
+check_PROGRAMS += tests/fuzz/attest/event_log_fuzz
+FUZZ_TESTS += tests/fuzz/attest/event_log_fuzz
+tests_fuzz_attest_event_log_fuzz_SOURCES = tests/fuzz/attest/event_log_fuzz.c
+tests_fuzz_attest_event_log_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_event_log_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/event_log.seeds
+
+check_PROGRAMS += tests/fuzz/attest/collateral_fuzz
+FUZZ_TESTS += tests/fuzz/attest/collateral_fuzz
+tests_fuzz_attest_collateral_fuzz_SOURCES = tests/fuzz/attest/collateral_fuzz.c
+tests_fuzz_attest_collateral_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_collateral_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/collateral.seeds
+
+check_PROGRAMS += tests/fuzz/attest/relying_party_fuzz
+FUZZ_TESTS += tests/fuzz/attest/relying_party_fuzz
+tests_fuzz_attest_relying_party_fuzz_SOURCES = tests/fuzz/attest/relying_party_fuzz.c
+tests_fuzz_attest_relying_party_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_relying_party_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/relying_party.seeds
