@@ -96,15 +96,16 @@ void appraisal_not_made(struct appraisal *a, const char *name, const char *why)
 
 enum err appraisal_broken(struct appraisal *a, const char *name, enum err e, const struct errmsg *em)
 {
+	struct check_texts texts = { "", em && em->text[0] ? em->text : err_name(e) };
 	switch (e) {
 	case ERR_PARSE:
 	case ERR_LIMIT:
 	case ERR_UNSUPPORTED:
-		appraisal_expect(a, CHECK(name, APPRAISAL_MALFORMED), false, (struct check_texts){ "", em->text });
+		appraisal_expect(a, CHECK(name, APPRAISAL_MALFORMED), false, texts);
 		return OK;
 	case ERR_KEY:
 	case ERR_INTEGRITY:
-		appraisal_expect(a, CHECK(name, APPRAISAL_SIGNATURE), false, (struct check_texts){ "", em->text });
+		appraisal_expect(a, CHECK(name, APPRAISAL_SIGNATURE), false, texts);
 		return OK;
 	default:
 		return e;

@@ -32,7 +32,7 @@ static enum err claims_add(const struct quote_case *c, struct errmsg *em)
 	struct bytes body = c->quote.body;
 	json_object *said = json_object_new_object();
 	bool held = said != NULL;
-	for (size_t i = 0; i < SGX_FIELDS && held; i++)
+	for (unsigned i = 0; i < SGX_FIELDS && held; i++)
 		held = claim_hex(said, sgx_field_name(i), sgx_field(body, i));
 	c->to->claims = quote_claims(&c->quote, said);
 	if (!held || !c->to->claims || !claim_hex(c->to->claims, "report_data", sgx_field(body, SGX_REPORT_DATA)) ||

@@ -45,9 +45,9 @@ static enum err event_log_check(const struct quote_case *c, struct errmsg *em)
 static enum err references_check(const struct quote_case *c, struct errmsg *em)
 {
 	struct reference_value values[TD_FIELDS_15];
-	size_t fields = c->quote.body.len == TD15_REPORT_LEN ? TD_FIELDS_15 : TD_FIELDS_10;
+	unsigned fields = c->quote.body.len == TD15_REPORT_LEN ? TD_FIELDS_15 : TD_FIELDS_10;
 	size_t count = 0;
-	for (size_t i = TD_MR_SEAM; i < fields; i++)
+	for (unsigned i = TD_MR_SEAM; i < fields; i++)
 		if (i != TD_REPORT_DATA && i != TD_TEE_TCB_SVN2)
 			values[count++] =
 				(struct reference_value){ td_field_name(i), td_field(c->quote.body, i), NULL };
@@ -60,10 +60,10 @@ static enum err references_check(const struct quote_case *c, struct errmsg *em)
 static enum err claims_add(const struct quote_case *c, struct errmsg *em)
 {
 	struct bytes body = c->quote.body;
-	size_t fields = body.len == TD15_REPORT_LEN ? TD_FIELDS_15 : TD_FIELDS_10;
+	unsigned fields = body.len == TD15_REPORT_LEN ? TD_FIELDS_15 : TD_FIELDS_10;
 	json_object *said = json_object_new_object();
 	bool held = said != NULL;
-	for (size_t i = 0; i < fields && held; i++)
+	for (unsigned i = 0; i < fields && held; i++)
 		held = claim_hex(said, td_field_name(i), td_field(body, i));
 	c->to->claims = quote_claims(&c->quote, said);
 	if (!held || !c->to->claims || !claim_hex(c->to->claims, "report_data", td_field(body, TD_REPORT_DATA)) ||

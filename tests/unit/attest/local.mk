@@ -30,3 +30,10 @@ endif
 tests_unit_attest_appraise_snp_test_SOURCES = tests/unit/attest/appraise_snp_test.c tests/support/check.h \
 	tests/support/tee_pki.c tests/support/tee_pki.h tests/support/tee_amd.c tests/support/tee_amd.h
 tests_unit_attest_appraise_snp_test_LDADD = $(attest_libs)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/relying_party_test
+TESTS += tests/unit/attest/relying_party_test
+endif
+tests_unit_attest_relying_party_test_SOURCES = tests/unit/attest/relying_party_test.c tests/support/check.h \
+	tests/support/vector.h
+tests_unit_attest_relying_party_test_LDADD = $(attest_libs)
