@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "kbc/cc_exchange.h"
 #include "kbc/flight.h"
+#include "kbc/kbc_stage.h"
 #include "kbc/retry.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct cc_session {
 	struct flight *flight;
 	atomic_size_t url; /* the one that worked last */
 	atomic_ulong handshakes, gets, retries;
+	_Atomic(const char *) attest_stage; /* where the last attestation failed */
 };
 
 /* One handshake in the making: the key pair serves for every try. */
@@ -31,12 +33,20 @@ struct attempt {
 	int64_t after_ms; /* what the KBS asked us to wait */
 };
 
+/* An answer that nobody can read, rather than a refusal. */
+static bool is_malformed(enum err e)
+{
+	return e == ERR_PARSE || e == ERR_LIMIT || e == ERR_UNSUPPORTED || e == ERR_INTEGRITY;
+}
+
 static enum err attempt_step(struct attempt *a, struct cc_handshake *h, size_t url, struct errmsg *em)
 {
 	if (cc_handshake_want(h) == CC_WANT_EVIDENCE) {
 		AUTO_OF(json_object) *evidence = NULL;
 		enum err e = attester_evidence(a->attester, cc_handshake_report_data(h), &evidence, em);
-		return e == OK ? cc_handshake_evidence(h, evidence, em) : err_wrap(em, e, "evidence");
+		if (e != OK)
+			return err_wrap(em, kbc_stage_note(e, "evidence"), "evidence");
+		return cc_handshake_evidence(h, evidence, em);
 	}
 	AUTO_ANSWER resp = { 0 };
 	struct cc_call call = { url, cc_handshake_request(h), a->retry.deadline };
@@ -45,6 +55,8 @@ static enum err attempt_step(struct attempt *a, struct cc_handshake *h, size_t u
 		return e;
 	a->after_ms = cc_retry_after_ms(&resp);
 	e = cc_handshake_answer(h, &resp, em);
+	if (is_malformed(e))
+		(void)kbc_stage_note(e, "parse");
 	return e == OK ? OK : err_wrap(em, e, "%s", cc_exchange_url(a->session->exchange, url));
 }
 
@@ -84,6 +96,14 @@ static enum err attempt_all(struct attempt *a, size_t *url, struct cc_grant *gra
 	}
 }
 
+/* Kept for the threads that wait for this attestation. */
+static enum err attest_failed(struct cc_session *s, enum err e)
+{
+	(void)kbc_stage_note(e, "attest");
+	atomic_store(&s->attest_stage, kbc_stage());
+	return e;
+}
+
 static enum err session_attest_now(void *ctx, struct deadline deadline, struct attestation_result **out,
 				   struct errmsg *em)
 {
@@ -93,7 +113,7 @@ static enum err session_attest_now(void *ctx, struct deadline deadline, struct a
 	struct result_terms terms = { monotonic_ms(), s->lifetime_ms, atomic_load(&s->url) };
 	enum err e = attester_find(s->attester, &a.attester, em);
 	if (e != OK)
-		return err_wrap(em, e, "evidence");
+		return attest_failed(s, err_wrap(em, kbc_stage_note(e, "evidence"), "evidence"));
 	e = tee_key_generate(s->key_type, &a.key, em);
 	if (e == OK)
 		e = attempt_all(&a, &terms.url, &grant, em);
@@ -102,7 +122,8 @@ static enum err session_attest_now(void *ctx, struct deadline deadline, struct a
 	cc_grant_clear(&grant);
 	tee_key_clear(&a.key);
 	if (e != OK)
-		return e;
+		return attest_failed(s, e);
+	kbc_stage_begin(); /* what a try noted is made good */
 	atomic_store(&s->url, terms.url);
 	atomic_fetch_add(&s->handshakes, 1);
 	log_info("kbc", "attested", "url=\"%s\" tee=%s seconds=%lld", cc_exchange_url(s->exchange, terms.url),
@@ -126,13 +147,19 @@ static void fetch_clear(struct fetch *f)
 	cc_answer_clear(&f->answer);
 }
 
+static const char *attest_stage(struct cc_session *s)
+{
+	const char *stage = atomic_load(&s->attest_stage);
+	return stage ? stage : "attest"; /* none: the time was up while another thread attested */
+}
+
 static enum err fetch_result(struct fetch *f, struct errmsg *em)
 {
 	struct attestation_result *fresh = NULL;
 	struct flight_wish wish = { f->result, f->retry.deadline };
 	enum err e = flight_result(f->session->flight, wish, &fresh, em);
 	if (e != OK)
-		return e;
+		return kbc_stage_note(e, attest_stage(f->session));
 	attestation_result_free(f->result);
 	f->result = fresh;
 	cc_get_credentials(f->get, attestation_result_credentials(fresh, monotonic_ms()));
@@ -178,6 +205,7 @@ static enum err fetch_open(struct fetch *f, struct secret **out, struct errmsg *
 	enum err e = attestation_result_open(f->result, &sealed, out, em);
 	if (e == OK)
 		return OK;
+	(void)kbc_stage_note(e, "parse");
 	/* Sealed for another key than ours: the session is not what we take it for, the next use begins a new one. */
 	flight_drop(f->session->flight, f->result);
 	return err_wrap(em, e, "the answer of %s cannot be opened",
@@ -194,7 +222,7 @@ static enum err session_get(void *ctx, const struct resource_uri *uri, struct de
 	if (e == OK)
 		e = fetch_open(&f, out, em);
 	fetch_clear(&f);
-	return e;
+	return kbc_stage_note(e, e == ERR_DENIED ? "policy" : "resource");
 }
 
 static enum err session_attest(void *ctx, bool fresh, struct deadline deadline, struct errmsg *em)
@@ -202,7 +230,8 @@ static enum err session_attest(void *ctx, bool fresh, struct deadline deadline, 
 	struct cc_session *s = ctx;
 	AUTO(attestation_result) *held = fresh ? flight_held(s->flight) : NULL;
 	AUTO(attestation_result) *result = NULL;
-	return flight_result(s->flight, (struct flight_wish){ held, deadline }, &result, em);
+	return kbc_stage_note(flight_result(s->flight, (struct flight_wish){ held, deadline }, &result, em),
+			      attest_stage(s));
 }
 
 static struct kbc_counts session_counts(void *ctx)

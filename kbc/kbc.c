@@ -1,6 +1,7 @@
 #include "kbc/kbc.h"
 
 #include "kbc/kbc_kind.h"
+#include "kbc/kbc_stage.h"
 #include "kbc/kbc_url.h"
 
 #include <stdio.h>
@@ -114,6 +115,7 @@ enum err kbc_get(struct kbc *kbc, const struct resource_uri *uri, struct deadlin
 {
 	*out = NULL;
 	char name[1024];
+	kbc_stage_begin();
 	resource_uri_format(uri, name, sizeof(name));
 	enum err e = host_check(kbc, uri, em);
 	if (e == OK)
@@ -123,6 +125,7 @@ enum err kbc_get(struct kbc *kbc, const struct resource_uri *uri, struct deadlin
 
 enum err kbc_attest(struct kbc *kbc, bool fresh, struct deadline deadline, struct errmsg *em)
 {
+	kbc_stage_begin();
 	return kbc->kind->attest(kbc->ctx, fresh, call_deadline(kbc, deadline), em);
 }
 

@@ -51,6 +51,10 @@ enum err kbc_get(struct kbc *kbc, const struct resource_uri *uri, struct deadlin
 /* Attests now if no good result is held (C_Login; `kbs-token doctor`). `fresh` asks for a new one in any case. */
 enum err kbc_attest(struct kbc *kbc, bool fresh, struct deadline deadline, struct errmsg *em) MUST_USE;
 
+/* Where this thread's last kbc_get() or kbc_attest() failed: "evidence", "attest", "policy", "resource" or "parse" (an
+ * answer that is malformed, or sealed for somebody else). NULL where it did not come so far, or did not fail. */
+const char *kbc_stage(void);
+
 struct kbc_counts {
 	unsigned long handshakes; /* whole attestations that succeeded */
 	unsigned long gets; /* resource requests sent */

@@ -1,7 +1,5 @@
 #include "pkcs11/object.h"
 
-#include "common/log.h"
-
 static void object_destroy(struct object *o)
 {
 	material_free(o->own);
@@ -149,13 +147,13 @@ enum err object_content(struct object *o, struct material **out, struct errmsg *
 		return err_set(em, ERR_NOT_FOUND, "%s has no contents", o->label);
 	AUTO(material) *m = NULL;
 	enum err e = source_get(o->content, &m, em);
-	if (e == OK)
-		e = check_class(o, m, em);
+	if (e != OK)
+		return e; /* which it has logged */
+	e = check_class(o, m, em);
 	if (e == OK && (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY) && o->content != o->public_part)
 		e = check_pin(o, m, em);
 	if (e != OK) {
-		log_warn("pkcs11", "object", "object=\"%s\" err=%s text=\"%s\"", o->label, err_name(e),
-			 em ? em->text : "");
+		source_log_failure(o->content, (struct source_fault){ e, "parse" }, em);
 		return e;
 	}
 	*out = steal(&m);

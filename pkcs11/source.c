@@ -127,7 +127,15 @@ enum err source_of_file(struct source_set *set, const char *path, struct source 
 	return find_or_make(set, path, true, out, em);
 }
 
-static enum err read_contents(struct source *s, struct deadline deadline, struct material **out, struct errmsg *em)
+void source_log_failure(const struct source *s, struct source_fault fault, const struct errmsg *em)
+{
+	log_error("pkcs11", "failure", "stage=%s object=\"%s\" err=%s text=\"%s\"", fault.stage, s->name,
+		  err_name(fault.err), em ? em->text : "");
+}
+
+/* stage: where it failed. */
+static enum err read_contents(struct source *s, struct deadline deadline, struct material **out, const char **stage,
+			      struct errmsg *em)
 {
 	struct secret *raw = NULL;
 	enum err e;
@@ -138,11 +146,14 @@ static enum err read_contents(struct source *s, struct deadline deadline, struct
 	} else {
 		struct resource_uri uri;
 		e = resource_uri_parse(s->name, &uri, em);
-		if (e == OK)
+		if (e == OK) {
 			e = kbc_get(s->set->broker->kbc, &uri, deadline, &raw, em);
+			*stage = kbc_stage() ? kbc_stage() : *stage;
+		}
 	}
 	if (e != OK)
 		return e;
+	*stage = "parse";
 	crypto_gate_enter();
 	e = material_parse(raw, out, em);
 	crypto_gate_leave();
@@ -191,9 +202,10 @@ static enum err fly_locked(struct source *s, struct deadline deadline, struct er
 	struct errmsg text = { "" };
 	s->busy = true;
 	pthread_mutex_unlock(&s->set->lock);
-	enum err e = read_contents(s, deadline, &contents, &text);
+	const char *stage = "local";
+	enum err e = read_contents(s, deadline, &contents, &stage, &text);
 	if (e != OK)
-		log_error("pkcs11", "fetch", "object=\"%s\" err=%s text=\"%s\"", s->name, err_name(e), text.text);
+		source_log_failure(s, (struct source_fault){ e, stage }, &text);
 	else
 		log_info("pkcs11", "fetch", "object=\"%s\" kind=%s", s->name,
 			 contents->private_key ? "private-key"

@@ -29,6 +29,12 @@ enum err source_get(struct source *s, struct material **out, struct errmsg *em) 
 /* What is held now, expired or not; NULL if nothing is. A reference. */
 struct material *source_peek(struct source *s);
 const char *source_name(const struct source *s);
+/* One line in the log: the stage that failed, what was wanted, the code, and the text with the KBS's own answer. */
+struct source_fault {
+	enum err err;
+	const char *stage; /* as kbc_stage(); "local" where it was no KBS */
+};
+void source_log_failure(const struct source *s, struct source_fault fault, const struct errmsg *em);
 bool source_is_local(const struct source *s);
 /* Marks the resource as a key's, so that it is never handed out as a data object. */
 void source_mark_key(struct source *s);

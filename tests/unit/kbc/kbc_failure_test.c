@@ -99,6 +99,63 @@ static void a_refusal_is_told_by_its_type_and_never_retried(void **state)
 	}
 }
 
+/* Each case on a fresh client; the get after it shows that nothing of it is left. */
+static void a_failure_has_its_stage_and_a_success_has_none(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *route;
+		long status;
+		const char *body;
+		const char *stage;
+	} cases[] = {
+		{ "/resource/", 403, ERROR("PolicyDeny", "denied by policy"), "policy" },
+		{ "/resource/", 404, "", "resource" },
+		{ "/resource/", 200, "{", "parse" },
+		{ "/attest", 401, ERROR("AttestationError", "no"), "attest" },
+		{ "/attest", 200, "{\"token\":1}", "parse" },
+		{ "/auth", 401, "", "attest" },
+		{ "/auth", 200, "{", "parse" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		fake_kbs_reset();
+		AUTO(kbc) *kbc = client(false);
+		answer(cases[i].route, cases[i].status, cases[i].body);
+		struct errmsg em = { "" };
+		assert_int_not_equal(get(kbc, 20000, &em), OK);
+		assert_non_null(kbc_stage());
+		assert_string_equal(kbc_stage(), cases[i].stage);
+		fake_kbs_reset();
+		AUTO(kbc) *good = client(false);
+		must_get(good);
+		assert_null(kbc_stage());
+	}
+}
+
+static void *stage_of_get(void *kbc)
+{
+	struct errmsg em = { "" };
+	return get(kbc, 20000, &em) == OK ? NULL : (void *)kbc_stage();
+}
+
+static void a_thread_that_waits_for_an_attestation_knows_its_stage(void **state)
+{
+	(void)state;
+	AUTO(kbc) *kbc = client(false);
+	fake_kbs_rule((struct fake_rule){
+		.route = "/attest", .times = 1000, .status = 200, .body = "{\"token\":1}", .delay_ms = 200 });
+	pthread_t threads[4];
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, stage_of_get, kbc), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *stage = NULL;
+		assert_int_equal(pthread_join(threads[i], &stage), 0);
+		assert_non_null(stage);
+		assert_string_equal(stage, "parse");
+	}
+	assert_int_equal(fake_kbs_counts().requests, 2);
+}
+
 static void the_kbs_own_words_are_bounded_and_escaped(void **state)
 {
 	(void)state;
@@ -437,6 +494,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_refusal_is_told_by_its_type_and_never_retried, begin),
+		cmocka_unit_test_setup(a_failure_has_its_stage_and_a_success_has_none, begin),
+		cmocka_unit_test_setup(a_thread_that_waits_for_an_attestation_knows_its_stage, begin),
 		cmocka_unit_test_setup(the_kbs_own_words_are_bounded_and_escaped, begin),
 		cmocka_unit_test_setup(a_refused_attestation_is_not_retried, begin),
 		cmocka_unit_test_setup(a_wrong_address_is_said_to_be_one, begin),

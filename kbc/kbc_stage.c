@@ -1,0 +1,22 @@
+#include "kbc/kbc_stage.h"
+
+#include "kbc/kbc.h"
+
+static _Thread_local const char *noted;
+
+void kbc_stage_begin(void)
+{
+	noted = NULL;
+}
+
+enum err kbc_stage_note(enum err e, const char *stage)
+{
+	if (e != OK && !noted)
+		noted = stage;
+	return e;
+}
+
+const char *kbc_stage(void)
+{
+	return noted;
+}

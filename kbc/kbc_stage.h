@@ -1,0 +1,8 @@
+#pragma once
+#include "common/err.h"
+
+/* Where a call of this thread failed: what kbc_stage() tells. */
+void kbc_stage_begin(void);
+/* Notes the stage of a failure, unless one was noted already; a constant text. Returns `e`, and notes nothing for OK.
+ */
+enum err kbc_stage_note(enum err e, const char *stage);
