@@ -33,6 +33,9 @@ openssl pkeyutl -encrypt -pubin -inkey "$work/rsa.pub" "${oaep[@]}" -in "$work/p
 passes "pkcs11-tool decrypts OAEP" tool --decrypt --mechanism RSA-PKCS-OAEP --hash-algorithm SHA256 --mgf MGF1-SHA256 \
 	--id 01 -i "$work/sealed" -o "$work/open"
 passes "the same bytes" cmp "$work/plain" "$work/open"
+# Its own test of a module: digests, signatures, verification, decryption; what it cannot have it says and skips.
+passes "pkcs11-tool --test finds no errors" outputs '^No errors' tool --login --pin 0 --test --allow-sw
+passes "it signed" grep -qE '^ +SHA256-RSA-PKCS: OK' "$work/listing"
 passes "pkcs11-tool takes random bytes" tool --generate-random 32 -o "$work/random"
 equal "32 of them" 32 "$(stat -c %s "$work/random")"
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/peer.key" 2>/dev/null
