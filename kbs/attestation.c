@@ -2,11 +2,14 @@
 
 #include "attest/verifier.h"
 #include "common/log.h"
+#include "kbs/key_file.h"
 #include "kbs/tee_key.h"
 
 #include <openssl/crypto.h>
 
 /* POST attest: evidence for an attestation result. KBS protocol 0.4.0, "Attestation". */
+
+enum { APPRAISAL_FILE_MAX = 4 << 20 };
 
 /* Borrowed from root. */
 struct attestation {
@@ -84,6 +87,38 @@ static enum err nonce_check(const struct attestation *a, const struct session_ch
 	return OK;
 }
 
+/* Collateral and reference values, read anew each time: fresh ones count without a restart. */
+struct appraisal_files {
+	struct buf collateral;
+	struct buf reference;
+};
+
+static enum err file_take(const char *path, struct buf *to, struct bytes *view, struct errmsg *em)
+{
+	if (!path)
+		return OK;
+	enum err e = trusted_file_read(path, APPRAISAL_FILE_MAX, to, em);
+	*view = buf_bytes(to);
+	return e == OK && to->len == 0 ? err_set(em, ERR_CONFIG, "%s is empty", path) : e;
+}
+
+static enum err evidence_verify(const struct service *s, const struct verifier_request *request,
+				struct result_facts *facts, struct errmsg *em)
+{
+	struct appraisal_files files = { 0 };
+	struct verifier_policy policy = { .allow_sample = s->allow_sample, .now = facts->now };
+	enum err e = file_take(s->collateral_path, &files.collateral, &policy.collateral, em);
+	if (e == OK)
+		e = file_take(s->reference_path, &files.reference, &policy.reference, em);
+	if (e != OK)
+		e = err_wrap(em, ERR_INTERNAL, "what evidence is held against");
+	else
+		e = verifier_check(&policy, request, &facts->claims, em);
+	buf_clear(&files.collateral);
+	buf_clear(&files.reference);
+	return e;
+}
+
 static enum err evidence_check(const struct service *s, const struct attestation *a, const struct session_challenge *c,
 			       struct result_facts *facts, struct errmsg *em)
 {
@@ -91,9 +126,8 @@ static enum err evidence_check(const struct service *s, const struct attestation
 	enum err e = attest_report_data(c->hash, &bound, &facts->report_data, em);
 	if (e != OK)
 		return e;
-	struct verifier_policy policy = { .allow_sample = s->allow_sample, .now = facts->now };
 	struct verifier_request request = { c->tee, a->evidence, &facts->report_data };
-	e = verifier_check(&policy, &request, &facts->claims, em);
+	e = evidence_verify(s, &request, facts, em);
 	/* Whatever is wrong with evidence, it attests nothing. */
 	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT || e == ERR_EXPIRED ? ERR_ATTEST : e;
 }

@@ -48,10 +48,9 @@ static enum err strings_read(struct server_config *c, struct errmsg *em)
 		const char *name;
 		const char **to;
 	} const strings[] = {
-		{ "listen", &c->listen },
-		{ "tls-cert", &c->tls_cert },
-		{ "tls-key", &c->tls_key },
-		{ "issuer", &c->issuer },
+		{ "listen", &c->listen },         { "tls-cert", &c->tls_cert },
+		{ "tls-key", &c->tls_key },       { "issuer", &c->issuer },
+		{ "collateral", &c->collateral }, { "reference-values", &c->reference_values },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
 		enum err e = json_get_string_opt(c->root, strings[i].name, strings[i].to, em);
@@ -123,6 +122,8 @@ static enum err config_read(struct server_config *c, struct errmsg *em)
 					     "admin-read",
 					     "storage",
 					     "issuer",
+					     "collateral",
+					     "reference-values",
 					     "result-lifetime",
 					     "session-lifetime",
 					     "max-sessions",

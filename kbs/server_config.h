@@ -8,6 +8,8 @@ struct server_config {
 	const char *tls_cert; /* or NULL */
 	const char *tls_key;
 	const char *issuer;
+	const char *collateral; /* or NULL: no Intel evidence is taken */
+	const char *reference_values; /* or NULL: no evidence of a real TEE is taken */
 	const char *storage_kind;
 	const char *storage_path;
 	json_object *admin_keys; /* names of files; NULL = admin.pub */

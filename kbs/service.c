@@ -19,6 +19,8 @@ void service_free(struct service *s)
 	policy_free(s->policy);
 	buf_clear(&s->policy_text);
 	free(s->policy_path);
+	free(s->collateral_path);
+	free(s->reference_path);
 	server_config_clear(&s->config);
 	pthread_rwlock_destroy(&s->policy_lock);
 	pthread_mutex_destroy(&s->policy_set_lock);
@@ -100,6 +102,19 @@ static enum err policy_open(struct service *s, const char *dir, struct errmsg *e
 	return e == OK ? OK : err_wrap(em, ERR_CONFIG, "%s", s->policy_path);
 }
 
+/* What evidence is held against. Whether it is any good is seen when evidence comes; whether it is there, at once. */
+static enum err appraisal_path(const char *dir, const char *name, char **out, struct errmsg *em)
+{
+	if (!name)
+		return OK;
+	*out = server_path(dir, name);
+	if (!*out)
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	if (access(*out, R_OK) != 0)
+		return err_errno(em, ERR_CONFIG, "%s", *out);
+	return OK;
+}
+
 static enum err storage_start(struct service *s, const char *dir, struct errmsg *em)
 {
 	AUTO_STR
@@ -128,6 +143,10 @@ enum err service_open(const char *dir, bool allow_sample, struct service **out, 
 		e = admins_open(s, dir, em);
 	if (e == OK)
 		e = policy_open(s, dir, em);
+	if (e == OK)
+		e = appraisal_path(dir, s->config.collateral, &s->collateral_path, em);
+	if (e == OK)
+		e = appraisal_path(dir, s->config.reference_values, &s->reference_path, em);
 	if (e == OK)
 		e = storage_start(s, dir, em);
 	struct session_limits limits = { (size_t)s->config.max_sessions, s->config.session_lifetime * 1000, GRACE_MS };

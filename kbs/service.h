@@ -12,6 +12,8 @@
 /* The service without its HTTP: what the handlers work on. Thread-safe. */
 struct service {
 	struct server_config config;
+	char *collateral_path; /* or NULL */
+	char *reference_path; /* or NULL */
 	bool allow_sample;
 	struct result_issuer issuer;
 	struct admin_keys admins;

@@ -106,7 +106,8 @@ void guest_auth(struct guest *g, const char *extra_params)
 	AUTO_OF(json_object) *root = NULL;
 	const char *extra =
 		extra_params ? extra_params : "{\"supported-hash-algorithms\":[\"sha256\",\"sha384\",\"sha512\"]}";
-	if (asprintf(&body, "{\"version\":\"0.4.0\",\"tee\":\"sample\",\"extra-params\":%s}", extra) < 0)
+	if (asprintf(&body, "{\"version\":\"0.4.0\",\"tee\":\"%s\",\"extra-params\":%s}", g->tee ? g->tee : "sample",
+		     extra) < 0)
 		abort();
 	guest_call(g, (struct guest_call){ "POST", "/kbs/v0/auth", NULL, bytes_str(body), false });
 	if (g->status != 200)

@@ -8,6 +8,7 @@ struct guest {
 	const struct http_transport *transport;
 	struct http *http;
 	char url[300]; /* without a path */
+	const char *tee; /* what it says it is; NULL: "sample" */
 	EVP_PKEY *key; /* the TEE's */
 	char cookie[128]; /* "kbs-session-id=..." */
 	char nonce[64];

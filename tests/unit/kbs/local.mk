@@ -4,6 +4,7 @@ kbs_unit_tests = \
 	tests/unit/kbs/header_test \
 	tests/unit/kbs/init_test \
 	tests/unit/kbs/policy_test \
+	tests/unit/kbs/real_tee_test \
 	tests/unit/kbs/route_test \
 	tests/unit/kbs/server_test \
 	tests/unit/kbs/session_test \
@@ -28,6 +29,8 @@ tests_unit_kbs_init_test_SOURCES = tests/unit/kbs/init_test.c tests/support/chec
 tests_unit_kbs_init_test_LDADD = $(kbs_unit_libs)
 tests_unit_kbs_policy_test_SOURCES = tests/unit/kbs/policy_test.c tests/support/check.h
 tests_unit_kbs_policy_test_LDADD = $(kbs_unit_libs)
+tests_unit_kbs_real_tee_test_SOURCES = tests/unit/kbs/real_tee_test.c tests/support/check.h tests/support/vector.h
+tests_unit_kbs_real_tee_test_LDADD = $(kbs_unit_libs)
 tests_unit_kbs_route_test_SOURCES = tests/unit/kbs/route_test.c tests/support/check.h
 tests_unit_kbs_route_test_LDADD = $(kbs_unit_libs)
 tests_unit_kbs_session_test_SOURCES = tests/unit/kbs/session_test.c tests/support/check.h
