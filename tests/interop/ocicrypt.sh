@@ -76,7 +76,7 @@ hex() { openssl rand -hex "$1"; }
 to_base64() {
 	local digits
 	read -r digits
-	# shellcheck disable=SC2059
+	# shellcheck disable=SC2001,SC2059
 	printf "$(sed 's/../\\x&/g' <<<"$digits")" | base64 -w 0
 }
 openssl_layer() {
