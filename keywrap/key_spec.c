@@ -3,6 +3,7 @@
 #include "common/json_scan.h"
 #include "keywrap/context.h"
 #include "keywrap/key_file.h"
+#include "keywrap/pgp_key.h"
 #include "keywrap/provider.h"
 #include "keywrap/provider_config.h"
 #include "keywrap/token_key.h"
@@ -13,7 +14,7 @@
 
 /* Key specifications: skopeo's grammar, and PKCS#11 URIs. A file's content says what it is. */
 
-#define SCHEMES "jwe, pkcs7, pkcs11, provider"
+#define PGP "pgp:"
 #define KEY_FILE_MAX ((size_t)1024 * 1024)
 #define PASSPHRASE_MAX 4096
 
@@ -24,17 +25,6 @@ static char *label_of(const char *text)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
 	return label;
-}
-
-/* What is known by name and not done (yet). */
-static enum err later_check(const char *spec, struct errmsg *em)
-{
-	static const char *const later[] = { "pgp:" };
-	for (size_t i = 0; i < ARRAY_LEN(later); i++)
-		if (strncmp(spec, later[i], strlen(later[i])) == 0)
-			return err_set(em, ERR_UNSUPPORTED, "the scheme %.*s is not supported (supported: " SCHEMES ")",
-				       (int)strlen(later[i]) - 1, later[i]);
-	return OK;
 }
 
 static bool begins_with(struct bytes text, const char *prefix)
@@ -65,11 +55,6 @@ static enum content content_of(struct bytes text)
 		return CONTENT_KEY;
 	/* PEM files may begin with a text. */
 	return memmem(text.data, text.len, "\n-----BEGIN ", 12) ? CONTENT_KEY : CONTENT_KEY_FILE;
-}
-
-static enum err pgp_refuse(struct errmsg *em)
-{
-	return err_set(em, ERR_UNSUPPORTED, "an OpenPGP key: the scheme pgp is not supported (supported: " SCHEMES ")");
 }
 
 /* Encryption: the public key of a recipient. */
@@ -108,7 +93,7 @@ static enum err public_from_file(struct token_pool *tokens, const char *path, st
 		return e;
 	switch (content_of(secret_bytes(text))) {
 	case CONTENT_PGP:
-		return pgp_refuse(em);
+		return err_set(em, ERR_ARG, "%s is an OpenPGP key: pgp:NAME takes one of GnuPG's key ring", path);
 	case CONTENT_KEY:
 		e = public_from_text(secret_bytes(text), key, em);
 		return e == OK ? OK : err_wrap(em, e, "%s", path);
@@ -148,9 +133,7 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 {
 	AUTO(wrap_key) *key = calloc(1, sizeof(*key));
 	const char *colon = strchr(spec, ':');
-	enum err e = later_check(spec, em);
-	if (e != OK)
-		return e;
+	enum err e = OK;
 	if (!key)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
 	if (provider_key_is(spec)) {
@@ -161,12 +144,18 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 	}
 	key->scheme = colon ? wrap_scheme_find(spec, (size_t)(colon - spec)) : NULL;
 	if (!key->scheme || !colon[1])
-		return err_set(
-			em, ERR_ARG,
-			"an encryption key is jwe:FILE, pkcs7:FILE, pkcs11:FILE, a PKCS#11 URI or provider:NAME, not "
-			"\"%.100s\"",
-			strcasestr(spec, "pin-value") ? "..." : spec);
+		return err_set(em, ERR_ARG,
+			       "an encryption key is jwe:FILE, pkcs7:FILE, pkcs11:FILE, a PKCS#11 URI, pgp:NAME or "
+			       "provider:NAME, not "
+			       "\"%.100s\"",
+			       strcasestr(spec, "pin-value") ? "..." : spec);
 	key->label = label_of(colon + 1);
+	if (key->scheme == &scheme_pgp) {
+		e = pgp_recipient_find(colon + 1, &key->pgp, em);
+		if (e == OK && key->label)
+			*out = steal(&key);
+		return e == OK ? OK : err_wrap(em, e, "%s", spec);
+	}
 	if (token_ref_is_uri(spec))
 		e = public_from_uri(tokens, spec, key, em);
 	else
@@ -242,6 +231,17 @@ static bool is_certificate(struct bytes text, struct unwrap_key *key)
 	       key_certificate_parse(text, &key->certificate, NULL) == OK;
 }
 
+static enum err pgp_from_text(const struct secret *text, const struct secret *passphrase, struct unwrap_key *key,
+			      struct errmsg *em)
+{
+	AUTO(secret) *copy = NULL;
+	AUTO(secret) *passphrase_copy = NULL;
+	enum err e = secret_copy(secret_bytes(text), &copy, em);
+	if (e == OK && passphrase)
+		e = secret_copy(secret_bytes(passphrase), &passphrase_copy, em);
+	return e == OK ? pgp_key_from_text(steal(&copy), steal(&passphrase_copy), &key->pgp, em) : e;
+}
+
 static enum err private_from_text(struct token_pool *tokens, const struct secret *text, const struct secret *passphrase,
 				  struct unwrap_key *key, struct errmsg *em)
 {
@@ -249,7 +249,7 @@ static enum err private_from_text(struct token_pool *tokens, const struct secret
 	struct bytes content = secret_bytes(text);
 	switch (content_of(content)) {
 	case CONTENT_PGP:
-		return pgp_refuse(em);
+		return pgp_from_text(text, passphrase, key, em);
 	case CONTENT_KEY:
 		if (is_certificate(content, key))
 			return OK;
@@ -295,13 +295,15 @@ static enum err private_from_file(struct token_pool *tokens, const char *spec, s
 enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struct unwrap_key **out, struct errmsg *em)
 {
 	AUTO(unwrap_key) *key = calloc(1, sizeof(*key));
-	enum err e = later_check(spec, em);
-	if (e != OK)
-		return e;
+	enum err e = OK;
 	if (!key)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
 	if (provider_key_is(spec)) {
 		e = provider_from_spec(spec, &key->provider, &key->label, em);
+	} else if (strncmp(spec, PGP, strlen(PGP)) == 0) {
+		key->label = label_of(spec);
+		e = key->label ? pgp_key_from_ring(spec + strlen(PGP), &key->pgp, em)
+			       : err_set(em, ERR_NOMEM, "no memory for a key");
 	} else if (token_ref_is_uri(spec)) {
 		AUTO(token_ref) *ref = NULL;
 		e = token_ref_parse(spec, &ref, em);

@@ -57,7 +57,8 @@ static bool key_try(struct opening *o, size_t i, struct bytes element)
 {
 	struct errmsg why = { "" };
 	AUTO(secret) *plain = NULL;
-	if (o->given_up[i])
+	/* OpenPGP keys are for their scheme alone, and no others are for it. */
+	if (o->given_up[i] || !o->context->unwrap[i]->pgp == (o->scheme == &scheme_pgp))
 		return false;
 	enum err e = o->scheme->unwrap(o->context->unwrap[i], element, &plain, &why);
 	if (e == OK)

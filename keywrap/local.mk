@@ -14,6 +14,7 @@ KEYWRAP_SOURCES = \
 	keywrap/layer_options.c keywrap/layer_options.h \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
+	keywrap/pgp_home.c keywrap/pgp_home.h keywrap/pgp_key.c keywrap/pgp_key.h keywrap/pgp_lib.c keywrap/pgp_lib.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
@@ -22,7 +23,7 @@ KEYWRAP_SOURCES = \
 	keywrap/provider_server.c keywrap/provider_server.h \
 	keywrap/reader.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
-	keywrap/scheme_pkcs11.c \
+	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
 	keywrap/token_kek.c keywrap/token_kek.h \
 	keywrap/token_key.c keywrap/token_key.h \

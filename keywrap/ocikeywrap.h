@@ -1,7 +1,7 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
- * Schemes: jwe, pkcs7, pkcs11 and key providers (programs). Manual: ocikeywrap(3).
+ * Schemes: jwe, pkcs7, pkcs11, pgp and key providers (programs). Manual: ocikeywrap(3).
  *
  * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
  * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,
@@ -56,6 +56,8 @@ OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *
  *   pkcs7:FILE    an X.509 certificate (PEM, DER) with an RSA key
  *   pkcs11:FILE   a public RSA key, or a PKCS#11 key file (YAML)
  *   pkcs11:...    a PKCS#11 URI (RFC 7512) of an RSA key: "pkcs11:token=...;object=..."
+ *   pgp:NAME      a key of GnuPG's key ring by its exact user id, address or fingerprint. Runs gpg, now and for each
+ *                 layer; libgpgme is loaded
  *   provider:NAME[:ARGUMENTS]   a key provider of the file that OCICRYPT_KEYPROVIDER_CONFIG names. Its program is run,
  *                 without a shell, for each layer; it inherits the environment
  * What comes after "pkcs11:" is a URI where it begins with an attribute and '='. A key in a token is looked up now: may
@@ -69,6 +71,10 @@ OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const 
  *   FILE                a PKCS#11 key file (YAML)
  *   FILE                an X.509 certificate: no key, but of several pkcs7 recipients its own is tried first
  *   pkcs11:...          a PKCS#11 URI of an RSA or EC key
+ *   FILE[:PASSPHRASE]   an exported OpenPGP secret key, binary or armoured. It is unpacked at the first layer, in a
+ *                 private home of GnuPG in memory ($XDG_RUNTIME_DIR or /dev/shm, if that is a tmpfs), which goes away,
+ *                 agent and all, with the context or with a process that is killed
+ *   pgp:NAME            a secret key of GnuPG's key ring. Its agent may ask its user for a passphrase
  *   provider:NAME[:ARGUMENTS]   as above. A provider that a layer names and that is configured is always asked, after
  *                 all keys, whether a specification names it or not
  * The first ':' ends FILE. One newline at the end of a file with a passphrase or PIN does not count. Files are read

@@ -1,10 +1,11 @@
 #include "keywrap/scheme.h"
 
+#include "keywrap/pgp_key.h"
 #include "keywrap/provider.h"
 #include "keywrap/token_key.h"
 
 /* In the order in which they are tried: what needs no token comes first. */
-const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs7, &scheme_pkcs11 };
+const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs7, &scheme_pkcs11, &scheme_pgp };
 const size_t wrap_scheme_count = ARRAY_LEN(wrap_schemes);
 
 const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len)
@@ -21,6 +22,7 @@ void wrap_key_free(struct wrap_key *key)
 		return;
 	EVP_PKEY_free(key->public_key);
 	provider_key_free(key->provider);
+	pgp_recipient_free(key->pgp);
 	X509_free(key->certificate);
 	free(key->label);
 	free(key);
@@ -33,6 +35,7 @@ void unwrap_key_free(struct unwrap_key *key)
 	EVP_PKEY_free(key->local);
 	token_key_free(key->token);
 	provider_key_free(key->provider);
+	pgp_key_free(key->pgp);
 	X509_free(key->certificate);
 	free(key->label);
 	free(key);

@@ -7,6 +7,8 @@
 
 struct token_key;
 struct provider_key;
+struct pgp_key;
+struct pgp_recipient;
 struct provider_call;
 
 /* A recipient. */
@@ -15,6 +17,7 @@ struct wrap_key {
 	char *label; /* printable */
 	EVP_PKEY *public_key;
 	struct provider_key *provider; /* then no scheme of the table, and no public key */
+	struct pgp_recipient *pgp; /* of the scheme pgp: then no public key */
 	X509 *certificate; /* of a scheme that takes certificates; else NULL */
 };
 void wrap_key_free(struct wrap_key *key);
@@ -35,6 +38,7 @@ struct unwrap_key {
 	struct provider_key *provider; /* then none of them: for that provider alone */
 	const struct provider_call *call; /* borrowed: what a provider is asked with */
 	const struct certificates *certificates; /* borrowed; NULL: none */
+	struct pgp_key *pgp; /* then none of them: for the scheme pgp alone */
 	X509 *certificate; /* in place of a key, where the specification was of one */
 };
 void unwrap_key_free(struct unwrap_key *key);
@@ -65,6 +69,7 @@ extern const struct wrap_scheme *const wrap_schemes[];
 extern const size_t wrap_scheme_count;
 extern const struct wrap_scheme scheme_jwe;
 extern const struct wrap_scheme scheme_pkcs7;
+extern const struct wrap_scheme scheme_pgp;
 extern const struct wrap_scheme scheme_pkcs11;
 
 /* The row of a name of `len` bytes; NULL if there is none. */

@@ -71,6 +71,27 @@ both_ways "pkcs7, two recipients, the last" pkcs7:rsa2048.crt,pkcs7:rsa3072.crt 
 both_ways "pkcs7 and jwe mixed, by pkcs7" jwe:P-256.pub,pkcs7:rsa3072.crt rsa3072.key,rsa3072.crt
 both_ways "pkcs7 and jwe mixed, by jwe" jwe:P-256.pub,pkcs7:rsa3072.crt P-256.key
 
+# The Go library takes binary keys only. Its key ring is GnuPG's, as ours.
+if command -v gpg >/dev/null && [ -w /dev/shm ]; then
+	export GNUPGHOME=$work/gnupg
+	mkdir -m 700 "$GNUPGHOME"
+	trap 'gpgconf --kill all; rm -rf "$work"' EXIT
+	pgp() { gpg --batch --quiet --pinentry-mode loopback "$@" 2>gpg.log || diag 5 <gpg.log; }
+	pgp --passphrase '' --quick-gen-key 'Rsa <rsa@example.com>' rsa2048 cert 1d
+	fingerprint=$(gpg --with-colons -k rsa@example.com 2>/dev/null | awk -F: '/^fpr/ { print $10; exit }')
+	pgp --passphrase '' --quick-add-key "$fingerprint" rsa2048 encr 1d
+	pgp --passphrase secret --quick-gen-key 'Curve <curve@example.com>' future-default default 1d
+	pgp --export-secret-keys rsa@example.com >rsa.gpg
+	pgp --passphrase secret --export-secret-keys curve@example.com >curve.gpg
+	both_ways "pgp, RSA-2048" pgp:rsa@example.com rsa.gpg
+	both_ways "pgp, Curve25519, with a passphrase" pgp:curve@example.com curve.gpg:pass=secret
+	both_ways "pgp, two recipients" pgp:rsa@example.com,pgp:curve@example.com \
+		curve.gpg:pass=secret
+	both_ways "pgp and jwe mixed, by pgp" pgp:rsa@example.com,jwe:P-256.pub rsa.gpg
+else
+	skip "pgp" "no gpg, or no /dev/shm, here"
+fi
+
 # A layer made with the openssl command alone: cms WHAT OPTION... wraps its key for rsa2048.crt and rsa3072.crt.
 hex() { openssl rand -hex "$1"; }
 to_base64() {

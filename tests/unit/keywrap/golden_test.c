@@ -86,6 +86,18 @@ static void opens_a_pkcs7_layer_of_current_ocicrypt(void **state)
 	golden_opens("pkcs7-head", "rsa.key", "");
 }
 
+static void opens_a_pgp_layer_of_ocicrypt_1_1_9(void **state)
+{
+	(void)state;
+	golden_need();
+	if (access("/dev/shm", W_OK) != 0 || system("command -v gpg >/dev/null") != 0) {
+		print_message("skipped: no gpg, or no /dev/shm, here\n");
+		skip();
+	}
+	golden_opens("pgp-1.1.9", "h5.sec", "");
+	golden_opens("pgp-1.1.9", "h5.asc", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +107,7 @@ int main(void)
 		cmocka_unit_test(opens_a_layer_of_current_ocicrypt_with_a_sec1_key),
 		cmocka_unit_test(opens_a_pkcs7_layer_of_ocicrypt_1_0_3),
 		cmocka_unit_test(opens_a_pkcs7_layer_of_current_ocicrypt),
+		cmocka_unit_test(opens_a_pgp_layer_of_ocicrypt_1_1_9),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,7 +130,6 @@ static void refuses_keys_that_it_cannot_use(void **state)
 	encryption_refused("", OKW_ERR_ARG, "jwe:FILE");
 	encryption_refused("jwe:", OKW_ERR_ARG, "jwe:FILE");
 	encryption_refused("unknown:file", OKW_ERR_ARG, "unknown:file");
-	encryption_refused("pgp:somebody", OKW_ERR_UNSUPPORTED, "pgp");
 	encryption_refused("provider:x", OKW_ERR_UNSUPPORTED, "provider");
 	encryption_refused("jwe:/nonexistent", OKW_ERR_NOT_FOUND, "/nonexistent");
 	encryption_refused(rsa2048, OKW_ERR_UNSUPPORTED, "OCICRYPT_OAEP_HASHALG=sha1 or an RSA-3072 key");

@@ -11,6 +11,7 @@ keywrap_tests = \
 	tests/unit/keywrap/layer_cipher_test \
 	tests/unit/keywrap/layer_key_test \
 	tests/unit/keywrap/layer_options_test \
+	tests/unit/keywrap/pgp_test \
 	tests/unit/keywrap/pkcs7_test \
 	tests/unit/keywrap/provider_test \
 	tests/unit/keywrap/token_ref_test \
@@ -22,6 +23,7 @@ tests_unit_keywrap_golden_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_layer_cipher_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_layer_key_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_layer_options_test_LDADD = libkeywrap_test.la
+tests_unit_keywrap_pgp_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_pkcs7_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_provider_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_token_ref_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)

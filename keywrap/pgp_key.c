@@ -1,0 +1,435 @@
+#define _GNU_SOURCE 1
+#include "keywrap/pgp_key.h"
+
+#include "keywrap/pgp_home.h"
+#include "keywrap/pgp_lib.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define PLAIN_MAX 16384
+#define MESSAGE_MAX ((size_t)1024 * 1024)
+
+struct pgp_key {
+	struct secret *text; /* of a file; or: */
+	char *name; /* in the user's key ring */
+	struct secret *passphrase; /* or NULL */
+	pthread_mutex_t lock; /* guards what follows: the key is unpacked once; who comes meanwhile needs it, too */
+	struct pgp_home *home;
+};
+
+/* One piece of work for GnuPG. */
+struct work {
+	const struct pgp_lib *lib;
+	gpgme_ctx_t ctx;
+	const struct secret *passphrase;
+	struct pgp_quiet quiet;
+};
+
+static gpgme_error_t passphrase_give(void *hook, const char *hint, const char *info, int again, int fd)
+{
+	const struct work *w = hook;
+	struct bytes text = secret_bytes(w->passphrase);
+	(void)hint;
+	(void)info;
+	if (!w->passphrase)
+		return gpgme_error(GPG_ERR_NO_PASSPHRASE);
+	if (again)
+		return gpgme_error(GPG_ERR_BAD_PASSPHRASE);
+	if (w->lib->io_writen(fd, text.data, text.len) != 0 || w->lib->io_writen(fd, "\n", 1) != 0)
+		return gpgme_error(GPG_ERR_EPIPE);
+	return 0;
+}
+
+static void work_end(struct work *w)
+{
+	if (w->ctx)
+		w->lib->release(w->ctx);
+	if (w->lib)
+		pgp_quiet_end(&w->quiet);
+	w->ctx = NULL;
+}
+#define AUTO_WORK __attribute__((cleanup(work_end))) struct work
+
+/* home NULL: the user's own, with its agent and its ways to ask for a passphrase. */
+static enum err work_begin(struct work *w, const struct pgp_home *home, struct errmsg *em)
+{
+	const struct pgp_lib *lib = NULL;
+	enum err e = pgp_lib_get(&lib, em);
+	if (e != OK)
+		return e;
+	w->lib = lib;
+	pgp_quiet_begin(&w->quiet);
+	gpgme_error_t error = lib->new (&w->ctx);
+	if (!error && home)
+		error = lib->ctx_set_engine_info(w->ctx, GPGME_PROTOCOL_OpenPGP, NULL, pgp_home_path(home));
+	if (!error && home) {
+		error = lib->set_pinentry_mode(w->ctx, GPGME_PINENTRY_MODE_LOOPBACK);
+		lib->set_passphrase_cb(w->ctx, passphrase_give, w);
+	}
+	return error ? pgp_lib_error(em, ERR_CRYPTO, error, "GnuPG") : OK;
+}
+
+/* What GnuPG gives goes straight to where it belongs. */
+struct sink {
+	struct secret *secret; /* PLAIN_MAX bytes; or: */
+	struct buf *buf;
+	size_t len;
+	bool overflow;
+};
+
+static ssize_t sink_write(void *handle, const void *data, size_t size)
+{
+	struct sink *s = handle;
+	size_t max = s->secret ? PLAIN_MAX : MESSAGE_MAX;
+	if (size > max - s->len)
+		s->overflow = true;
+	else if (s->secret)
+		memcpy(secret_data(s->secret) + s->len, data, size);
+	else if (buf_append(s->buf, (struct bytes){ data, size }, MESSAGE_MAX, NULL) != OK)
+		s->overflow = true;
+	if (s->overflow) {
+		errno = ENOSPC;
+		return -1;
+	}
+	s->len += size;
+	return (ssize_t)size;
+}
+
+static gpgme_error_t sink_open(const struct work *w, struct sink *s, gpgme_data_t *out)
+{
+	static struct gpgme_data_cbs callbacks = { .write = sink_write };
+	return w->lib->data_new_from_cbs(out, &callbacks, s);
+}
+
+static gpgme_error_t source_open(const struct work *w, struct bytes from, gpgme_data_t *out)
+{
+	return w->lib->data_new_from_mem(out, (const char *)from.data, from.len, 0);
+}
+
+static gpgme_error_t key_import(const struct work *w, struct bytes text)
+{
+	gpgme_data_t source = NULL;
+	gpgme_error_t error = source_open(w, text, &source);
+	if (!error)
+		error = w->lib->op_import(w->ctx, source);
+	if (source)
+		w->lib->data_release(source);
+	return error;
+}
+
+/* Public keys. */
+
+void pgp_recipient_free(struct pgp_recipient *recipient)
+{
+	if (!recipient)
+		return;
+	free(recipient->fingerprint);
+	buf_clear(&recipient->key);
+	free(recipient);
+}
+
+static bool is_named(gpgme_key_t key, const char *name)
+{
+	if (key->fpr && strcasecmp(key->fpr, name) == 0)
+		return true;
+	for (gpgme_user_id_t id = key->uids; id; id = id->next)
+		if (!id->revoked && !id->invalid &&
+		    ((id->uid && strcmp(id->uid, name) == 0) || (id->email && strcmp(id->email, name) == 0)))
+			return true;
+	return false;
+}
+
+static bool is_usable(gpgme_key_t key)
+{
+	return !key->revoked && !key->expired && !key->disabled && !key->invalid && key->can_encrypt;
+}
+
+struct search {
+	const char *name;
+	int secret;
+	char *fingerprint; /* of the only one */
+	size_t found;
+	size_t unusable;
+};
+
+/* GnuPG's own search takes parts of names: what it gives is looked at again. */
+static enum err ring_search(const struct work *w, struct search *s, struct errmsg *em)
+{
+	gpgme_key_t key = NULL;
+	gpgme_error_t error = w->lib->op_keylist_start(w->ctx, s->name, s->secret);
+	while (!error) {
+		error = w->lib->op_keylist_next(w->ctx, &key);
+		if (error)
+			break;
+		if (is_named(key, s->name) && !is_usable(key)) {
+			s->unusable++;
+		} else if (is_named(key, s->name)) {
+			free(s->fingerprint);
+			s->fingerprint = key->fpr ? strdup(key->fpr) : NULL;
+			s->found++;
+		}
+		w->lib->key_unref(key);
+	}
+	(void)w->lib->op_keylist_end(w->ctx);
+	if (gpgme_err_code(error) != GPG_ERR_EOF)
+		return pgp_lib_error(em, ERR_CRYPTO, error, "the key ring");
+	const char *what = s->secret ? "secret" : "public";
+	if (s->found > 1)
+		return err_set(em, ERR_KEY, "the key ring has %zu %s keys of that name: take the fingerprint of one",
+			       s->found, what);
+	if (s->found == 0)
+		return err_set(em, ERR_KEY, "the key ring has no %s key with just that user id or address%s", what,
+			       s->unusable ? " that can encrypt: revoked, expired or for signatures alone" : "");
+	return s->fingerprint ? OK : err_set(em, ERR_NOMEM, "no memory for a key");
+}
+
+static enum err recipient_export(const struct work *w, struct pgp_recipient *recipient, struct errmsg *em)
+{
+	struct sink sink = { .buf = &recipient->key };
+	gpgme_data_t data = NULL;
+	gpgme_error_t error = sink_open(w, &sink, &data);
+	if (!error)
+		error = w->lib->op_export(w->ctx, recipient->fingerprint, GPGME_EXPORT_MODE_MINIMAL, data);
+	if (data)
+		w->lib->data_release(data);
+	if (sink.overflow)
+		return err_set(em, ERR_LIMIT, "a public key of more than 1 MiB");
+	if (error || sink.len == 0)
+		return pgp_lib_error(em, ERR_CRYPTO, error, "cannot export the public key");
+	return OK;
+}
+
+enum err pgp_recipient_find(const char *name, struct pgp_recipient **out, struct errmsg *em)
+{
+	AUTO(pgp_recipient) *recipient = calloc(1, sizeof(*recipient));
+	AUTO_WORK w = { .ctx = NULL };
+	struct search s = { .name = name };
+	if (!recipient)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	enum err e = work_begin(&w, NULL, em);
+	if (e == OK)
+		e = ring_search(&w, &s, em);
+	recipient->fingerprint = s.fingerprint;
+	if (e == OK)
+		e = recipient_export(&w, recipient, em);
+	if (e == OK)
+		*out = steal(&recipient);
+	return e;
+}
+
+/* Writing. */
+
+static enum err keys_take(const struct work *w, struct pgp_recipients to, gpgme_key_t *keys, struct errmsg *em)
+{
+	for (size_t i = 0; i < to.count; i++) {
+		gpgme_error_t error = key_import(w, buf_bytes(&to.list[i]->key));
+		if (!error)
+			error = w->lib->get_key(w->ctx, to.list[i]->fingerprint, &keys[i], 0);
+		if (error)
+			return pgp_lib_error(em, ERR_CRYPTO, error, to.list[i]->fingerprint);
+	}
+	return OK;
+}
+
+static enum err keys_encrypt(const struct work *w, gpgme_key_t *keys, struct bytes plain, struct buf *out,
+			     struct errmsg *em)
+{
+	static const gpgme_encrypt_flags_t flags =
+		GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_ENCRYPT_TO | GPGME_ENCRYPT_NO_COMPRESS;
+	struct sink sink = { .buf = out };
+	gpgme_data_t source = NULL;
+	gpgme_data_t data = NULL;
+	gpgme_error_t error = source_open(w, plain, &source);
+	if (!error)
+		error = sink_open(w, &sink, &data);
+	if (!error)
+		error = w->lib->op_encrypt(w->ctx, keys, flags, source, data);
+	if (source)
+		w->lib->data_release(source);
+	if (data)
+		w->lib->data_release(data);
+	return error ? pgp_lib_error(em, ERR_CRYPTO, error, "cannot encrypt") : OK;
+}
+
+enum err pgp_encrypt(struct pgp_recipients to, struct bytes plain, struct buf *out, struct errmsg *em)
+{
+	AUTO(pgp_home) *home = NULL;
+	AUTO_STR
+	char *list = calloc(to.count + 1, sizeof(gpgme_key_t));
+	gpgme_key_t *keys = (gpgme_key_t *)(void *)list; /* ended by a NULL */
+	if (!keys)
+		return err_set(em, ERR_NOMEM, "no memory for the recipients");
+	enum err e = pgp_home_new(&home, em);
+	if (e != OK)
+		return e;
+	AUTO_WORK w = { .ctx = NULL };
+	e = work_begin(&w, home, em);
+	if (e == OK)
+		e = keys_take(&w, to, keys, em);
+	if (e == OK)
+		e = keys_encrypt(&w, keys, plain, out, em);
+	for (size_t i = 0; i < to.count; i++)
+		if (keys[i])
+			w.lib->key_unref(keys[i]);
+	return e;
+}
+
+/* Secret keys. */
+
+static enum err key_new(struct pgp_key **out, struct errmsg *em)
+{
+	struct pgp_key *key = calloc(1, sizeof(*key));
+	if (!key)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	pthread_mutex_init(&key->lock, NULL);
+	*out = key;
+	return OK;
+}
+
+enum err pgp_key_from_text(struct secret *text, struct secret *passphrase, struct pgp_key **out, struct errmsg *em)
+{
+	enum err e = key_new(out, em);
+	if (e == OK) {
+		(*out)->text = text;
+		(*out)->passphrase = passphrase;
+		return OK;
+	}
+	secret_free(text);
+	secret_free(passphrase);
+	return e;
+}
+
+enum err pgp_key_from_ring(const char *name, struct pgp_key **out, struct errmsg *em)
+{
+	struct pgp_key *key = NULL;
+	enum err e = key_new(&key, em);
+	if (e != OK)
+		return e;
+	key->name = strdup(name);
+	if (!key->name) {
+		pgp_key_free(key);
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	}
+	*out = key;
+	return OK;
+}
+
+void pgp_key_free(struct pgp_key *key)
+{
+	if (!key)
+		return;
+	pgp_home_free(key->home);
+	secret_free(key->text);
+	secret_free(key->passphrase);
+	free(key->name);
+	pthread_mutex_destroy(&key->lock);
+	free(key);
+}
+
+static enum err secret_import(struct pgp_key *key, const struct pgp_home *home, struct errmsg *em)
+{
+	AUTO_WORK w = { .passphrase = key->passphrase };
+	enum err e = work_begin(&w, home, em);
+	if (e != OK)
+		return e;
+	gpgme_error_t error = key_import(&w, secret_bytes(key->text));
+	if (error)
+		return pgp_lib_error(em, ERR_PARSE, error, "cannot read the OpenPGP key");
+	gpgme_import_result_t result = w.lib->op_import_result(w.ctx);
+	if (!result || result->secret_read == 0)
+		return err_set(em, ERR_KEY, "no OpenPGP secret key in the file");
+	return OK;
+}
+
+static enum err key_unpack(struct pgp_key *key, struct errmsg *em)
+{
+	AUTO(pgp_home) *home = NULL;
+	enum err e = pgp_home_new(&home, em);
+	if (e == OK)
+		e = secret_import(key, home, em);
+	if (e == OK)
+		key->home = steal(&home);
+	return e;
+}
+
+static bool is_for_others(const struct work *w)
+{
+	gpgme_decrypt_result_t result = w->lib->op_decrypt_result(w->ctx);
+	if (!result || !result->recipients)
+		return false;
+	for (gpgme_recipient_t r = result->recipients; r; r = r->next)
+		if (gpgme_err_code(r->status) != GPG_ERR_NO_SECKEY)
+			return false;
+	return true;
+}
+
+static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpgme_error_t error, struct errmsg *em)
+{
+	if (sink->overflow)
+		return err_set(em, ERR_LIMIT, "the message holds more than %d bytes", PLAIN_MAX);
+	switch (gpgme_err_code(error)) {
+	case GPG_ERR_NO_ERROR:
+		return OK;
+	case GPG_ERR_NO_PASSPHRASE:
+		return err_set(em, ERR_KEY, "the OpenPGP key is encrypted: a passphrase is needed");
+	case GPG_ERR_BAD_PASSPHRASE:
+		return err_set(em, ERR_AUTH, "the passphrase does not open the OpenPGP key");
+	case GPG_ERR_CANCELED:
+	case GPG_ERR_FULLY_CANCELED:
+		return err_set(em, ERR_AUTH, "the agent was not given the passphrase");
+	case GPG_ERR_NO_DATA:
+	case GPG_ERR_INV_PACKET:
+		return err_set(em, ERR_PARSE, "no OpenPGP message");
+	default:
+		break;
+	}
+	if (is_for_others(w))
+		return err_set(em, ERR_KEY, "the message is for other keys");
+	return pgp_lib_error(em, ERR_INTEGRITY, error, "the message does not open");
+}
+
+static enum err message_decrypt(const struct work *w, struct bytes message, struct secret **plain, struct errmsg *em)
+{
+	AUTO(secret) *opened = NULL;
+	enum err e = secret_new(PLAIN_MAX, &opened, em);
+	if (e != OK)
+		return e;
+	struct sink sink = { .secret = opened };
+	gpgme_data_t source = NULL;
+	gpgme_data_t data = NULL;
+	gpgme_error_t error = source_open(w, message, &source);
+	if (!error)
+		error = sink_open(w, &sink, &data);
+	if (!error)
+		error = w->lib->op_decrypt(w->ctx, source, data);
+	e = decrypt_judge(w, &sink, error, em);
+	if (source)
+		w->lib->data_release(source);
+	if (data)
+		w->lib->data_release(data);
+	if (e != OK)
+		return e;
+	secret_truncate(opened, sink.len);
+	*plain = steal(&opened);
+	return OK;
+}
+
+enum err pgp_key_decrypt(struct pgp_key *key, struct bytes message, struct secret **plain, struct errmsg *em)
+{
+	enum err e = OK;
+	if (key->text) {
+		pthread_mutex_lock(&key->lock);
+		e = key->home ? OK : key_unpack(key, em);
+		pthread_mutex_unlock(&key->lock);
+	}
+	AUTO_WORK w = { .passphrase = key->passphrase };
+	if (e == OK)
+		e = work_begin(&w, key->home, em);
+	if (e == OK && key->name) {
+		struct search s = { .name = key->name, .secret = 1 };
+		e = ring_search(&w, &s, em);
+		free(s.fingerprint);
+	}
+	return e == OK ? message_decrypt(&w, message, plain, em) : e;
+}
