@@ -1,48 +1,58 @@
 /* Entry point: C_DeriveKey, PKCS #11 2.40, 5.14. */
 #include "pkcs11/ckr.h"
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/key_template.h"
+#include "pkcs11/errors.h"
 #include "pkcs11/mech_ec.h"
-#include "pkcs11/object_attributes.h"
+#include "pkcs11/new_object.h"
 #include "pkcs11/process.h"
 
 static CK_RV base_key(struct object *key, const struct mechanism *m, struct material **out)
 {
 	if (!key || key->class == CKO_CERTIFICATE || key->class == CKO_DATA)
 		return CKR_KEY_HANDLE_INVALID;
-	if (key->hint != CK_UNAVAILABLE_INFORMATION && key->hint != m->key_type)
+	if (!mechanism_takes(m, key->hint) || mechanism_is_symmetric(m) != (key->class == CKO_SECRET_KEY))
 		return CKR_KEY_TYPE_INCONSISTENT;
-	if (!object_attributes_usable(key->class, m->key_type, CKA_DERIVE))
+	if (key->class == CKO_PUBLIC_KEY || !object_may(key, m->key_type, CKA_DERIVE))
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+	if (!object_allows(key, m->type))
+		return CKR_MECHANISM_INVALID;
 	struct errmsg em;
 	enum err e = object_content(key, out, &em);
 	if (e != OK)
 		return ckr_from_err(e, CKR_CALL_KEY, &em);
-	if ((*out)->key_type != m->key_type)
-		return CKR_KEY_TYPE_INCONSISTENT;
-	return (*out)->bits < m->min_bits || (*out)->bits > m->max_bits ? CKR_KEY_SIZE_RANGE : CKR_OK;
+	return mechanism_check_material(m, *out);
 }
 
-/* Puts the key where its session's objects are, unless the session was closed meanwhile. */
-static CK_RV keep(struct session *s, struct object *object, CK_OBJECT_HANDLE *out)
+/* What the derived key is to be, as far as the template has it. */
+static CK_RV read_template(const CK_ATTRIBUTE *attributes, CK_ULONG count, struct template *t)
 {
-	object->owner = s->handle;
-	CK_OBJECT_HANDLE handle = shelf_put(s->token->shelf, object);
-	AUTO(session) *still = NULL;
-	CK_RV rv = process_session(s->handle, &still);
-	if (rv != CKR_OK || still != s) {
-		shelf_remove(s->token->shelf, handle);
-		return rv == CKR_OK ? CKR_SESSION_CLOSED : rv;
-	}
-	*out = handle;
+	CK_RV rv = template_read(attributes, count, TEMPLATE_DERIVE, CKO_SECRET_KEY, t);
+	if (rv != CKR_OK)
+		return rv;
+	if (t->key_type == CK_UNAVAILABLE_INFORMATION)
+		t->key_type = CKK_GENERIC_SECRET;
+	if (!new_object_is_secret_type(t->key_type))
+		return CKR_TEMPLATE_INCONSISTENT;
+	if (template_has(t, CKA_VALUE_LEN) && !new_object_length_good(t->key_type, t->value_len))
+		return CKR_ATTRIBUTE_VALUE_INVALID;
 	return CKR_OK;
+}
+
+/* 2.40 mechanisms 2.3.8: a derived key was always sensitive if its base was. */
+static struct new_origin origin_of(const struct object *base)
+{
+	return (struct new_origin){
+		.always_sensitive = base->session ? base->session->always_sensitive : base->sensitive,
+		.never_extractable = base->session ? base->session->never_extractable : !base->extractable,
+		.made_by = CK_UNAVAILABLE_INFORMATION,
+	};
 }
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, CK_ATTRIBUTE *attributes,
 		  CK_ULONG count, CK_OBJECT_HANDLE *out)
 {
 	AUTO(session) *s = NULL;
-	struct key_template t;
+	struct template t;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
@@ -51,7 +61,9 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	const struct mechanism *m = mechanism_find(mechanism->mechanism);
 	if (!m || !(m->flags & CKF_DERIVE))
 		return CKR_MECHANISM_INVALID;
-	rv = key_template_read(attributes, count, &t);
+	rv = read_template(attributes, count, &t);
+	if (rv == CKR_OK)
+		rv = template_check_token(attributes, count, s->flags & CKF_RW_SESSION);
 	if (rv != CKR_OK)
 		return rv;
 	AUTO(object) *base = token_object(s->token, key);
@@ -61,10 +73,17 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 		return rv;
 	struct secret *value = NULL;
 	struct object *made = NULL;
+	struct new_origin origin = origin_of(base);
 	crypto_gate_enter();
+	errors_keep();
 	rv = mech_ec_derive(material, mechanism, t.value_len, &value);
+	errors_restore();
 	crypto_gate_leave();
+	if (rv == CKR_OK && !new_object_length_good(t.key_type, secret_len(value))) {
+		secret_free(value);
+		return CKR_TEMPLATE_INCOMPLETE;
+	}
 	if (rv == CKR_OK)
-		rv = key_template_make(&t, value, &made);
-	return rv == CKR_OK ? keep(s, made, out) : rv;
+		rv = new_object_of_secret(&t, value, &origin, &made);
+	return rv == CKR_OK ? new_object_keep(s, made, out) : rv;
 }

@@ -1,4 +1,7 @@
 /* Entry points: objects. PKCS #11 2.40, 5.7. */
+#include "pkcs11/crypto_gate.h"
+#include "pkcs11/errors.h"
+#include "pkcs11/new_object.h"
 #include "pkcs11/object_attributes.h"
 #include "pkcs11/process.h"
 
@@ -12,38 +15,57 @@ static CK_RV check_template(const CK_ATTRIBUTE *attributes, CK_ULONG count)
 	return CKR_OK;
 }
 
+static CK_RV create(const struct template *t, struct object **out)
+{
+	struct material *content = NULL;
+	crypto_gate_enter();
+	errors_keep();
+	CK_RV rv = session_object_content(t, &content);
+	errors_restore();
+	crypto_gate_leave();
+	return rv == CKR_OK ? session_object_new(t, content, out) : rv;
+}
+
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_ULONG count, CK_OBJECT_HANDLE *out)
 {
 	AUTO(session) *s = NULL;
+	struct template t;
+	struct object *made = NULL;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
-	if (!out || !count)
+	if (!out || !attributes)
 		return CKR_ARGUMENTS_BAD;
-	rv = check_template(attributes, count);
-	if (rv != CKR_OK)
-		return rv;
-	for (CK_ULONG i = 0; i < count; i++)
-		if (attributes[i].type == CKA_TOKEN && attributes[i].ulValueLen == sizeof(CK_BBOOL) &&
-		    *(const CK_BBOOL *)attributes[i].pValue)
-			return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
-	return CKR_FUNCTION_NOT_SUPPORTED;
+	rv = template_check_token(attributes, count, s->flags & CKF_RW_SESSION);
+	if (rv == CKR_OK)
+		rv = template_read(attributes, count, TEMPLATE_CREATE, CK_UNAVAILABLE_INFORMATION, &t);
+	if (rv == CKR_OK)
+		rv = create(&t, &made);
+	return rv == CKR_OK ? new_object_keep(s, made, out) : rv;
 }
 
 CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG count,
 		   CK_OBJECT_HANDLE *out)
 {
 	AUTO(session) *s = NULL;
+	struct template t;
+	struct object *made = NULL;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
-	if (!out)
+	if (!out || (count && !attributes))
 		return CKR_ARGUMENTS_BAD;
-	rv = check_template(attributes, count);
-	if (rv != CKR_OK)
-		return rv;
 	AUTO(object) *o = token_object(s->token, object);
-	return o ? CKR_ACTION_PROHIBITED : CKR_OBJECT_HANDLE_INVALID; /* CKA_COPYABLE is false */
+	if (!o)
+		return CKR_OBJECT_HANDLE_INVALID;
+	if (!o->session)
+		return CKR_ACTION_PROHIBITED; /* CKA_COPYABLE is false */
+	rv = template_read(attributes, count, TEMPLATE_COPY, o->class, &t);
+	if (rv == CKR_OK)
+		rv = template_check_token(attributes, count, s->flags & CKF_RW_SESSION);
+	if (rv == CKR_OK)
+		rv = session_object_change(o, &t, TEMPLATE_COPY, &made);
+	return rv == CKR_OK ? new_object_keep(s, made, out) : rv;
 }
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
@@ -55,8 +77,10 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 	AUTO(object) *o = token_object(s->token, object);
 	if (!o)
 		return CKR_OBJECT_HANDLE_INVALID;
-	if (!o->session_object)
+	if (!o->session)
 		return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
+	if (!o->session->destroyable)
+		return CKR_ACTION_PROHIBITED;
 	return shelf_remove(s->token->shelf, object) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
@@ -90,20 +114,24 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
 	AUTO(session) *s = NULL;
+	struct template t;
+	struct object *changed = NULL;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
 	if (!attributes || !count)
 		return CKR_ARGUMENTS_BAD;
-	rv = check_template(attributes, count);
-	if (rv != CKR_OK)
-		return rv;
 	AUTO(object) *o = token_object(s->token, object);
 	if (!o)
 		return CKR_OBJECT_HANDLE_INVALID;
-	if (o->session_object)
-		return CKR_ACTION_PROHIBITED; /* CKA_MODIFIABLE is false */
-	return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
+	if (!o->session)
+		return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
+	rv = template_read(attributes, count, TEMPLATE_SET, o->class, &t);
+	if (rv == CKR_OK)
+		rv = session_object_change(o, &t, TEMPLATE_SET, &changed);
+	if (rv != CKR_OK)
+		return rv;
+	return shelf_replace(s->token->shelf, o, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
 static CK_RV search(struct token *t, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found)

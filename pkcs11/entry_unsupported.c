@@ -79,20 +79,6 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *encrypted, CK_UL
 	return refuse(session, (encrypted || !encrypted_len) && part_len);
 }
 
-CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attributes, CK_ULONG count,
-		    CK_OBJECT_HANDLE *key)
-{
-	return refuse(session, mechanism && key && (attributes || !count));
-}
-
-CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public_template,
-			CK_ULONG public_count, CK_ATTRIBUTE *private_template, CK_ULONG private_count,
-			CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
-{
-	return refuse(session, mechanism && public_key && private_key && (public_template || !public_count) &&
-				       (private_template || !private_count));
-}
-
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key,
 		CK_BYTE *wrapped, CK_ULONG *wrapped_len)
 {

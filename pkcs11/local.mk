@@ -6,17 +6,20 @@ libpkcs11_la_SOURCES = \
 	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
 	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
 	pkcs11/entry.c pkcs11/entry.h \
-	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_object.c \
+	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_generate.c pkcs11/entry_object.c \
 	pkcs11/entry_session.c pkcs11/entry_unsupported.c \
+	pkcs11/errors.c pkcs11/errors.h \
 	pkcs11/fnv.h \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
-	pkcs11/key_template.c pkcs11/key_template.h \
+	pkcs11/key_params.c pkcs11/key_params.h \
 	pkcs11/material.c pkcs11/material.h \
 	pkcs11/mech_aes.c pkcs11/mech_aes.h \
 	pkcs11/mech_cipher.c \
 	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_key_wrap.c pkcs11/mech_mac.c pkcs11/mech_rsa.c \
+	pkcs11/mech_eddsa.c pkcs11/mech_generate.c pkcs11/mech_generate.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/new_object.c pkcs11/new_object.h \
 	pkcs11/object.c pkcs11/object.h \
 	pkcs11/object_attributes.c pkcs11/object_attributes.h \
 	pkcs11/operation.c pkcs11/operation.h \
@@ -24,8 +27,10 @@ libpkcs11_la_SOURCES = \
 	pkcs11/reason.c pkcs11/reason.h \
 	pkcs11/rsa_unpad.c pkcs11/rsa_unpad.h \
 	pkcs11/session.c pkcs11/session.h \
+	pkcs11/session_content.c pkcs11/session_object.c pkcs11/session_object.h \
 	pkcs11/shelf.c pkcs11/shelf.h \
 	pkcs11/source.c pkcs11/source.h \
+	pkcs11/template.c pkcs11/template.h \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/token_config.c pkcs11/token_config.h
 libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)

@@ -109,6 +109,39 @@ static enum err describe_ec(struct material *m, struct errmsg *em)
 	return e == OK ? put_point(m, buf_bytes(&point), em) : e;
 }
 
+/* RFC 8410. PKCS #11 3.0, 2.3.5: the point is in an OCTET STRING here, too. */
+struct okp {
+	const char *name;
+	CK_KEY_TYPE type;
+	CK_ULONG bits;
+	struct bytes params;
+};
+#define DER(text)                                                                                                      \
+	{                                                                                                              \
+		(const uint8_t *)(text), sizeof(text) - 1                                                              \
+	}
+static const struct okp okps[] = {
+	{ "ED25519", CKK_EC_EDWARDS, 255, DER("\x06\x03\x2b\x65\x70") },
+	{ "X25519", CKK_EC_MONTGOMERY, 255, DER("\x06\x03\x2b\x65\x6e") },
+};
+
+static enum err describe_okp(struct material *m, struct errmsg *em)
+{
+	uint8_t point[64];
+	size_t len = sizeof(point);
+	for (size_t i = 0; i < ARRAY_LEN(okps); i++) {
+		if (!EVP_PKEY_is_a(m->key, okps[i].name))
+			continue;
+		m->key_type = okps[i].type;
+		m->bits = okps[i].bits;
+		if (EVP_PKEY_get_raw_public_key(m->key, point, &len) != 1)
+			return err_openssl(em, ERR_CRYPTO, "reading a public key");
+		enum err e = buf_append(&m->ec_params, okps[i].params, 0, em);
+		return e == OK ? put_point(m, (struct bytes){ point, len }, em) : e;
+	}
+	return err_set(em, ERR_UNSUPPORTED, "a key of type %s", EVP_PKEY_get0_type_name(m->key));
+}
+
 static enum err describe_key(struct material *m, struct errmsg *em)
 {
 	m->bits = (CK_ULONG)EVP_PKEY_get_bits(m->key);
@@ -118,7 +151,7 @@ static enum err describe_key(struct material *m, struct errmsg *em)
 	else if (EVP_PKEY_is_a(m->key, "EC"))
 		e = describe_ec(m, em);
 	else
-		return err_set(em, ERR_UNSUPPORTED, "a key of type %s", EVP_PKEY_get0_type_name(m->key));
+		e = describe_okp(m, em);
 	if (e != OK)
 		return e;
 	unsigned char *der = NULL;
@@ -197,6 +230,22 @@ enum err material_from_secret(struct secret *raw, struct material **out, struct 
 	}
 	m->raw = raw;
 	*out = m;
+	return OK;
+}
+
+enum err material_from_key(EVP_PKEY *key, bool private_key, struct material **out, struct errmsg *em)
+{
+	AUTO(material) *m = material_new();
+	if (!m || !EVP_PKEY_up_ref(key))
+		return err_set(em, ERR_NOMEM, "no memory for an object");
+	m->key = key;
+	m->private_key = private_key;
+	struct libctx_guard guard = libctx_enter();
+	enum err e = describe_key(m, em);
+	libctx_leave(guard);
+	if (e != OK)
+		return e;
+	*out = steal(&m);
 	return OK;
 }
 

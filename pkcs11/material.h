@@ -25,6 +25,9 @@ enum err material_parse(struct secret *raw, struct material **out, struct errmsg
 /* A secret that was computed here (a derived key). Takes `raw`. */
 enum err material_from_secret(struct secret *raw, struct material **out, struct errmsg *em) MUST_USE;
 
+/* Of a key that was made or put together here; takes a reference to it. */
+enum err material_from_key(EVP_PKEY *key, bool private_key, struct material **out, struct errmsg *em) MUST_USE;
+
 struct material *material_ref(struct material *m);
 void material_free(struct material *m); /* drops one reference */
 AUTO_DEFINE(material)

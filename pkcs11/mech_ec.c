@@ -1,6 +1,7 @@
 #include "pkcs11/mech_ec.h"
 
 #include "common/libctx.h"
+#include "pkcs11/key_params.h"
 #include "pkcs11/mechanism.h"
 
 #include <openssl/core_names.h>
@@ -108,8 +109,18 @@ static struct bytes bare_point(struct bytes point, size_t field)
 	return point;
 }
 
+static EVP_PKEY *x25519_key(struct bytes point)
+{
+	struct key_curve curve = { .point = 32 };
+	struct okp_numbers n = { .name = "X25519", .x = key_point_bare(point, &curve) };
+	EVP_PKEY *peer = NULL;
+	return okp_key_build(&n, &peer, NULL) == OK ? peer : NULL;
+}
+
 static EVP_PKEY *peer_key(const struct material *base, struct bytes point)
 {
+	if (base->key_type == CKK_EC_MONTGOMERY)
+		return x25519_key(point);
 	char group[64];
 	EVP_PKEY *peer = NULL;
 	struct bytes bare = bare_point(point, field_len(base));
@@ -140,6 +151,8 @@ static CK_RV shared_secret(const struct material *base, EVP_PKEY *peer, struct s
 		rv = CKR_MECHANISM_PARAM_INVALID; /* the point is not a good one */
 	else if (EVP_PKEY_derive(ctx, secret_data(z), &len) > 0 && len == field_len(base))
 		rv = CKR_OK;
+	else if (base->key_type == CKK_EC_MONTGOMERY)
+		rv = CKR_MECHANISM_PARAM_INVALID; /* RFC 7748 6.1: a point of small order gives zeros */
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	if (rv == CKR_OK)

@@ -46,7 +46,8 @@ static const struct mechanism table[] = {
 	{ CKM_ECDSA_SHA3_256, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-256", &mech_ecdsa, NULL },
 	{ CKM_ECDSA_SHA3_384, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-384", &mech_ecdsa, NULL },
 	{ CKM_ECDSA_SHA3_512, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-512", &mech_ecdsa, NULL },
-	{ CKM_ECDH1_DERIVE, CKF_DERIVE | EC_FLAGS, EC_BITS, CKK_EC, NULL, NULL, NULL },
+	{ CKM_EDDSA, SIGN_VERIFY | EC_FLAGS, 255, 255, CKK_EC_EDWARDS, NULL, &mech_eddsa, NULL },
+	{ CKM_ECDH1_DERIVE, CKF_DERIVE | EC_FLAGS, 255, 521, CKK_EC, NULL, NULL, NULL },
 	{ CKM_SHA_1, CKF_DIGEST, 0, 0, NO_KEY, "SHA1", NULL, NULL },
 	{ CKM_SHA224, CKF_DIGEST, 0, 0, NO_KEY, "SHA224", NULL, NULL },
 	{ CKM_SHA256, CKF_DIGEST, 0, 0, NO_KEY, "SHA256", NULL, NULL },
@@ -90,6 +91,13 @@ static const struct mechanism table[] = {
 	{ CKM_AES_KEY_WRAP_KWP, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP-PAD" },
 	{ CKM_AES_CMAC, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
 	{ CKM_AES_CMAC_GENERAL, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
+	{ CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, 2048, 8192, NO_KEY, NULL, NULL, NULL },
+	{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, EC_BITS, NO_KEY, NULL, NULL, NULL },
+	{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 255, NO_KEY, NULL, NULL, NULL },
+	{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 255, NO_KEY, NULL, NULL, NULL },
+	{ CKM_AES_KEY_GEN, CKF_GENERATE, AES_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_GENERIC_SECRET_KEY_GEN, CKF_GENERATE, 8, 32768, NO_KEY, NULL, NULL, NULL }, /* in bits, this one */
+	{ CKM_PKCS5_PBKD2, CKF_GENERATE, 0, 0, NO_KEY, NULL, NULL, NULL },
 };
 _Static_assert(ARRAY_LEN(table) <= MECHANISM_MAX, "MECHANISM_MAX is too small");
 
@@ -144,6 +152,8 @@ static const char *hmac_key_hash(CK_KEY_TYPE type)
 bool mechanism_takes(const struct mechanism *m, CK_KEY_TYPE type)
 {
 	if (type == CK_UNAVAILABLE_INFORMATION || type == m->key_type)
+		return true;
+	if (m->type == CKM_ECDH1_DERIVE && type == CKK_EC_MONTGOMERY)
 		return true;
 	return m->ops == &mech_hmac && strcmp(hmac_key_hash(type), m->name) == 0;
 }

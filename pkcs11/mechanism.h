@@ -86,5 +86,5 @@ void mechanism_use_clear(struct mechanism_use *use);
 /* For mechanisms without a parameter. */
 CK_RV mechanism_check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to);
 
-extern const struct mechanism_ops mech_rsa_pkcs1, mech_rsa_raw, mech_rsa_oaep, mech_rsa_pss, mech_ecdsa;
+extern const struct mechanism_ops mech_rsa_pkcs1, mech_rsa_raw, mech_rsa_oaep, mech_rsa_pss, mech_ecdsa, mech_eddsa;
 extern const struct mechanism_ops mech_cipher, mech_key_wrap, mech_hmac, mech_cmac;

@@ -1,8 +1,11 @@
 #include "pkcs11/object.h"
 
+#include "pkcs11/session_object.h"
+
 static void object_destroy(struct object *o)
 {
 	material_free(o->own);
+	session_part_free(o->session);
 	free(o->label);
 	free(o);
 }

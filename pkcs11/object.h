@@ -27,6 +27,7 @@ struct object {
 	atomic_uint_least64_t pinned; /* serial of the material that was found to fit the public part */
 	struct material *own; /* a session object's */
 	CK_SESSION_HANDLE owner; /* the session that made it */
+	struct session_part *session; /* what only a session object has (session_object.h); NULL for the token's */
 	/* Chains of the catalog's index; a shelf uses next_label. */
 	struct object *next_label;
 	struct object *next_id;

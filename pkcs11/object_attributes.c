@@ -2,6 +2,7 @@
 
 #include "pkcs11/ckr.h"
 #include "pkcs11/mechanism.h"
+#include "pkcs11/session_object.h"
 
 #include <openssl/core_names.h>
 
@@ -99,10 +100,39 @@ static bool get_token(const struct view *view, const struct row *row, struct val
 	return put_flag(to, !view->object->session_object);
 }
 
-static bool get_destroyable(const struct view *view, const struct row *row, struct value *to)
+/* A flag that only session objects have; arg: where. */
+static bool get_session_flag(const struct view *view, const struct row *row, struct value *to)
+{
+	const struct session_part *part = view->object->session;
+	return put_flag(to, part && *(const bool *)((const char *)part + row->arg));
+}
+
+/* Bytes that only session objects have: empty for others. */
+static bool get_session_bytes(const struct view *view, const struct row *row, struct value *to)
+{
+	const struct session_part *part = view->object->session;
+	const struct buf *buf = part ? (const struct buf *)((const char *)part + row->arg) : NULL;
+	return put_bytes(to, buf && buf->len ? buf_bytes(buf) : (struct bytes){ (const uint8_t *)"", 0 });
+}
+
+static bool get_made_by(const struct view *view, const struct row *row, struct value *to)
 {
 	(void)row;
-	return put_flag(to, view->object->session_object);
+	return put_number(to, view->object->session ? view->object->session->made_by : CK_UNAVAILABLE_INFORMATION);
+}
+
+static bool get_always_sensitive(const struct view *view, const struct row *row, struct value *to)
+{
+	(void)row;
+	const struct object *o = view->object;
+	return put_flag(to, o->session ? o->session->always_sensitive : o->sensitive);
+}
+
+static bool get_never_extractable(const struct view *view, const struct row *row, struct value *to)
+{
+	(void)row;
+	const struct object *o = view->object;
+	return put_flag(to, o->session ? o->session->never_extractable : !o->extractable);
 }
 
 static bool get_label(const struct view *view, const struct row *row, struct value *to)
@@ -131,17 +161,21 @@ static bool get_sensitive(const struct view *view, const struct row *row, struct
 
 static bool get_extractable(const struct view *view, const struct row *row, struct value *to)
 {
-	return put_flag(to, view->object->extractable == (row->arg != 0));
+	(void)row;
+	return put_flag(to, view->object->extractable);
 }
 
 static bool get_usage(const struct view *view, const struct row *row, struct value *to)
 {
-	return put_flag(to, object_attributes_usable(view->object->class, view->key_type, row->type));
+	return put_flag(to, object_may(view->object, view->key_type, row->type));
 }
 
 static bool get_mechanisms(const struct view *view, const struct row *row, struct value *to)
 {
 	(void)row;
+	const struct session_part *part = view->object->session;
+	if (part && part->allowed.len)
+		return put_bytes(to, buf_bytes(&part->allowed));
 	size_t n = mechanism_list_for(view->key_type, to->mechanisms);
 	return put_bytes(to, (struct bytes){ (const uint8_t *)to->mechanisms, n * sizeof(*to->mechanisms) });
 }
@@ -173,10 +207,24 @@ static bool get_raw_length(const struct view *view, const struct row *row, struc
 	return view->material && view->material->raw && put_number(to, secret_len(view->material->raw));
 }
 
+/* RFC 7748, RFC 8032: 32 bytes. */
+static bool get_raw_private(EVP_PKEY *key, struct value *to)
+{
+	size_t len = 0;
+	if (EVP_PKEY_get_raw_private_key(key, NULL, &len) != 1 || secret_new(len, &to->secret, NULL) != OK)
+		return false;
+	return EVP_PKEY_get_raw_private_key(key, secret_data(to->secret), &len) == 1 &&
+	       put_bytes(to, secret_bytes(to->secret));
+}
+
 /* A private number of an extractable key, straight into the arena. */
 static bool get_private_part(const struct view *view, const struct row *row, struct value *to)
 {
 	BIGNUM *number = NULL;
+	if (view->key_type == CKK_EC_EDWARDS || view->key_type == CKK_EC_MONTGOMERY)
+		return row->type == CKA_VALUE && view->material && get_raw_private(view->material->key, to);
+	if (row->type == CKA_VALUE && view->key_type != CKK_EC)
+		return false;
 	if (!view->material || !view->material->key || !EVP_PKEY_get_bn_param(view->material->key, row->param, &number))
 		return false;
 	int width = view->key_type == CKK_EC ? (int)(view->material->bits + 7) / 8 : BN_num_bytes(number);
@@ -187,54 +235,54 @@ static bool get_private_part(const struct view *view, const struct row *row, str
 }
 
 #define PART(name) offsetof(struct material, name)
+#define SESSION(name) offsetof(struct session_part, name)
 
 /* PKCS #11 2.40, sections 4.4 to 4.10, and its mechanisms document, 2.1 and 2.3, for the parts of keys. */
 static const struct row rows[] = {
 	{ CKA_CLASS, ALL, NEED_NOTHING, ANY_TYPE, get_class, 0, NULL },
 	{ CKA_TOKEN, ALL, NEED_NOTHING, ANY_TYPE, get_token, 0, NULL },
 	/* No login is required: every object is a public one in the standard's sense. */
-	{ CKA_PRIVATE, ALL, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_MODIFIABLE, ALL, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_COPYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_DESTROYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_destroyable, 0, NULL },
+	{ CKA_PRIVATE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(private), NULL },
+	{ CKA_MODIFIABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(modifiable), NULL },
+	{ CKA_COPYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(copyable), NULL },
+	{ CKA_DESTROYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(destroyable), NULL },
 	{ CKA_LABEL, ALL, NEED_NOTHING, ANY_TYPE, get_label, 0, NULL },
 	{ CKA_ID, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_id, 0, NULL },
 
 	{ CKA_KEY_TYPE, KEYS, NEED_TYPE, ANY_TYPE, get_key_type, 0, NULL },
-	{ CKA_START_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_empty, 0, NULL },
-	{ CKA_END_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_empty, 0, NULL },
-	{ CKA_LOCAL, KEYS, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_KEY_GEN_MECHANISM, KEYS, NEED_NOTHING, ANY_TYPE, get_number, CK_UNAVAILABLE_INFORMATION, NULL },
+	{ CKA_START_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_session_bytes, SESSION(start_date), NULL },
+	{ CKA_END_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_session_bytes, SESSION(end_date), NULL },
+	{ CKA_LOCAL, KEYS, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(local), NULL },
+	{ CKA_KEY_GEN_MECHANISM, KEYS, NEED_NOTHING, ANY_TYPE, get_made_by, 0, NULL },
 	{ CKA_ALLOWED_MECHANISMS, KEYS, NEED_TYPE, ANY_TYPE, get_mechanisms, 0, NULL },
 
-	/* Both kinds of key in the KBS can sign, so that needs no look inside. */
-	{ CKA_SIGN, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
-	{ CKA_VERIFY, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
-	{ CKA_SIGN, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
-	{ CKA_VERIFY, SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 1, NULL },
+	/* Whatever key it is, it can sign: that needs no look inside. */
+	{ CKA_SIGN, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_usage, 0, NULL },
+	{ CKA_VERIFY, PUBLIC | SECRET, NEED_NOTHING, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DECRYPT, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_ENCRYPT, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DERIVE, KEYS, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_SIGN_RECOVER, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
 	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_WRAP, PUBLIC | SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_UNWRAP, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_WRAP, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
+	{ CKA_UNWRAP, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_TRUSTED, PUBLIC | SECRET | CERT, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_WRAP_WITH_TRUSTED, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_WRAP_WITH_TRUSTED, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(wrap_with_trusted),
+	  NULL },
 	{ CKA_ALWAYS_AUTHENTICATE, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
 	{ CKA_SENSITIVE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_sensitive, 0, NULL },
-	{ CKA_ALWAYS_SENSITIVE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_sensitive, 0, NULL },
-	{ CKA_EXTRACTABLE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_extractable, 1, NULL },
-	{ CKA_NEVER_EXTRACTABLE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_extractable, 0, NULL },
+	{ CKA_ALWAYS_SENSITIVE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_always_sensitive, 0, NULL },
+	{ CKA_EXTRACTABLE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_extractable, 0, NULL },
+	{ CKA_NEVER_EXTRACTABLE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_never_extractable, 0, NULL },
 
-	{ CKA_SUBJECT, PRIVATE | PUBLIC, NEED_NOTHING, ANY_TYPE, get_empty, 0, NULL },
+	{ CKA_SUBJECT, PRIVATE | PUBLIC, NEED_NOTHING, ANY_TYPE, get_session_bytes, SESSION(subject), NULL },
 	{ CKA_PUBLIC_KEY_INFO, PRIVATE | PUBLIC, NEED_PUBLIC, ANY_TYPE, get_public, PART(spki), NULL },
 	{ CKA_MODULUS, PRIVATE | PUBLIC, NEED_PUBLIC, CKK_RSA, get_public, PART(modulus), NULL },
 	{ CKA_PUBLIC_EXPONENT, PRIVATE | PUBLIC, NEED_PUBLIC, CKK_RSA, get_public, PART(exponent), NULL },
 	{ CKA_MODULUS_BITS, PUBLIC, NEED_PUBLIC, CKK_RSA, get_bits, 0, NULL },
-	{ CKA_EC_PARAMS, PRIVATE | PUBLIC, NEED_PUBLIC, CKK_EC, get_public, PART(ec_params), NULL },
+	{ CKA_EC_PARAMS, PRIVATE | PUBLIC, NEED_PUBLIC, ANY_TYPE, get_public, PART(ec_params), NULL },
 	/* The standard has it on public keys; libp11 looks for it on private ones too. */
-	{ CKA_EC_POINT, PRIVATE | PUBLIC, NEED_PUBLIC, CKK_EC, get_public, PART(ec_point), NULL },
+	{ CKA_EC_POINT, PRIVATE | PUBLIC, NEED_PUBLIC, ANY_TYPE, get_public, PART(ec_point), NULL },
 
 	{ CKA_PRIVATE_EXPONENT, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_D },
 	{ CKA_PRIME_1, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_FACTOR1 },
@@ -242,7 +290,7 @@ static const struct row rows[] = {
 	{ CKA_EXPONENT_1, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_EXPONENT1 },
 	{ CKA_EXPONENT_2, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_EXPONENT2 },
 	{ CKA_COEFFICIENT, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
-	{ CKA_VALUE, PRIVATE, NEED_CONTENT, CKK_EC, get_private_part, 0, OSSL_PKEY_PARAM_PRIV_KEY },
+	{ CKA_VALUE, PRIVATE, NEED_CONTENT, ANY_TYPE, get_private_part, 0, OSSL_PKEY_PARAM_PRIV_KEY },
 	{ CKA_VALUE, SECRET, NEED_CONTENT, ANY_TYPE, get_raw, 0, NULL },
 	{ CKA_VALUE_LEN, SECRET, NEED_CONTENT, ANY_TYPE, get_raw_length, 0, NULL },
 
@@ -258,25 +306,30 @@ static const struct row rows[] = {
 	{ CKA_SERIAL_NUMBER, CERT, NEED_CONTENT, ANY_TYPE, get_public, PART(cert_serial), NULL },
 	{ CKA_PUBLIC_KEY_INFO, CERT, NEED_CONTENT, ANY_TYPE, get_public, PART(spki), NULL },
 
-	{ CKA_APPLICATION, DATA, NEED_NOTHING, ANY_TYPE, get_empty, 0, NULL },
-	{ CKA_OBJECT_ID, DATA, NEED_NOTHING, ANY_TYPE, get_empty, 0, NULL },
+	{ CKA_APPLICATION, DATA, NEED_NOTHING, ANY_TYPE, get_session_bytes, SESSION(application), NULL },
+	{ CKA_OBJECT_ID, DATA, NEED_NOTHING, ANY_TYPE, get_session_bytes, SESSION(object_id), NULL },
 	{ CKA_VALUE, DATA, NEED_CONTENT, ANY_TYPE, get_raw, 0, NULL },
 };
 
 bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage)
 {
-	bool aes = class == CKO_SECRET_KEY && type == CKK_AES;
+	bool secret = class == CKO_SECRET_KEY, aes = secret && type == CKK_AES;
+	bool rsa_private = class == CKO_PRIVATE_KEY && type == CKK_RSA;
+	bool rsa_public = class == CKO_PUBLIC_KEY && type == CKK_RSA;
 	switch (usage) {
 	case CKA_SIGN:
-		return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
+		return class == CKO_PRIVATE_KEY || secret;
 	case CKA_VERIFY:
-		return class == CKO_PUBLIC_KEY || class == CKO_SECRET_KEY;
+		return class == CKO_PUBLIC_KEY || secret;
 	case CKA_DECRYPT:
-		return (class == CKO_PRIVATE_KEY && type == CKK_RSA) || aes;
+	case CKA_UNWRAP:
+		return rsa_private || aes;
 	case CKA_ENCRYPT:
-		return (class == CKO_PUBLIC_KEY && type == CKK_RSA) || aes;
+	case CKA_WRAP:
+		return rsa_public || aes;
 	case CKA_DERIVE:
-		return class == CKO_PRIVATE_KEY && type == CKK_EC;
+		return (class == CKO_PRIVATE_KEY && (type == CKK_EC || type == CKK_EC_MONTGOMERY)) ||
+		       (secret && type == CKK_GENERIC_SECRET);
 	default:
 		return false;
 	}

@@ -1,7 +1,7 @@
 #include "pkcs11/operation.h"
 
 #include "pkcs11/ckr.h"
-#include "pkcs11/object_attributes.h"
+#include "pkcs11/session_object.h"
 
 #include <openssl/err.h>
 
@@ -34,8 +34,10 @@ CK_RV operation_check_key(struct operation_start *start, struct object *key)
 		return CKR_KEY_HANDLE_INVALID;
 	if (!mechanism_takes(m, key->hint) || mechanism_is_symmetric(m) != (key->class == CKO_SECRET_KEY))
 		return CKR_KEY_TYPE_INCONSISTENT;
-	if (!object_attributes_usable(key->class, m->key_type, usages[start->kind]))
+	if (!object_may(key, m->key_type, usages[start->kind]))
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+	if (!object_allows(key, m->type))
+		return CKR_MECHANISM_INVALID;
 	struct errmsg em;
 	enum err e = key->class == CKO_PUBLIC_KEY ? object_public(key, &start->material, &em)
 						  : object_content(key, &start->material, &em);

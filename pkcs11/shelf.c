@@ -70,6 +70,26 @@ struct object *shelf_object(struct shelf *shelf, CK_OBJECT_HANDLE handle)
 	return o;
 }
 
+bool shelf_replace(struct shelf *shelf, const struct object *before, struct object *object)
+{
+	bool found = false;
+	pthread_mutex_lock(&shelf->lock);
+	struct object **at = &shelf->buckets[before->handle % BUCKETS];
+	while (*at && *at != before)
+		at = &(*at)->next_label;
+	if (*at) {
+		struct object *old = *at;
+		object->next_label = old->next_label;
+		*at = object;
+		object_free(old);
+		found = true;
+	}
+	pthread_mutex_unlock(&shelf->lock);
+	if (!found)
+		object_free(object);
+	return found;
+}
+
 bool shelf_remove(struct shelf *shelf, CK_OBJECT_HANDLE handle)
 {
 	bool found = false;

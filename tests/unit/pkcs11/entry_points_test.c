@@ -219,7 +219,6 @@ static void what_is_not_done_says_so(void **state)
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitToken(0, NULL, 0, buffer));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitPIN(s, NULL, 0));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SetPIN(s, NULL, 0, NULL, 0));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_CreateObject(s, &attribute, 1, &object));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignRecoverInit(s, &sha256, 1));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignRecover(s, &byte, 1, buffer, &len));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_VerifyRecoverInit(s, &sha256, 1));
@@ -228,8 +227,6 @@ static void what_is_not_done_says_so(void **state)
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_DecryptDigestUpdate(s, &byte, 1, buffer, &len));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignEncryptUpdate(s, &byte, 1, buffer, &len));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_DecryptVerifyUpdate(s, &byte, 1, buffer, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_GenerateKey(s, &sha256, NULL, 0, &object));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_GenerateKeyPair(s, &sha256, NULL, 0, NULL, 0, &object, &object));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_WrapKey(s, &sha256, 1, 1, buffer, &len));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_UnwrapKey(s, &sha256, 1, buffer, 1, NULL, 0, &object));
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_GetFunctionStatus(s));
@@ -237,6 +234,15 @@ static void what_is_not_done_says_so(void **state)
 	check_rv(CKR_RANDOM_SEED_NOT_SUPPORTED, C_SeedRandom(s, buffer, 1));
 	check_rv(CKR_NO_EVENT, C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_WaitForSlotEvent(0, &slot, NULL));
+}
+
+static void mechanisms_of_another_kind_are_refused(void **state)
+{
+	(void)state;
+	CK_SESSION_HANDLE s = fixture_session();
+	check_rv(CKR_TEMPLATE_INCOMPLETE, C_CreateObject(s, &attribute, 1, &object));
+	check_rv(CKR_MECHANISM_INVALID, C_GenerateKey(s, &sha256, NULL, 0, &object));
+	check_rv(CKR_MECHANISM_INVALID, C_GenerateKeyPair(s, &sha256, NULL, 0, NULL, 0, &object, &object));
 }
 
 static void interfaces_are_found_by_name_and_version(void **state)
@@ -322,6 +328,7 @@ int main(void)
 		TEST(a_slot_that_is_none_is_refused),
 		TEST(null_arguments_are_refused),
 		TEST(what_is_not_done_says_so),
+		TEST(mechanisms_of_another_kind_are_refused),
 		TEST(interfaces_are_found_by_name_and_version),
 		TEST(token_info_tells_a_token_without_pin_that_cannot_be_written),
 		TEST(the_mechanism_list_is_what_mechanism_info_knows),

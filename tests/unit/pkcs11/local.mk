@@ -4,11 +4,13 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/entry_points_test \
 	tests/unit/pkcs11/entry_test \
 	tests/unit/pkcs11/fetch_test \
+	tests/unit/pkcs11/known_answers_test \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
 	tests/unit/pkcs11/process_test \
 	tests/unit/pkcs11/rsa_unpad_test \
+	tests/unit/pkcs11/session_object_test \
 	tests/unit/pkcs11/threads_test
 
 if HAVE_CMOCKA
@@ -26,6 +28,8 @@ tests_unit_pkcs11_entry_points_test_SOURCES = tests/unit/pkcs11/entry_points_tes
 tests_unit_pkcs11_entry_points_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/support/check.h
 tests_unit_pkcs11_entry_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_known_answers_test_SOURCES = tests/unit/pkcs11/known_answers_test.c tests/support/check.h
+tests_unit_pkcs11_known_answers_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_fetch_test_SOURCES = tests/unit/pkcs11/fetch_test.c tests/support/check.h
 tests_unit_pkcs11_fetch_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_mechanism_test_SOURCES = tests/unit/pkcs11/mechanism_test.c tests/support/check.h
@@ -36,7 +40,10 @@ tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c te
 tests_unit_pkcs11_operation_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_process_test_SOURCES = tests/unit/pkcs11/process_test.c tests/support/check.h
 tests_unit_pkcs11_process_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_session_object_test_SOURCES = tests/unit/pkcs11/session_object_test.c tests/support/check.h
+tests_unit_pkcs11_session_object_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_rsa_unpad_test_SOURCES = tests/unit/pkcs11/rsa_unpad_test.c tests/support/check.h
 tests_unit_pkcs11_rsa_unpad_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_threads_test_SOURCES = tests/unit/pkcs11/threads_test.c tests/support/check.h
 tests_unit_pkcs11_threads_test_LDADD = $(pkcs11_unit_libs)
+EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt
