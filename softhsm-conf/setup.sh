@@ -105,7 +105,7 @@ pkcs11 = pkcs11_section
 engine_id = pkcs11
 dynamic_path = $engine
 MODULE_PATH = $2
-init = 0
+init = 1
 END
 }
 
