@@ -19,8 +19,11 @@ KEYWRAP_SOURCES = \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
 	keywrap/provider_config.c keywrap/provider_config.h \
+	keywrap/provider_daemon.c keywrap/provider_daemon.h \
 	keywrap/provider_message.c keywrap/provider_message.h \
 	keywrap/provider_server.c keywrap/provider_server.h \
+	keywrap/provider_ttrpc.c keywrap/provider_ttrpc.h \
+	keywrap/protobuf.c keywrap/protobuf.h \
 	keywrap/reader.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
 	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
@@ -32,6 +35,7 @@ KEYWRAP_SOURCES = \
 	keywrap/token_pool.c keywrap/token_pool.h \
 	keywrap/token_ref.c keywrap/token_ref.h \
 	keywrap/token_why.c keywrap/token_why.h \
+	keywrap/ttrpc.c keywrap/ttrpc.h \
 	keywrap/yaml_doc.c keywrap/yaml_doc.h
 
 noinst_LTLIBRARIES += libkeywrap.la

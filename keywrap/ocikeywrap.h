@@ -1,7 +1,7 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
- * Schemes: jwe, pkcs7, pkcs11, pgp and key providers (programs). Manual: ocikeywrap(3).
+ * Schemes: jwe, pkcs7, pkcs11, pgp and key providers (programs, ttrpc). Manual: ocikeywrap(3).
  *
  * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
  * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,

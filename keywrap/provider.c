@@ -2,6 +2,7 @@
 
 #include "keywrap/provider_cmd.h"
 #include "keywrap/provider_config.h"
+#include "keywrap/provider_ttrpc.h"
 
 #define SPEC "provider:"
 
@@ -46,14 +47,16 @@ static enum err answer_get(enum provider_op op, const struct provider_call *call
 	if (e != OK)
 		return e;
 	e = provider_request_write(op, call, what, &request, em);
+	struct deadline until = deadline_in_ms(config.timeout_ms);
+	struct provider_ttrpc_call remote = { config.ttrpc, op, secret_bytes(request) };
 	if (e == OK)
-		e = provider_cmd_run(config.argv, secret_bytes(request), deadline_in_ms(config.timeout_ms), &answer,
-				     em);
+		e = config.ttrpc ? provider_ttrpc_run(&remote, until, &answer, em)
+				 : provider_cmd_run(config.argv, secret_bytes(request), until, &answer, em);
 	if (e == OK) {
 		e = provider_answer_read(op, secret_bytes(answer), out, em);
 		e = e == OK ? OK : err_wrap(em, e, "its answer");
 	}
-	return e == OK ? OK : err_wrap(em, e, "%s", config.argv[0]);
+	return e == OK ? OK : err_wrap(em, e, "%s", config.ttrpc ? config.ttrpc : config.argv[0]);
 }
 
 enum err provider_ask(enum provider_op op, const struct provider_call *call, struct bytes what, struct secret **out,

@@ -3,8 +3,11 @@
 
 #include "common/file.h"
 #include "common/json.h"
+#include "keywrap/ttrpc.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define FILE_MAX ((size_t)256 * 1024)
 #define VARIABLE "OCICRYPT_KEYPROVIDER_CONFIG"
@@ -13,6 +16,7 @@ void provider_config_clear(struct provider_config *config)
 {
 	for (size_t i = 0; i < ARRAY_LEN(config->argv); i++)
 		free(config->argv[i]);
+	free(config->ttrpc);
 	*config = (struct provider_config){ .timeout_ms = 0 };
 }
 
@@ -53,11 +57,25 @@ static enum err command_read(json_object *cmd, struct provider_config *config, s
 	return e;
 }
 
+static enum err ttrpc_take(const char *address, struct provider_config *config, struct errmsg *em)
+{
+	struct sockaddr_un ignored;
+	uint32_t len = 0;
+	enum err e = ttrpc_address(address, &ignored, &len, em);
+	if (e != OK)
+		return err_wrap(em, ERR_CONFIG, "\"ttrpc\"");
+	config->ttrpc = strdup(address);
+	return config->ttrpc ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+}
+
 static enum err provider_read(json_object *provider, struct provider_config *config, struct errmsg *em)
 {
 	json_object *cmd = NULL;
+	const char *ttrpc = NULL;
 	int64_t timeout = 60;
 	enum err e = json_get_object_opt(provider, "cmd", &cmd, em);
+	if (e == OK)
+		e = json_get_string_opt(provider, "ttrpc", &ttrpc, em);
 	if (e == OK)
 		e = json_get_int_opt(provider, "timeout", 1, 3600, &timeout, em);
 	if (e != OK)
@@ -65,9 +83,11 @@ static enum err provider_read(json_object *provider, struct provider_config *con
 	config->timeout_ms = timeout * 1000;
 	if (cmd)
 		return command_read(cmd, config, em);
-	if (json_object_object_get(provider, "grpc") || json_object_object_get(provider, "ttrpc"))
-		return err_set(em, ERR_UNSUPPORTED, "grpc and ttrpc are not supported (supported: cmd)");
-	return err_set(em, ERR_CONFIG, "it has no \"cmd\"");
+	if (ttrpc)
+		return ttrpc_take(ttrpc, config, em);
+	if (json_object_object_get(provider, "grpc"))
+		return err_set(em, ERR_UNSUPPORTED, "grpc is not supported (supported: cmd, ttrpc)");
+	return err_set(em, ERR_CONFIG, "it has neither \"cmd\" nor \"ttrpc\"");
 }
 
 enum err provider_config_parse(struct bytes text, const char *name, struct provider_config *out, struct errmsg *em)

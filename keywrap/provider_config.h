@@ -3,6 +3,7 @@
 
 /* $OCICRYPT_KEYPROVIDER_CONFIG: which key providers there are and how they are reached.
  *   {"key-providers":{"NAME":{"cmd":{"path":"/usr/bin/kbs-keyprovider","args":["..."]}}}}
+ * or {"ttrpc":"unix:///path"}, as Rust's callers have it, in place of "cmd".
  * A provider may have "timeout", in seconds (1 to 3600, else 60): an extension, which others ignore. */
 
 #define PROVIDER_NAME_MAX 64
@@ -10,6 +11,7 @@
 
 struct provider_config {
 	char *argv[PROVIDER_ARGV_MAX + 2]; /* a program and its arguments; ends with NULL */
+	char *ttrpc; /* or an address, "unix:///path" */
 	int64_t timeout_ms;
 };
 void provider_config_clear(struct provider_config *config);

@@ -97,6 +97,61 @@ head -c 300000 /dev/zero | tr '\0' ' ' >"$work/large"
 refuses "a request that is too large" 8 '' kbs-keyprovider <"$work/large"
 passes "--help teaches" grep -q 'OCICRYPT_KEYPROVIDER_CONFIG' <(kbs-keyprovider --help)
 
+# --- by ttrpc -----------------------------------------------------------------------------------------------------
+
+socket=$work/keyprovider.sock
+daemon() { start_until '^listening on ' "$work/daemon.log" kbs-keyprovider --ttrpc "unix://$socket"; }
+forget
+daemon
+daemon_pid=$pid
+cmd_providers=$OCICRYPT_KEYPROVIDER_CONFIG
+printf '{"key-providers":{"kbs":{"ttrpc":"unix://%s"}}}' "$socket" >"$work/ttrpc.json"
+export OCICRYPT_KEYPROVIDER_CONFIG=$work/ttrpc.json
+round_trip "ttrpc" "$kek" ttrpc
+passes "what went through a socket opens by cmd" env OCICRYPT_KEYPROVIDER_CONFIG="$cmd_providers" \
+	kbs-image copy --decryption-key provider:kbs "oci:$work/ttrpc:enc" "oci:$work/ttrpc-cmd:x"
+forget
+many() {
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		kbs-image copy -q --decryption-key provider:kbs "oci:$work/ttrpc:enc" "oci:$work/many-$i:x" &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i" || return 1; done
+}
+passes "six callers at the same time" many
+equal "and the daemon attested before, once for all" 0 "$(handshakes)"
+refuses "a second daemon at the same socket" 10 'in use' kbs-keyprovider --ttrpc "unix://$socket"
+refuses "an address that is none" 2 'unix:///PATH' kbs-keyprovider --ttrpc "tcp://$socket"
+refuses "a key that the KBS lacks, by name" 8 'the key provider kbs: .*status 13: kbs:///default/key/9' \
+	kbs-image copy --encryption-key provider:kbs:kbs:///default/key/9 "oci:$work/image:plain" "oci:$work/never:x"
+status=0
+kill "$daemon_pid"
+wait "$daemon_pid" || status=$?
+equal "it ends in good order" "0 gone" "$status $([ -e "$socket" ] && echo there || echo gone)"
+refuses "a daemon that is down" 4 'the key provider kbs: .*not reached' \
+	kbs-image copy --decryption-key provider:kbs "oci:$work/ttrpc:enc" "oci:$work/never:x"
+daemon
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+daemon
+passes "takes the place of one that was killed" \
+	kbs-image copy --decryption-key provider:kbs "oci:$work/ttrpc:enc" "oci:$work/again:x"
+stop "$pid"
+hand_over='import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp("kbs-keyprovider", ["kbs-keyprovider", "--ttrpc", "unix:///not/used"])'
+start_until '^listening on ' "$work/daemon.log" python3 -c "$hand_over" "$socket"
+passes "takes a socket that is handed over" \
+	kbs-image copy --decryption-key provider:kbs "oci:$work/ttrpc:enc" "oci:$work/handed:x"
+stop "$pid"
+OCICRYPT_KEYPROVIDER_CONFIG=$cmd_providers
+
 # --- what kbs-image says ------------------------------------------------------------------------------------------
 
 refuses "a key of the KBS that is not there is named" 8 'the key provider kbs: .*exit status 6: .*kbs:///default/key/9' \

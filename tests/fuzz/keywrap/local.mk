@@ -68,3 +68,10 @@ tests_fuzz_keywrap_coco_packet_fuzz_SOURCES = tests/fuzz/keywrap/coco_packet_fuz
 tests_fuzz_keywrap_coco_packet_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_coco_packet_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/coco_packet.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/ttrpc_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/ttrpc_fuzz
+tests_fuzz_keywrap_ttrpc_fuzz_SOURCES = tests/fuzz/keywrap/ttrpc_fuzz.c
+tests_fuzz_keywrap_ttrpc_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_ttrpc_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/ttrpc.seeds

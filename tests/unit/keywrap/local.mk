@@ -14,6 +14,7 @@ keywrap_tests = \
 	tests/unit/keywrap/pgp_test \
 	tests/unit/keywrap/pkcs7_test \
 	tests/unit/keywrap/provider_test \
+	tests/unit/keywrap/ttrpc_test \
 	tests/unit/keywrap/token_ref_test \
 	tests/unit/keywrap/token_test
 check_PROGRAMS += $(keywrap_tests)
@@ -26,6 +27,7 @@ tests_unit_keywrap_layer_options_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_pgp_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_pkcs7_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)
 tests_unit_keywrap_provider_test_LDADD = libkeywrap_test.la
+tests_unit_keywrap_ttrpc_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)
 tests_unit_keywrap_token_ref_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)
 tests_unit_keywrap_token_test_LDADD = libkeywrap_test.la
 endif

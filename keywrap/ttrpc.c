@@ -1,0 +1,220 @@
+#define _GNU_SOURCE 1
+#include "keywrap/ttrpc.h"
+
+#include "keywrap/protobuf.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static uint32_t be32_read(const uint8_t *from)
+{
+	return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
+}
+
+static void be32_write(uint8_t *to, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+struct ttrpc_header ttrpc_header_read(const uint8_t from[TTRPC_HEADER])
+{
+	return (struct ttrpc_header){ be32_read(from), be32_read(from + 4), from[8], from[9] };
+}
+
+/* The header before the parts. */
+static enum err frame_join(struct ttrpc_header header, struct proto_message *message, struct secret **out,
+			   struct errmsg *em)
+{
+	uint8_t bytes[TTRPC_HEADER];
+	size_t len = proto_len(message);
+	if (len > TTRPC_MESSAGE_MAX)
+		return err_set(em, ERR_LIMIT, "a message of %zu bytes", len);
+	be32_write(bytes, (uint32_t)len);
+	be32_write(bytes + 4, header.stream);
+	bytes[8] = header.type;
+	bytes[9] = header.flags;
+	return proto_join(BYTES(bytes), message, out, em);
+}
+
+enum err ttrpc_request_read(struct bytes text, struct ttrpc_request *out, struct errmsg *em)
+{
+	struct proto_field field;
+	*out = (struct ttrpc_request){ .timeout_ns = 0 };
+	while (text.len > 0) {
+		enum err e = proto_next(&text, &field, em);
+		if (e != OK)
+			return e;
+		if (field.number == 1 && field.type == PROTO_BYTES)
+			out->service = field.bytes;
+		else if (field.number == 2 && field.type == PROTO_BYTES)
+			out->method = field.bytes;
+		else if (field.number == 3 && field.type == PROTO_BYTES)
+			out->payload = field.bytes;
+		else if (field.number == 4 && field.type == PROTO_VARINT)
+			out->timeout_ns = (int64_t)field.varint;
+		else if (field.number <= 4)
+			return err_set(em, ERR_PARSE, "member %u of a request has another type", field.number);
+	}
+	return OK;
+}
+
+enum err ttrpc_request_write(uint32_t stream, const struct ttrpc_request *request, struct secret **out,
+			     struct errmsg *em)
+{
+	struct proto_message message = { .count = 0 };
+	proto_add_bytes(&message, 1, request->service);
+	proto_add_bytes(&message, 2, request->method);
+	proto_add_bytes(&message, 3, request->payload);
+	if (request->timeout_ns)
+		proto_add_varint(&message, 4, (uint64_t)request->timeout_ns);
+	return frame_join((struct ttrpc_header){ .stream = stream, .type = TTRPC_REQUEST }, &message, out, em);
+}
+
+static enum err status_read(struct bytes text, struct ttrpc_response *out, struct errmsg *em)
+{
+	struct proto_field field;
+	while (text.len > 0) {
+		enum err e = proto_next(&text, &field, em);
+		if (e != OK)
+			return e;
+		if (field.number == 1 && field.type == PROTO_VARINT)
+			out->code = (int32_t)field.varint;
+		else if (field.number == 2 && field.type == PROTO_BYTES)
+			out->message = field.bytes;
+		else if (field.number <= 2)
+			return err_set(em, ERR_PARSE, "member %u of a status has another type", field.number);
+	}
+	return OK;
+}
+
+enum err ttrpc_response_read(struct bytes text, struct ttrpc_response *out, struct errmsg *em)
+{
+	struct proto_field field;
+	*out = (struct ttrpc_response){ .code = TTRPC_OK };
+	while (text.len > 0) {
+		enum err e = proto_next(&text, &field, em);
+		if (e == OK && field.number <= 2 && field.type != PROTO_BYTES)
+			e = err_set(em, ERR_PARSE, "member %u of a response has another type", field.number);
+		if (e == OK && field.number == 1)
+			e = status_read(field.bytes, out, em);
+		if (e != OK)
+			return e;
+		if (field.number == 2)
+			out->payload = field.bytes;
+	}
+	return OK;
+}
+
+enum err ttrpc_response_write(uint32_t stream, const struct ttrpc_response *response, struct secret **out,
+			      struct errmsg *em)
+{
+	struct proto_message message = { .count = 0 };
+	struct proto_message inner = { .count = 0 };
+	AUTO(secret) *status = NULL;
+	if (response->code != TTRPC_OK)
+		proto_add_varint(&inner, 1, (uint64_t)response->code);
+	if (response->message.len)
+		proto_add_bytes(&inner, 2, response->message);
+	enum err e = proto_join((struct bytes){ 0 }, &inner, &status, em);
+	if (e != OK)
+		return e;
+	proto_add_bytes(&message, 1, secret_bytes(status));
+	if (response->payload.len)
+		proto_add_bytes(&message, 2, response->payload);
+	return frame_join((struct ttrpc_header){ .stream = stream, .type = TTRPC_RESPONSE }, &message, out, em);
+}
+
+enum err ttrpc_bytes_read(struct bytes text, struct bytes *out, struct errmsg *em)
+{
+	struct proto_field field;
+	*out = (struct bytes){ 0 };
+	while (text.len > 0) {
+		enum err e = proto_next(&text, &field, em);
+		if (e != OK)
+			return e;
+		if (field.number != 1)
+			continue;
+		if (field.type != PROTO_BYTES)
+			return err_set(em, ERR_PARSE, "member 1 of a message has another type");
+		*out = field.bytes;
+	}
+	return OK;
+}
+
+enum err ttrpc_bytes_write(struct bytes value, struct secret **out, struct errmsg *em)
+{
+	struct proto_message message = { .count = 0 };
+	if (value.len)
+		proto_add_bytes(&message, 1, value);
+	return proto_join((struct bytes){ 0 }, &message, out, em);
+}
+
+static enum err socket_wait(int fd, short events, struct deadline until, struct errmsg *em)
+{
+	struct pollfd polled = { .fd = fd, .events = events };
+	int64_t left = deadline_left_ms(until);
+	if (left == 0)
+		return err_set(em, ERR_TIMEOUT, "no answer in time");
+	if (poll(&polled, 1, left > 60000 ? 60000 : (int)left) < 0 && errno != EINTR)
+		return err_errno(em, ERR_NET, "cannot wait");
+	return OK;
+}
+
+enum err ttrpc_send(int fd, struct bytes what, struct deadline until, struct errmsg *em)
+{
+	while (what.len > 0) {
+		ssize_t n = send(fd, what.data, what.len, MSG_NOSIGNAL);
+		if (n > 0) {
+			what.data += n;
+			what.len -= (size_t)n;
+			continue;
+		}
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_errno(em, ERR_NET, "cannot send");
+		enum err e = socket_wait(fd, POLLOUT, until, em);
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+enum err ttrpc_receive(int fd, uint8_t *to, size_t len, struct deadline until, struct errmsg *em)
+{
+	while (len > 0) {
+		ssize_t n = recv(fd, to, len, 0);
+		if (n > 0) {
+			to += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (n == 0)
+			return err_set(em, ERR_NET, "the connection was closed");
+		if (errno != EAGAIN && errno != EINTR)
+			return err_errno(em, ERR_NET, "cannot receive");
+		enum err e = socket_wait(fd, POLLIN, until, em);
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+enum err ttrpc_address(const char *text, struct sockaddr_un *out, uint32_t *len, struct errmsg *em)
+{
+	static const char scheme[] = "unix://";
+	const char *path = strncmp(text, scheme, strlen(scheme)) == 0 ? text + strlen(scheme) : "";
+	size_t path_len = strlen(path);
+	if ((path[0] != '/' && path[0] != '@') || path_len < 2)
+		return err_set(em, ERR_ARG, "\"%.100s\" is not unix:///PATH or unix://@NAME", text);
+	if (path_len >= sizeof(out->sun_path))
+		return err_set(em, ERR_ARG, "\"%.100s...\" is too long for a socket", text);
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(out->sun_path, path, path_len);
+	bool abstract = path[0] == '@';
+	if (abstract)
+		out->sun_path[0] = '\0';
+	*len = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + path_len + !abstract);
+	return OK;
+}
