@@ -16,7 +16,7 @@ conf_write "$front_url" \
 host() {
 	local key=$1
 	shift
-	timeout 120 "$p11_host" --label "$key" --public "$work/$key.pub" "$module" "$@"
+	timeout --foreground -k 5 120 "$p11_host" --label "$key" --public "$work/$key.pub" "$module" "$@"
 }
 requests() { grep -v connect "$work/front.log" | sed 's,/kbs/v0/,,' | paste -sd' ' || true; }
 once="POST auth POST attest GET resource/default/keys"
@@ -35,12 +35,11 @@ for key in rsa ec; do
 	equal "$key: with one attestation for all" 1 "$(handshakes)"
 done
 
-sanitized() { nm -D "$module" 2>/dev/null | grep -qE '__(asan|tsan)_init'; }
 if sanitized || ! command -v valgrind >/dev/null; then
 	skip "under valgrind" "this build has a sanitizer of its own, or there is no valgrind"
 else
 	under() {
-		timeout 300 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+		timeout --foreground -k 5 300 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 			"$p11_host" --label "$1" --public "$work/$1.pub" "$module" "${@:2}"
 	}
 	for key in rsa ec; do
@@ -48,7 +47,7 @@ else
 		passes "$key: threads under valgrind" under $key threads 3
 		passes "$key: unloads and loads again under valgrind" under $key cycle 2
 	done
-	passes "pkcs11-tool under valgrind" timeout 300 valgrind -q --error-exitcode=99 pkcs11-tool --module "$module" \
+	passes "pkcs11-tool under valgrind" timeout --foreground -k 5 300 valgrind -q --error-exitcode=99 pkcs11-tool --module "$module" \
 		--sign --mechanism SHA256-RSA-PKCS --label rsa -i "$work/rsa.pub" -o "$work/sig"
 fi
 tap_end

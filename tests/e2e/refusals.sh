@@ -24,10 +24,10 @@ shut() {
 	local what=$1 expected=$2 pattern=$3 src=${4-oci:$work/enc:enc} key=${5-$(key_uri image-key)} before
 	before=$(snapshot "$work/dst")
 	refuses "$what: kbs-image says so" "$expected" "$pattern" \
-		timeout 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/dst:opened"
+		timeout --foreground -k 5 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/dst:opened"
 	equal "$what: nothing changes at the destination" "$before" "$(snapshot "$work/dst")"
 	refuses "$what: nor where there was none" "$expected" "$pattern" \
-		timeout 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/fresh:opened"
+		timeout --foreground -k 5 60 kbs-image copy --decryption-key "$key" "$src" "oci:$work/fresh:opened"
 	equal "$what: no file is left there" "" "$(find "$work/fresh" -path '*blobs*' -type f 2>/dev/null)"
 	rm -rf "$work/fresh"
 }
@@ -36,7 +36,7 @@ shut() {
 # differ); CKR is what any PKCS#11 host gets.
 withheld() {
 	local what=$1 expected=$2 ckr=$3 pattern=$4 resource=${5-$uri} found
-	refuses "$what: kbs-token says so" "${expected%/*}" "$pattern" timeout 60 kbs-token get "$resource"
+	refuses "$what: kbs-token says so" "${expected%/*}" "$pattern" timeout --foreground -k 5 60 kbs-token get "$resource"
 	equal "$what: and gives nothing" "" "$(cat "$work/out")"
 	shut "$what" "${expected#*/}" "$pattern"
 	found=$("$p11_host" --public "$work/key.pub" "$module" sign 1 2>&1 | grep -oE 'CKR 0x[0-9a-f]+' | head -1) || true
@@ -167,7 +167,7 @@ conf_write "$kbs_url" "$objects" "\"ca\": \"$work/elsewhere.crt\""
 withheld "a server certificate for another name" 4 "$tls_failed" 'certificate'
 kbs_stop
 conf_write http://192.0.2.1:8080 "$objects"
-refuses "http:// to a host that is not loopback: kbs-token says so" '[23]' 'http' timeout 60 kbs-token get "$uri"
+refuses "http:// to a host that is not loopback: kbs-token says so" '[23]' 'http' timeout --foreground -k 5 60 kbs-token get "$uri"
 
 # --- answers of a broken or hostile KBS ---
 # hostile MODE EXIT CKR PATTERN

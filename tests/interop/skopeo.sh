@@ -84,7 +84,7 @@ find_skopeo() {
 
 find_skopeo
 echo "# $("$skopeo" --version)"
-copy() { timeout 120 "$skopeo" --insecure-policy copy -q "$@"; }
+copy() { timeout --foreground -k 5 120 "$skopeo" --insecure-policy copy -q "$@"; }
 key_file() { printf 'pkcs11:\n  uri: "%s"\n' "$(key_uri_for_go "$1")" >"$work/$1.yaml"; }
 
 kbs_start --allow-sample

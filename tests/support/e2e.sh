@@ -28,6 +28,9 @@ PATH=$TOP_BUILDDIR:$PATH
 module=$TOP_BUILDDIR/kbs-pkcs11.so
 p11_host=$TOP_BUILDDIR/tests/support/p11_host
 
+# True in a build that a sanitizer watches. (Not `grep -q`: with pipefail nm's broken pipe would count.)
+sanitized() { nm -D "$module" 2>/dev/null | grep -E '__(asan|tsan)_init' >/dev/null; }
+
 started=()
 finish() {
 	local status=$? pid

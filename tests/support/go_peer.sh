@@ -22,6 +22,6 @@ build_peer() {
 	cp "$TOP_SRCDIR"/tests/interop/ocicrypt/{main.go,go.mod,go.sum} "$go_cache/ocicrypt/"
 	chmod u+w "$go_cache"/ocicrypt/*
 	(cd "$go_cache/ocicrypt" && GOPATH=$go_cache/path GOCACHE=$go_cache/build GOFLAGS=-modcacherw CGO_ENABLED=1 \
-		timeout 300 go build -o "$peer" . 2>"$go_cache/build.log") ||
+		timeout --foreground -k 5 300 go build -o "$peer" . 2>"$go_cache/build.log") ||
 		no_peer="the Go library could not be built: $(tail -n 1 "$go_cache/build.log" | cut -c 1-150)"
 }

@@ -21,7 +21,7 @@ while read -r program; do
 	name=${program#"$build/tests/unit/"}
 	if [ ! -x "$program" ]; then
 		skip "$name under valgrind" "not built"
-	elif timeout -k 5 180 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	elif timeout --foreground -k 5 180 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 		"$program" >"$log" 2>&1; then
 		ok "$name under valgrind"
 	else
