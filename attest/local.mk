@@ -29,3 +29,10 @@ SUFFIXES = .pem .inc
 .pem.inc:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed 's/.*/"&\\n"/' $< >$@.tmp && mv $@.tmp $@
 attest/trust.lo: $(amd_roots)
+
+# Reference values: what a TEE will measure.
+noinst_LTLIBRARIES += libmeasure.la
+libmeasure_la_SOURCES = \
+	attest/firmware.c attest/firmware.h \
+	attest/measure.h attest/measure_snp.c attest/measure_tdx.c \
+	attest/vmsa.c attest/vmsa.h

@@ -51,9 +51,15 @@ kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_verify_LDFLAGS = $(PROGRAM_LDFLAGS)
 kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
 
+bin_PROGRAMS += kbs-attest
+kbs_attest_SOURCES = tools/kbs_attest.c
+kbs_attest_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_attest_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_attest_LDADD = libcli.la libmeasure.la libcommon.la
+
 # So that `kbs` finds the others in a build tree too.
-tool_links = tools/kbs-image tools/kbs-keyprovider tools/kbs-server tools/kbs-token tools/kbs-verify
+tool_links = tools/kbs-image tools/kbs-keyprovider tools/kbs-server tools/kbs-token tools/kbs-verify tools/kbs-attest
 noinst_DATA += $(tool_links)
 CLEANFILES += $(tool_links)
-$(tool_links): kbs-image$(EXEEXT) kbs-keyprovider$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT)
+$(tool_links): kbs-image$(EXEEXT) kbs-keyprovider$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT) kbs-attest$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@

@@ -55,3 +55,10 @@ tests_fuzz_attest_relying_party_fuzz_SOURCES = tests/fuzz/attest/relying_party_f
 tests_fuzz_attest_relying_party_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_relying_party_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
 EXTRA_DIST += tests/fuzz/attest/relying_party.seeds
+
+check_PROGRAMS += tests/fuzz/attest/firmware_fuzz
+FUZZ_TESTS += tests/fuzz/attest/firmware_fuzz
+tests_fuzz_attest_firmware_fuzz_SOURCES = tests/fuzz/attest/firmware_fuzz.c
+tests_fuzz_attest_firmware_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_firmware_fuzz_LDADD = $(FUZZ_DRIVER) libmeasure.la libcommon.la $(CRYPTO_LIBS)
+EXTRA_DIST += tests/fuzz/attest/firmware.seeds

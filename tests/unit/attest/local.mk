@@ -37,3 +37,10 @@ endif
 tests_unit_attest_relying_party_test_SOURCES = tests/unit/attest/relying_party_test.c tests/support/check.h \
 	tests/support/vector.h
 tests_unit_attest_relying_party_test_LDADD = $(attest_libs)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/measure_test
+TESTS += tests/unit/attest/measure_test
+endif
+tests_unit_attest_measure_test_SOURCES = tests/unit/attest/measure_test.c tests/support/check.h tests/support/vector.h
+tests_unit_attest_measure_test_LDADD = libmeasure.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
