@@ -11,7 +11,12 @@ passes "p11-kit loads the module from its .module file" outputs 'token: kbs' p11
 passes "p11tool lists its keys" outputs 'object=ec' p11 p11tool --list-all 'pkcs11:token=kbs'
 passes "p11tool lists its certificates" outputs 'type=cert' p11 p11tool --list-all-certs 'pkcs11:token=kbs'
 nothing_fetched "listing"
-passes "p11tool signs and verifies" outputs 'ok' p11 p11tool --login --set-pin 0 --test-sign 'pkcs11:token=kbs;object=rsa;type=private'
+for name in rsa ec; do
+	passes "p11tool signs with $name and verifies, without a login" outputs 'ok' \
+		p11 p11tool --test-sign "pkcs11:token=kbs;object=$name;type=private"
+	passes "and with one, whatever the PIN" outputs 'ok' \
+		p11 p11tool --login --set-pin 0 --test-sign "pkcs11:token=kbs;object=$name;type=private"
+done
 
 client=$(compgen -G '/usr/lib*/*/pkcs11/p11-kit-client.so' | head -1) || client=
 if [ -z "$client" ] || [ ! -x /usr/libexec/p11-kit/p11-kit-server ]; then
