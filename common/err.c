@@ -1,5 +1,7 @@
 #include "common/err.h"
 
+#include "common/openssl_errors.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdarg.h>
@@ -113,8 +115,9 @@ static void append_openssl(struct errmsg *to, unsigned long code)
 
 enum err err_openssl(struct errmsg *em, enum err e, const char *fmt, ...)
 {
-	unsigned long oldest = ERR_get_error();
-	ERR_clear_error();
+	/* Where there may be others' errors before ours, only the newest is surely ours. */
+	unsigned long oldest = openssl_errors_kept() ? ERR_peek_last_error() : ERR_get_error();
+	openssl_errors_drop();
 	if (!em)
 		return e;
 	struct errmsg now;

@@ -1,6 +1,7 @@
 #include "common/jwe_crypto.h"
 
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -78,7 +79,7 @@ enum err jwe_key_unwrap(const struct jwe_alg *alg, const struct secret *kek, str
 	if (!cipher || !ctx || EVP_DecryptInit_ex2(ctx, cipher, secret_bytes(kek).data, NULL, NULL) != 1)
 		return err_openssl(em, ERR_CRYPTO, "cannot unwrap a key");
 	int good = EVP_DecryptUpdate(ctx, secret_data(key), &len, wrapped.data, (int)wrapped.len);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (good != 1 || len <= 0)
 		return err_set(em, ERR_INTEGRITY, "a wrapped key does not open");
 	secret_truncate(key, (size_t)len);
@@ -141,7 +142,7 @@ enum err jwe_box_open(const struct jwe_box *box, struct bytes ciphertext, struct
 	     EVP_DecryptUpdate(ctx, secret_data(opened), &len, ciphertext.data, (int)ciphertext.len) != 1))
 		return err_openssl(em, ERR_CRYPTO, "cannot decrypt");
 	int good = EVP_DecryptFinal_ex(ctx, none, &len);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (good != 1)
 		return err_set(em, ERR_INTEGRITY, "JWE: the tag does not hold");
 	*plain = steal(&opened);

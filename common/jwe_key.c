@@ -3,6 +3,7 @@
 #include "common/constant_time.h"
 #include "common/key_build.h"
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -24,7 +25,7 @@ static enum err pkey_oaep_decrypt(void *key, const char *hash, struct bytes wrap
 	if (e != OK)
 		return e;
 	int good = EVP_PKEY_decrypt(ctx, secret_data(plain), &len, wrapped.data, wrapped.len);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (good != 1)
 		return err_set(em, ERR_INTEGRITY, "OAEP: does not open");
 	secret_truncate(plain, len);
@@ -62,7 +63,7 @@ static enum err pkey_pkcs1_decrypt(void *key, struct bytes wrapped, size_t len, 
 		return err_openssl(em, ERR_CRYPTO, "RSA");
 	/* Fails where the input is not below the modulus, which everybody can see. */
 	int done = EVP_PKEY_decrypt(ctx, secret_data(block), &got, wrapped.data, wrapped.len);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (done != 1 || got != k)
 		return err_set(em, ERR_INTEGRITY, "RSA: does not open");
 	size_t good = pkcs1_holds(secret_data(block), k, len);

@@ -1,6 +1,7 @@
 #include "common/key_encrypted.h"
 
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -30,7 +31,7 @@ static enum err passphrase_check(const struct secret *passphrase, struct errmsg 
 
 static enum err passphrase_wrong(struct errmsg *em)
 {
-	ERR_clear_error();
+	openssl_errors_drop();
 	return err_set(em, ERR_AUTH, "the passphrase does not open this private key");
 }
 
@@ -88,7 +89,7 @@ enum err key_pkcs8_decrypt(struct bytes der, const struct secret *passphrase, st
 	const ASN1_OCTET_STRING *contents = NULL;
 	X509_SIG_get0(box, &algorithm, &contents);
 	if (!work_is_bounded(algorithm)) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		return err_set(em, ERR_UNSUPPORTED,
 			       "encrypted private key: malformed parameters, or more than %d iterations",
 			       ITERATIONS_MAX);
@@ -96,7 +97,7 @@ enum err key_pkcs8_decrypt(struct bytes der, const struct secret *passphrase, st
 	struct bytes pass = secret_bytes(passphrase);
 	unsigned char *plain = NULL;
 	int plain_len = 0;
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (!PKCS12_pbe_crypt_ex(algorithm, pass.len ? (const char *)pass.data : "", (int)pass.len,
 				 ASN1_STRING_get0_data(contents), ASN1_STRING_length(contents), &plain, &plain_len, 0,
 				 libctx(), NULL)) {

@@ -1,6 +1,7 @@
 #include "common/libctx.h"
 
 #include "common/fork_mark.h"
+#include "common/openssl_errors.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -30,7 +31,7 @@ static void configuration_load_inside(void)
 	depth++;
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 	depth--;
-	ERR_clear_error();
+	openssl_errors_drop();
 }
 
 /* Freeing the context alone would leak what the loaded provider holds. */
@@ -41,7 +42,7 @@ static void own_free(struct own *own)
 	OSSL_LIB_CTX_free(own->ctx);
 	fork_mark_free(own->mark);
 	free(own);
-	ERR_clear_error();
+	openssl_errors_drop();
 }
 
 static struct own *own_new(void)

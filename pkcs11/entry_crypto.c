@@ -1,4 +1,5 @@
 /* Entry points: encryption, decryption, digests, signatures. PKCS #11 2.40, 5.8 to 5.13. */
+#include "common/openssl_errors.h"
 #include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
@@ -35,10 +36,12 @@ static CK_RV init_with_key(CK_SESSION_HANDLE session, enum operation_kind kind, 
 		return rv;
 	/* The key may have to be fetched: not under the session's lock. */
 	AUTO(object) *o = token_object(s->token, key);
+	openssl_errors_keep();
 	rv = operation_check_key(&start, o);
 	if (rv == CKR_OK)
 		rv = begin(s, &start);
 	operation_start_clear(&start);
+	openssl_errors_restore();
 	return rv;
 }
 
@@ -55,12 +58,14 @@ static CK_RV call_enter(CK_SESSION_HANDLE session, enum operation_kind kind, str
 		return rv;
 	pthread_mutex_lock(&call->session->lock);
 	crypto_gate_enter();
+	openssl_errors_keep();
 	call->operation = &call->session->operations[kind];
 	return CKR_OK;
 }
 
 static CK_RV call_leave(struct call *call, CK_RV rv)
 {
+	openssl_errors_restore();
 	crypto_gate_leave();
 	pthread_mutex_unlock(&call->session->lock);
 	session_free(call->session);
@@ -161,7 +166,11 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism)
 	if (is_active(s, OP_DIGEST))
 		return CKR_OPERATION_ACTIVE;
 	rv = operation_check(OP_DIGEST, mechanism, &start);
-	return rv == CKR_OK ? begin(s, &start) : rv;
+	openssl_errors_keep();
+	if (rv == CKR_OK)
+		rv = begin(s, &start);
+	openssl_errors_restore();
+	return rv;
 }
 
 CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *digest, CK_ULONG *digest_len)

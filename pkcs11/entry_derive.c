@@ -1,8 +1,9 @@
 /* Entry point: C_DeriveKey, PKCS #11 2.40, 5.14. */
 #include "pkcs11/ckr.h"
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/errors.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/mech_ec.h"
+#include "pkcs11/mech_kdf.h"
 #include "pkcs11/new_object.h"
 #include "pkcs11/process.h"
 
@@ -48,6 +49,52 @@ static struct new_origin origin_of(const struct object *base)
 	};
 }
 
+/* What a derivation works on besides its base key. */
+struct derivation {
+	const CK_MECHANISM *mechanism;
+	struct material *base, *salt; /* references */
+	CK_ULONG length;
+};
+
+/* HKDF may take its salt from another key. */
+static CK_RV find_salt(struct token *token, struct derivation *d)
+{
+	if (d->mechanism->mechanism != CKM_HKDF_DERIVE)
+		return CKR_OK;
+	CK_RV rv = mech_kdf_check(d->mechanism);
+	const CK_HKDF_PARAMS *p = d->mechanism->pParameter;
+	if (rv != CKR_OK || !p->bExtract || p->ulSaltType != CKF_HKDF_SALT_KEY)
+		return rv;
+	AUTO(object) *key = token_object(token, p->hSaltKey);
+	if (!key || key->class != CKO_SECRET_KEY)
+		return CKR_KEY_HANDLE_INVALID;
+	return base_key(key, mechanism_find(CKM_HKDF_DERIVE), &d->salt);
+}
+
+static CK_RV run(const struct derivation *d, struct secret **out)
+{
+	if (d->mechanism->mechanism != CKM_HKDF_DERIVE)
+		return mech_ec_derive(d->base, d->mechanism, d->length, out);
+	struct bytes salt = { NULL, 0 };
+	if (d->salt)
+		salt = secret_bytes(d->salt->raw);
+	return mech_kdf_hkdf(secret_bytes(d->base->raw), d->mechanism->pParameter, salt, d->length, out);
+}
+
+static CK_RV derive(struct token *token, struct derivation *d, struct secret **out)
+{
+	CK_RV rv = find_salt(token, d);
+	if (rv == CKR_OK) {
+		crypto_gate_enter();
+		openssl_errors_keep();
+		rv = run(d, out);
+		openssl_errors_restore();
+		crypto_gate_leave();
+	}
+	material_free(d->salt);
+	return rv;
+}
+
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, CK_ATTRIBUTE *attributes,
 		  CK_ULONG count, CK_OBJECT_HANDLE *out)
 {
@@ -56,7 +103,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
-	if (!mechanism || !out || (count && !attributes))
+	if (!mechanism || !out || (count && !attributes) || (mechanism->ulParameterLen && !mechanism->pParameter))
 		return CKR_ARGUMENTS_BAD;
 	const struct mechanism *m = mechanism_find(mechanism->mechanism);
 	if (!m || !(m->flags & CKF_DERIVE))
@@ -68,17 +115,16 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 		return rv;
 	AUTO(object) *base = token_object(s->token, key);
 	AUTO(material) *material = NULL;
+	openssl_errors_keep();
 	rv = base_key(base, m, &material);
+	openssl_errors_restore();
 	if (rv != CKR_OK)
 		return rv;
 	struct secret *value = NULL;
 	struct object *made = NULL;
 	struct new_origin origin = origin_of(base);
-	crypto_gate_enter();
-	errors_keep();
-	rv = mech_ec_derive(material, mechanism, t.value_len, &value);
-	errors_restore();
-	crypto_gate_leave();
+	struct derivation d = { mechanism, material, NULL, t.value_len };
+	rv = derive(s->token, &d, &value);
 	if (rv == CKR_OK && !new_object_length_good(t.key_type, secret_len(value))) {
 		secret_free(value);
 		return CKR_TEMPLATE_INCOMPLETE;

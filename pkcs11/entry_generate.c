@@ -1,6 +1,6 @@
 /* Entry points: new keys out of nothing. PKCS #11 2.40, 5.13. */
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/errors.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/mech_generate.h"
 #include "pkcs11/new_object.h"
 #include "pkcs11/process.h"
@@ -45,9 +45,9 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRI
 	if (rv != CKR_OK)
 		return rv;
 	crypto_gate_enter();
-	errors_keep();
+	openssl_errors_keep();
 	rv = generate(mechanism, &t, &made);
-	errors_restore();
+	openssl_errors_restore();
 	crypto_gate_leave();
 	return rv == CKR_OK ? new_object_keep(s, made, key) : rv;
 }
@@ -112,9 +112,9 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_A
 	if (rv != CKR_OK)
 		return rv;
 	crypto_gate_enter();
-	errors_keep();
+	openssl_errors_keep();
 	rv = generate_pair(mechanism, &pair);
-	errors_restore();
+	openssl_errors_restore();
 	crypto_gate_leave();
 	if (rv == CKR_OK)
 		rv = keep_pair(s, &pair, public_key, private_key);

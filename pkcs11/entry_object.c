@@ -1,6 +1,6 @@
 /* Entry points: objects. PKCS #11 2.40, 5.7. */
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/errors.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/new_object.h"
 #include "pkcs11/object_attributes.h"
 #include "pkcs11/process.h"
@@ -19,9 +19,9 @@ static CK_RV create(const struct template *t, struct object **out)
 {
 	struct material *content = NULL;
 	crypto_gate_enter();
-	errors_keep();
+	openssl_errors_keep();
 	CK_RV rv = session_object_content(t, &content);
-	errors_restore();
+	openssl_errors_restore();
 	crypto_gate_leave();
 	return rv == CKR_OK ? session_object_new(t, content, out) : rv;
 }
@@ -108,7 +108,12 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK
 	if (!attributes || !count)
 		return CKR_ARGUMENTS_BAD;
 	AUTO(object) *o = token_object(s->token, object);
-	return o ? object_attributes_get(o, attributes, count) : CKR_OBJECT_HANDLE_INVALID;
+	if (!o)
+		return CKR_OBJECT_HANDLE_INVALID;
+	openssl_errors_keep();
+	rv = object_attributes_get(o, attributes, count);
+	openssl_errors_restore();
+	return rv;
 }
 
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG count)
@@ -160,7 +165,9 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_
 	if (is_searching(s))
 		return CKR_OPERATION_ACTIVE;
 	struct handle_list found = { NULL, 0, 0 };
+	openssl_errors_keep();
 	rv = search(s->token, attributes, count, &found);
+	openssl_errors_restore();
 	pthread_mutex_lock(&s->lock);
 	if (rv == CKR_OK && s->searching)
 		rv = CKR_OPERATION_ACTIVE;

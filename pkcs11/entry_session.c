@@ -1,6 +1,7 @@
 /* Entry points: sessions, login, random numbers, and what belongs to a session otherwise. PKCS #11 2.40, 5.6, 5.15. */
 #include "common/libctx.h"
 #include "common/log.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
@@ -56,8 +57,10 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK
 	 * configured; a failure there is no failure of the login. */
 	source_set_retry(catalog_sources(s->token->catalog));
 	struct errmsg em;
+	openssl_errors_keep();
 	if (catalog_refresh(s->token->catalog, &em) != OK)
 		log_warn("pkcs11", "login", "text=\"%s\"", em.text);
+	openssl_errors_restore();
 	return CKR_OK;
 }
 
@@ -135,8 +138,9 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len)
 	if (len && !data)
 		return CKR_ARGUMENTS_BAD;
 	crypto_gate_enter();
+	openssl_errors_keep();
 	bool good = !len || RAND_bytes_ex(libctx(), data, len, 0) == 1;
-	ERR_clear_error();
+	openssl_errors_restore();
 	crypto_gate_leave();
 	return good ? CKR_OK : CKR_FUNCTION_FAILED;
 }

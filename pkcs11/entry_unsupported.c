@@ -1,4 +1,4 @@
-/* Entry points of what this token does not do: recovery, dual functions, making and wrapping keys. Each still says
+/* Entry points of what this token does not do: recovery and dual functions. Each still says
  * first whether Cryptoki is up and the session there. PKCS #11 2.40, 5.11, 5.12, 5.13, 5.14. */
 #include "pkcs11/process.h"
 
@@ -77,20 +77,4 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *encrypted, CK_UL
 {
 	(void)part;
 	return refuse(session, (encrypted || !encrypted_len) && part_len);
-}
-
-CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key,
-		CK_BYTE *wrapped, CK_ULONG *wrapped_len)
-{
-	(void)wrapping_key;
-	(void)key;
-	(void)wrapped;
-	return refuse(session, mechanism && wrapped_len);
-}
-
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping_key, CK_BYTE *wrapped,
-		  CK_ULONG wrapped_len, CK_ATTRIBUTE *attributes, CK_ULONG count, CK_OBJECT_HANDLE *key)
-{
-	(void)unwrapping_key;
-	return refuse(session, mechanism && key && (wrapped || !wrapped_len) && (attributes || !count));
 }

@@ -1,6 +1,7 @@
 #include "pkcs11/mech_ec.h"
 
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/key_params.h"
 #include "pkcs11/mechanism.h"
 
@@ -28,7 +29,7 @@ static CK_RV prepare(const struct mechanism *m, const CK_MECHANISM *from, struct
 	if (!use->ctx)
 		return CKR_HOST_MEMORY;
 	int good = use->kind == OP_SIGN ? EVP_PKEY_sign_init(use->ctx) : EVP_PKEY_verify_init(use->ctx);
-	ERR_clear_error();
+	openssl_errors_drop();
 	return good > 0 ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 
@@ -61,7 +62,7 @@ static CK_RV run(const struct mechanism *m, struct mechanism_use *use, struct by
 	if (!in.len)
 		return CKR_DATA_LEN_RANGE;
 	if (EVP_PKEY_sign(use->ctx, der, &der_len, in.data, in.len) <= 0) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		return CKR_FUNCTION_FAILED;
 	}
 	const uint8_t *at = der + (der[1] & 0x80 ? 3 : 2), *end = der + der_len;
@@ -92,7 +93,7 @@ static CK_RV verify(const struct mechanism *m, struct mechanism_use *use, struct
 	bool good = der_len > 0 && (size_t)der_len <= sizeof(der) && i2d_ECDSA_SIG(sig, &at) == der_len &&
 		    EVP_PKEY_verify(use->ctx, der, (size_t)der_len, in.data, in.len) == 1;
 	ECDSA_SIG_free(sig);
-	ERR_clear_error();
+	openssl_errors_drop();
 	return good ? CKR_OK : CKR_SIGNATURE_INVALID;
 }
 
@@ -135,7 +136,7 @@ static EVP_PKEY *peer_key(const struct material *base, struct bytes point)
 			peer = NULL;
 	}
 	EVP_PKEY_CTX_free(ctx);
-	ERR_clear_error();
+	openssl_errors_drop();
 	return peer;
 }
 
@@ -154,7 +155,7 @@ static CK_RV shared_secret(const struct material *base, EVP_PKEY *peer, struct s
 	else if (base->key_type == CKK_EC_MONTGOMERY)
 		rv = CKR_MECHANISM_PARAM_INVALID; /* RFC 7748 6.1: a point of small order gives zeros */
 	EVP_PKEY_CTX_free(ctx);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (rv == CKR_OK)
 		*out = steal(&z);
 	return rv;
@@ -203,7 +204,7 @@ static CK_RV x963(struct bytes z, const CK_ECDH1_DERIVE_PARAMS *p, CK_ULONG leng
 	bool good = ctx && EVP_KDF_derive(ctx, secret_data(made), length, params) > 0;
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
-	ERR_clear_error();
+	openssl_errors_drop();
 	if (!good)
 		return CKR_FUNCTION_FAILED;
 	*out = steal(&made);

@@ -1,6 +1,7 @@
 #include "pkcs11/mechanism.h"
 
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 #include "pkcs11/rsa_unpad.h"
 
 #include <openssl/err.h>
@@ -35,7 +36,7 @@ static CK_RV start(struct mechanism_use *use, int padding)
 	if (!use->ctx)
 		return CKR_HOST_MEMORY;
 	if (init_for(use) <= 0 || EVP_PKEY_CTX_set_rsa_padding(use->ctx, padding) <= 0) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		return CKR_FUNCTION_FAILED;
 	}
 	return CKR_OK;
@@ -208,7 +209,7 @@ static CK_RV run_any(const struct mechanism *m, struct mechanism_use *use, struc
 	if (!in.data)
 		in.data = (const uint8_t *)"";
 	if (evp_run(use, in, to, &got) <= 0) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		return use->kind == OP_DECRYPT ? CKR_ENCRYPTED_DATA_INVALID : CKR_FUNCTION_FAILED;
 	}
 	*len = got;
@@ -257,7 +258,7 @@ static CK_RV verify_any(const struct mechanism *m, struct mechanism_use *use, st
 	if (!in.data)
 		in.data = (const uint8_t *)"";
 	int good = EVP_PKEY_verify(use->ctx, signature.data, signature.len, in.data, in.len);
-	ERR_clear_error();
+	openssl_errors_drop();
 	return good == 1 ? CKR_OK : CKR_SIGNATURE_INVALID;
 }
 

@@ -1,5 +1,6 @@
 #include "pkcs11/operation.h"
 
+#include "common/openssl_errors.h"
 #include "pkcs11/ckr.h"
 #include "pkcs11/session_object.h"
 
@@ -97,7 +98,7 @@ static CK_RV prepare_use(struct operation *op, struct operation_start *start)
 	op->used = NULL;
 	CK_RV rv = m->ops->prepare(m, start->from, &op->use);
 	if (rv != CKR_OK) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		mechanism_use_clear(&op->use);
 		return rv;
 	}
@@ -121,7 +122,7 @@ CK_RV operation_begin(struct operation *op, struct operation_start *start)
 		if (!op->digest || !md)
 			return CKR_HOST_MEMORY;
 		if (!EVP_DigestInit_ex2(op->digest, md, NULL)) {
-			ERR_clear_error();
+			openssl_errors_drop();
 			return CKR_FUNCTION_FAILED;
 		}
 	}

@@ -2,6 +2,7 @@
 
 #include "common/constant_time.h"
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -120,7 +121,7 @@ enum err rsa_unpad_decrypt(EVP_PKEY_CTX *ctx, EVP_PKEY *key, struct bytes in, ui
 	uint8_t *em = secret_data(block), *other = secret_data(made_up);
 	if (!false_message(key, in, other, &false_len) || EVP_PKEY_decrypt(ctx, em, &got, in.data, k) <= 0 ||
 	    got != k) {
-		ERR_clear_error();
+		openssl_errors_drop();
 		return ERR_CRYPTO;
 	}
 	size_t start = find_message(em, k, &good);

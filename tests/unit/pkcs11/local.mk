@@ -11,7 +11,8 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/process_test \
 	tests/unit/pkcs11/rsa_unpad_test \
 	tests/unit/pkcs11/session_object_test \
-	tests/unit/pkcs11/threads_test
+	tests/unit/pkcs11/threads_test \
+	tests/unit/pkcs11/wrap_test
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(pkcs11_unit_tests)
@@ -46,4 +47,6 @@ tests_unit_pkcs11_rsa_unpad_test_SOURCES = tests/unit/pkcs11/rsa_unpad_test.c te
 tests_unit_pkcs11_rsa_unpad_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_threads_test_SOURCES = tests/unit/pkcs11/threads_test.c tests/support/check.h
 tests_unit_pkcs11_threads_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_wrap_test_SOURCES = tests/unit/pkcs11/wrap_test.c tests/support/check.h
+tests_unit_pkcs11_wrap_test_LDADD = $(pkcs11_unit_libs)
 EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt
