@@ -13,9 +13,14 @@ image_is_mixed() {
 image_round_trip() {
 	local key=$1 scheme=$2 name=${1/:/}-$2
 	local uri=kbs:///default/image/$name
+	local recipient=$work/$name.pub
 	make_key "$key" "$name"
+	if [ "$scheme" = pkcs7 ]; then
+		recipient=$work/$name.crt
+		openssl req -new -x509 -key "$work/$name.key" -subj "/CN=$name" -days 2 -out "$recipient"
+	fi
 	passes "$name: an image is encrypted with a public key" \
-		kbs-image copy --encryption-key "$scheme:$work/$name.pub" "oci:$work/image:plain" "oci:$work/$name:enc"
+		kbs-image copy --encryption-key "$scheme:$recipient" "oci:$work/image:plain" "oci:$work/$name:enc"
 	passes "$name: every layer is encrypted under the scheme $scheme" all_encrypted "$work/$name" enc "$scheme"
 	passes "$name: no layer of the encrypted image is the plain one" \
 		no_layer_in_common "$work/image" plain "$work/$name" enc
