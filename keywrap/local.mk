@@ -15,6 +15,7 @@ KEYWRAP_SOURCES = \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
 	keywrap/pgp_home.c keywrap/pgp_home.h keywrap/pgp_key.c keywrap/pgp_key.h keywrap/pgp_lib.c keywrap/pgp_lib.h \
+	keywrap/pgp_message.c keywrap/pgp_message.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \

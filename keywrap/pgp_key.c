@@ -3,6 +3,7 @@
 
 #include "keywrap/pgp_home.h"
 #include "keywrap/pgp_lib.h"
+#include "keywrap/pgp_message.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,9 +31,9 @@ static gpgme_error_t passphrase_give(void *hook, const char *hint, const char *i
 {
 	const struct work *w = hook;
 	struct bytes text = secret_bytes(w->passphrase);
-	(void)hint;
 	(void)info;
-	if (!w->passphrase)
+	/* For a secret key only, which has a hint: a message inside the message may be encrypted with a passphrase. */
+	if (!w->passphrase || !hint)
 		return gpgme_error(GPG_ERR_NO_PASSPHRASE);
 	if (again)
 		return gpgme_error(GPG_ERR_BAD_PASSPHRASE);
@@ -378,9 +379,6 @@ static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpg
 	case GPG_ERR_CANCELED:
 	case GPG_ERR_FULLY_CANCELED:
 		return err_set(em, ERR_AUTH, "the agent was not given the passphrase");
-	case GPG_ERR_NO_DATA:
-	case GPG_ERR_INV_PACKET:
-		return err_set(em, ERR_PARSE, "no OpenPGP message");
 	default:
 		break;
 	}
@@ -417,8 +415,11 @@ static enum err message_decrypt(const struct work *w, struct bytes message, stru
 
 enum err pgp_key_decrypt(struct pgp_key *key, struct bytes message, struct secret **plain, struct errmsg *em)
 {
-	enum err e = OK;
-	if (key->text) {
+	AUTO_BUF
+	decoded = { 0 };
+	struct bytes binary = { 0 };
+	enum err e = pgp_message_check(message, &decoded, &binary, em);
+	if (e == OK && key->text) {
 		pthread_mutex_lock(&key->lock);
 		e = key->home ? OK : key_unpack(key, em);
 		pthread_mutex_unlock(&key->lock);
@@ -431,5 +432,5 @@ enum err pgp_key_decrypt(struct pgp_key *key, struct bytes message, struct secre
 		e = ring_search(&w, &s, em);
 		free(s.fingerprint);
 	}
-	return e == OK ? message_decrypt(&w, message, plain, em) : e;
+	return e == OK ? message_decrypt(&w, binary, plain, em) : e;
 }

@@ -75,3 +75,10 @@ tests_fuzz_keywrap_ttrpc_fuzz_SOURCES = tests/fuzz/keywrap/ttrpc_fuzz.c
 tests_fuzz_keywrap_ttrpc_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_ttrpc_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/ttrpc.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/pgp_message_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/pgp_message_fuzz
+tests_fuzz_keywrap_pgp_message_fuzz_SOURCES = tests/fuzz/keywrap/pgp_message_fuzz.c
+tests_fuzz_keywrap_pgp_message_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_pgp_message_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/pgp_message.seeds

@@ -243,7 +243,9 @@ static enum err element_unwrap(const char *name, unsigned flip_from_end, struct 
 		element.data[element.len - flip_from_end] ^= 1;
 	assert_int_equal(secret_copy(buf_bytes(&key_text), &text, NULL), OK);
 	struct unwrap_key key = { .pgp = NULL };
-	assert_int_equal(pgp_key_from_text(text, NULL, &key.pgp, em), OK);
+	struct secret *passphrase = NULL;
+	assert_int_equal(secret_copy(bytes_str("hidden-word"), &passphrase, NULL), OK);
+	assert_int_equal(pgp_key_from_text(text, passphrase, &key.pgp, em), OK);
 	enum err e = scheme_pgp.unwrap(&key, buf_bytes(&element), &plain, em);
 	pgp_key_free(key.pgp);
 	assert_int_equal(e == OK, plain != NULL);
@@ -262,7 +264,7 @@ static void opens_what_gpg_writes(void **state)
 	run(GPG "--trust-model always -r carol@example.com -r bob@example.com -e --armor -o m2 privopts");
 	run(GPG "--trust-model always -R carol@example.com -e -o m3 privopts");
 	for (int i = 1; i <= 3; i++) {
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof(name), "m%d", i);
 		if (element_unwrap(name, 0, &em) != OK)
 			fail_msg("%s: %s", name, em.text);
@@ -282,6 +284,19 @@ static void refuses_what_does_not_hold(void **state)
 	run(GPG "--trust-model always -r carol@example.com -e -o bomb zeros");
 	assert_int_equal(element_unwrap("bomb", 0, &em), ERR_LIMIT);
 	assert_int_equal(homes(), 0);
+}
+
+/* Else whoever makes layers could try out passphrases, one layer each. */
+static void tries_no_passphrase_on_a_message(void **state)
+{
+	(void)state;
+	ring_need();
+	struct errmsg em = { "" };
+	run(GPG "--passphrase hidden-word -c -o sym privopts");
+	run(GPG "--store -o stored privopts");
+	assert_int_equal(element_unwrap("sym", 0, &em), ERR_UNSUPPORTED);
+	assert_non_null(strstr(em.text, "for a passphrase"));
+	assert_int_equal(element_unwrap("stored", 0, &em), ERR_PARSE);
 }
 
 static void writes_what_peers_read(void **state)
@@ -403,6 +418,7 @@ int main(void)
 		cmocka_unit_test(says_why_a_key_does_not_open),
 		cmocka_unit_test(opens_what_gpg_writes),
 		cmocka_unit_test(refuses_what_does_not_hold),
+		cmocka_unit_test(tries_no_passphrase_on_a_message),
 		cmocka_unit_test(writes_what_peers_read),
 		cmocka_unit_test(takes_recipients_by_their_exact_names_alone),
 		cmocka_unit_test(leaves_nothing_behind_when_killed),
