@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 #define COMPLAINT_MAX 200
 
 enum { TO_CHILD, FROM_CHILD, COMPLAINTS, PIPES };
