@@ -10,7 +10,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
-#define ITERATIONS_MAX 100000000UL
+#define ITERATIONS_MAX 10000000UL /* seconds: a fork waits meanwhile */
 #define PASSWORD_MAX 65536
 
 static bool take_type(struct template *t, CK_KEY_TYPE type)
@@ -123,7 +123,7 @@ static CK_RV generate_rsa(struct template *public, EVP_PKEY **out)
 	static const uint8_t f4[] = { 1, 0, 1 };
 	if (!template_has(public, CKA_MODULUS_BITS))
 		return CKR_TEMPLATE_INCOMPLETE;
-	if (public->modulus_bits < 2048 || public->modulus_bits > 8192 || public->modulus_bits % 8)
+	if (public->modulus_bits < 2048 || public->modulus_bits > 4096 || public->modulus_bits % 8)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	struct bytes e = public->public_exponent.len ? public->public_exponent : BYTES(f4);
 	uint64_t exponent = 0;
