@@ -31,8 +31,6 @@ struct pgp_home {
 	pid_t reaper;
 };
 
-extern char **environ;
-
 /* Its standard input ends when whoever made the home does not need it any more, or is not there any more. */
 static const char reaper_script[] = "trap '' INT TERM HUP\n"
 				    "read -r _\n"
