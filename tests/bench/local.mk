@@ -15,3 +15,7 @@ tests_bench_peak_rss_LDFLAGS = $(PROGRAM_LDFLAGS)
 check_PROGRAMS += tests/bench/layer_cipher_bench
 tests_bench_layer_cipher_bench_SOURCES = tests/bench/layer_cipher_bench.c
 tests_bench_layer_cipher_bench_LDADD = libkeywrap.la libcommon.la $(CRYPTO_LIBS)
+check_PROGRAMS += tests/bench/verify_bench
+tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c tests/support/tee_pki.c tests/support/tee_pki.h \
+	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h
+tests_bench_verify_bench_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)

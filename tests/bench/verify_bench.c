@@ -1,0 +1,79 @@
+/* CPU time of verifying evidence of our own making, in one process: a TDX quote with chain, one with collateral, an
+ * SNP report. And how large the verifier is: scripts/bench. */
+#include "attest/appraise.h"
+#include "tests/support/tee_amd.h"
+#include "tests/support/tee_intel.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum { ROUNDS = 100 };
+
+static double cpu_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void report(const char *what, double ms)
+{
+	printf("%-32s %6.2f ms of CPU, %5.0f a second\n", what, ms / ROUNDS, 1000.0 * ROUNDS / ms);
+}
+
+static void affirmed(const struct appraisal *a, enum err e)
+{
+	if (e == OK && a->status == APPRAISAL_AFFIRMING)
+		return;
+	fprintf(stderr, "verify_bench: not affirmed\n");
+	exit(1);
+}
+
+static void quotes(bool collateral)
+{
+	static struct appraisal a;
+	struct intel w;
+	intel_open(&w, 4, true);
+	intel_make(&w);
+	struct verifier_input in = { .evidence = buf_bytes(&w.quote), .now = w.now };
+	if (collateral)
+		in.collateral = buf_bytes(&w.collateral);
+	double begin = 0;
+	/* The first round fetches algorithms. */
+	for (int i = -1; i < ROUNDS; i++) {
+		if (i == 0)
+			begin = cpu_ms();
+		affirmed(&a, appraise_quote(&w.trust, &in, true, &a, NULL));
+		appraisal_clear(&a);
+	}
+	report(collateral ? "TDX quote, chain and collateral" : "TDX quote and chain", cpu_ms() - begin);
+	intel_close(&w);
+}
+
+/* With RSA keys of 2048 bits: AMD's have 4096, and verifying takes about 0.1 ms more for each of the two. */
+static void reports(void)
+{
+	static struct appraisal a;
+	struct amd w;
+	amd_open(&w, "Genoa", 3);
+	amd_make(&w);
+	struct bytes cert = buf_bytes(&w.leaf);
+	struct verifier_input in = { .evidence = BYTES(w.report), .certs = &cert, .cert_count = 1, .now = w.now };
+	double begin = 0;
+	for (int i = -1; i < ROUNDS; i++) {
+		if (i == 0)
+			begin = cpu_ms();
+		affirmed(&a, appraise_snp(&w.trust, &in, &a, NULL));
+		appraisal_clear(&a);
+	}
+	report("SEV-SNP report and chain", cpu_ms() - begin);
+	amd_close(&w);
+}
+
+int main(void)
+{
+	quotes(false);
+	quotes(true);
+	reports();
+	return 0;
+}
