@@ -325,10 +325,30 @@ static void every_published_number_comes_out(void **state)
 	assert_true(lines >= 42);
 }
 
+/* Not only keys of a session: one that the KBS releases, found by the name of its resource. */
+static void an_ed25519_key_of_the_kbs_signs(void **state)
+{
+	(void)state;
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(libctx(), NULL, "ED25519");
+	CK_MECHANISM m = { CKM_EDDSA, NULL, 0 };
+	CK_BYTE text[] = "what is signed", out[64];
+	CK_ULONG n = sizeof(out);
+	fixture_key("default/key/edwards", key);
+	session = fixture_session();
+	check_rv(CKR_OK, C_SignInit(session, &m, fixture_find(session, CKO_PRIVATE_KEY, "default/key/edwards")));
+	check_rv(CKR_OK, C_Sign(session, text, sizeof(text), out, &n));
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	assert_int_equal(EVP_DigestVerifyInit_ex(ctx, NULL, NULL, libctx(), NULL, key, NULL), 1);
+	assert_int_equal(EVP_DigestVerify(ctx, out, n, text, sizeof(text)), 1);
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_published_number_comes_out),
+		TEST(an_ed25519_key_of_the_kbs_signs),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -19,6 +19,14 @@ static const struct hash hashes[] = {
 	{ CKM_SHA256, CKG_MGF1_SHA256, "SHA256", CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256 },
 	{ CKM_SHA384, CKG_MGF1_SHA384, "SHA384", CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384 },
 	{ CKM_SHA512, CKG_MGF1_SHA512, "SHA512", CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512 },
+	{ CKM_SHA3_224, CKG_MGF1_SHA3_224, "SHA3-224", CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS,
+	  CKM_ECDSA_SHA3_224 },
+	{ CKM_SHA3_256, CKG_MGF1_SHA3_256, "SHA3-256", CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS,
+	  CKM_ECDSA_SHA3_256 },
+	{ CKM_SHA3_384, CKG_MGF1_SHA3_384, "SHA3-384", CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS,
+	  CKM_ECDSA_SHA3_384 },
+	{ CKM_SHA3_512, CKG_MGF1_SHA3_512, "SHA3-512", CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS,
+	  CKM_ECDSA_SHA3_512 },
 };
 
 static size_t digest(const char *name, uint8_t to[64])
@@ -228,7 +236,7 @@ static void oaep_opens_what_openssl_sealed(void **state)
 	CK_OBJECT_HANDLE key = fixture_find(s, CKO_PRIVATE_KEY, "rsa"), public = fixture_find(s, CKO_PUBLIC_KEY, "rsa");
 	char label[] = "a label";
 	for (size_t i = 0; i < 4 * ARRAY_LEN(hashes); i++) {
-		const struct hash *h = &hashes[i % 5], *mgf = i % 2 ? &hashes[(i + 2) % 5] : h;
+		const struct hash *h = &hashes[i % 9], *mgf = i % 2 ? &hashes[(i + 2) % 9] : h;
 		bool labelled = i % 4 > 1;
 		CK_RSA_PKCS_OAEP_PARAMS p = { h->digest, mgf->mgf, CKZ_DATA_SPECIFIED, labelled ? label : NULL,
 					      labelled ? strlen(label) : 0 };
