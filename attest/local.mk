@@ -27,7 +27,8 @@ EXTRA_DIST += attest/roots/amd-milan.pem attest/roots/amd-genoa.pem attest/roots
 CLEANFILES += $(amd_roots)
 SUFFIXES = .pem .inc
 .pem.inc:
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed 's/.*/"&\\n"/' $< >$@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo "static const char pem_$(*F)[] =" | tr - _; sed 's/.*/"&\\n"/' $<; echo ';'; } >$@.tmp && \
+		mv $@.tmp $@
 attest/trust.lo: $(amd_roots)
 
 # Reference values: what a TEE will measure.
