@@ -318,6 +318,10 @@ static enum err collateral_check(struct tcb_case *t, struct errmsg *em)
 enum err quote_tcb_appraise(const struct quote_case *c, struct errmsg *em)
 {
 	if (!c->in->collateral.data) {
+		const uint8_t *signer = c->quote.tdx ? c->trust->qe_signer_tdx : c->trust->qe_signer_sgx;
+		appraisal_expect_bytes(
+			c->to, CHECK("QE signer", APPRAISAL_MISMATCH),
+			(struct check_bytes){ { signer, 32 }, sgx_field(c->quote.qe_report, SGX_MR_SIGNER) });
 		appraisal_not_made(c->to, "TCB status", "no collateral given: TCB, QE identity, revocation");
 		return OK;
 	}

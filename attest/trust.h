@@ -13,6 +13,10 @@ struct trust_amd {
 
 struct trust {
 	const uint8_t *intel_root_sha256; /* of the certificate */
+	/* MRSIGNER of Intel's quoting enclaves: what a quote without collateral is held to. A platform's owner can have
+	 * any enclave's report signed by its PCK. */
+	const uint8_t *qe_signer_tdx;
+	const uint8_t *qe_signer_sgx;
 	const struct trust_amd *amd;
 	size_t amd_count;
 };

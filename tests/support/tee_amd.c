@@ -158,5 +158,5 @@ void amd_make(struct amd *w)
 	if (w->crl)
 		pki_crl_make(&crl, &w->crl_der);
 	w->row = (struct trust_amd){ w->product, w->ark_sha256, buf_cstr(&w->pem) };
-	w->trust = (struct trust){ trust_vendors.intel_root_sha256, &w->row, 1 };
+	w->trust = (struct trust){ .amd = &w->row, .amd_count = 1 };
 }

@@ -490,6 +490,28 @@ static void what_is_expected_and_there_is_affirmed(void **state)
 	close_world();
 }
 
+/* Its PCK signs reports of any enclave that the platform's owner runs: without Intel's identity of the quoting enclave
+ * its signer is the least that must hold. */
+static void without_collateral_the_quoting_enclave_is_still_intels(void **state)
+{
+	(void)state;
+	for (unsigned version = 3; version <= 4; version++) {
+		for (int other = 0; other < 2; other++) {
+			open_world(version, version == 4);
+			intel_sgx(w.qe_report, SGX_MR_SIGNER)[0] ^= (uint8_t)other;
+			intel_make(&w);
+			in = (struct verifier_input){ .evidence = buf_bytes(&w.quote), .now = w.now };
+			check_ok(appraise_quote(&w.trust, &in, w.tdx, &a, &em));
+			assert_string_equal(a.tcb_status, "not checked");
+			if (other)
+				only(APPRAISAL_MISMATCH, "QE signer", "another quoting enclave");
+			else
+				assert_int_equal(a.status, APPRAISAL_AFFIRMING);
+			close_world();
+		}
+	}
+}
+
 static void malformed_collateral_is_an_error_of_its_own(void **state)
 {
 	(void)state;
@@ -521,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_module_without_version_is_judged_by_the_platform),
 		cmocka_unit_test(enclaves_in_debug_mode_are_refused),
 		cmocka_unit_test(what_is_expected_and_there_is_affirmed),
+		cmocka_unit_test(without_collateral_the_quoting_enclave_is_still_intels),
 		cmocka_unit_test(malformed_collateral_is_an_error_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
