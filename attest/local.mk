@@ -22,11 +22,11 @@ libverifier_la_SOURCES = \
 libverifier_la_LIBADD = libattest.la
 
 # AMD's certificates (ASK, ARK, ASVK of each product, as AMD's key distribution service gives them), as string literals.
-amd_roots = attest/roots/amd-milan.inc attest/roots/amd-genoa.inc attest/roots/amd-turin.inc
+amd_roots = attest/roots/amd-milan.decl attest/roots/amd-genoa.decl attest/roots/amd-turin.decl
 EXTRA_DIST += attest/roots/amd-milan.pem attest/roots/amd-genoa.pem attest/roots/amd-turin.pem
 CLEANFILES += $(amd_roots)
-SUFFIXES = .pem .inc
-.pem.inc:
+SUFFIXES = .pem .decl
+.pem.decl:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo "static const char pem_$(*F)[] =" | tr - _; sed 's/.*/"&\\n"/' $<; echo ';'; } >$@.tmp && \
 		mv $@.tmp $@
 attest/trust.lo: $(amd_roots)

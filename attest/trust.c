@@ -1,9 +1,9 @@
 #include "attest/trust.h"
 
 /* pem_amd_...: made from the .pem files beside them. */
-#include "attest/roots/amd-genoa.inc"
-#include "attest/roots/amd-milan.inc"
-#include "attest/roots/amd-turin.inc"
+#include "attest/roots/amd-genoa.decl"
+#include "attest/roots/amd-milan.decl"
+#include "attest/roots/amd-turin.decl"
 
 /* The roots, pinned by the SHA-256 of the certificate. */
 
