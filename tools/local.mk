@@ -2,7 +2,7 @@
 #   bin_PROGRAMS += kbs-x
 #   kbs_x_SOURCES = tools/kbs_x.c
 #   kbs_x_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-#   kbs_x_LDFLAGS = $(PROGRAM_LDFLAGS)
+#   kbs_x_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 #   kbs_x_LDADD = libcli.la ...
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = tools/cli.c tools/cli.h tools/own_module.c tools/own_module.h
@@ -10,7 +10,7 @@ libcli_la_SOURCES = tools/cli.c tools/cli.h tools/own_module.c tools/own_module.
 bin_PROGRAMS += kbs-server
 kbs_server_SOURCES = tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
 kbs_server_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_server_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_server_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
 
 bin_PROGRAMS += kbs-image
@@ -18,20 +18,20 @@ kbs_image_SOURCES = tools/kbs_image.c \
 	tools/kbs_image_options.c tools/kbs_image_options.h \
 	tools/kbs_image_report.c tools/kbs_image_report.h
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_image_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_image_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la
 
 bin_PROGRAMS += kbs-keyprovider
 kbs_keyprovider_SOURCES = tools/kbs_keyprovider.c
 kbs_keyprovider_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_keyprovider_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_keyprovider_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_keyprovider_LDADD = libcli.la libkeywrap.la libcommon.la $(P11KIT_LIBS)
 
 # Installed as `kbs`. It is built here because kbs/ is a folder of the build as well.
 bin_PROGRAMS += tools/kbs
 tools_kbs_SOURCES = tools/kbs.c
 tools_kbs_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-tools_kbs_LDFLAGS = $(PROGRAM_LDFLAGS)
+tools_kbs_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tools_kbs_LDADD = libcli.la libcommon.la
 
 bin_PROGRAMS += kbs-token
@@ -41,20 +41,20 @@ kbs_token_SOURCES = tools/kbs_token.c tools/kbs_token_consumers.c tools/kbs_toke
 kbs_token_CPPFLAGS = $(AM_CPPFLAGS) -DP11KIT_CONFIGS='"$(p11kit_configs)"' -DEXAMPLESDIR='"$(examplesdir)"' \
 	-DP11KIT_MODULE_CONFIGS='"$(P11KIT_MODULE_CONFIGS)"' -DP11KIT_SYSTEM_MODULES='"$(P11KIT_SYSTEM_MODULES)"'
 kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_token_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_token_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.la $(P11KIT_LIBS)
 
 # Stand-alone: no libcurl, and json-c linked in where there is its archive.
 bin_PROGRAMS += kbs-verify
 kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_print.c tools/kbs_verify.h
 kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_verify_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_verify_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
 
 bin_PROGRAMS += kbs-attest
 kbs_attest_SOURCES = tools/kbs_attest.c
 kbs_attest_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-kbs_attest_LDFLAGS = $(PROGRAM_LDFLAGS)
+kbs_attest_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_attest_LDADD = libcli.la libmeasure.la libcommon.la
 
 # So that `kbs` finds the others in a build tree too.

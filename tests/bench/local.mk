@@ -4,14 +4,14 @@
 check_PROGRAMS += tests/bench/p11_cold_bench tests/bench/p11_key_bench tests/bench/peak_rss
 tests_bench_p11_cold_bench_SOURCES = tests/bench/p11_cold_bench.c
 tests_bench_p11_cold_bench_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-tests_bench_p11_cold_bench_LDFLAGS = $(PROGRAM_LDFLAGS)
+tests_bench_p11_cold_bench_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tests_bench_p11_key_bench_SOURCES = tests/bench/p11_key_bench.c
 tests_bench_p11_key_bench_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-tests_bench_p11_key_bench_LDFLAGS = $(PROGRAM_LDFLAGS)
+tests_bench_p11_key_bench_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tests_bench_p11_key_bench_LDADD = $(CRYPTO_LIBS)
 tests_bench_peak_rss_SOURCES = tests/bench/peak_rss.c
 tests_bench_peak_rss_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-tests_bench_peak_rss_LDFLAGS = $(PROGRAM_LDFLAGS)
+tests_bench_peak_rss_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 check_PROGRAMS += tests/bench/layer_cipher_bench
 tests_bench_layer_cipher_bench_SOURCES = tests/bench/layer_cipher_bench.c
 tests_bench_layer_cipher_bench_LDADD = libkeywrap.la libcommon.la $(CRYPTO_LIBS)
