@@ -75,7 +75,10 @@ enum err layout_check_writable(int dir, struct errmsg *em)
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "blobs") == 0 ||
 		    strncmp(name, ".kbs-image-", 11) == 0)
 			continue;
-		return err_set(em, ERR_EXISTS, "the folder is not empty, and no OCI layout");
+		/* Another writer may have made a layout of it since the first look: oci-layout comes before the rest.
+		 */
+		e = layout_check(dir, em);
+		return e == ERR_NOT_FOUND ? err_set(em, ERR_EXISTS, "the folder is not empty, and no OCI layout") : e;
 	}
 	return OK;
 }

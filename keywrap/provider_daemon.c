@@ -288,7 +288,7 @@ enum err provider_daemon_run(const struct provider_daemon *daemon, struct errmsg
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 			(void)deadline_sleep_ms(deadline_in_ms(100), 100);
 	}
-	if (e != OK)
+	if (e != OK || !crowd)
 		return e;
 	e = crowd_wait(crowd, em);
 	crowd_leave(crowd, false);

@@ -232,18 +232,26 @@ static bool get_tag(struct cipher_state *c, uint8_t *to)
 	return EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_GET_TAG, (int)c->tag_len, to) > 0;
 }
 
+/* The tag stands behind the ciphertext; it is copied, since the output may lie over it. False where there is none. */
+static bool split_tag(const struct cipher_state *c, struct bytes *in, uint8_t tag[BLOCK])
+{
+	if (!in->data || in->len < c->tag_len)
+		return false;
+	in->len -= c->tag_len;
+	memcpy(tag, in->data + in->len, c->tag_len);
+	return true;
+}
+
 static CK_RV run_gcm(struct mechanism_use *use, struct bytes in, uint8_t *to, CK_ULONG *len)
 {
 	struct cipher_state *c = use->state;
 	uint8_t tag[BLOCK];
 	size_t n = 0;
 	int last = 0;
-	if (use->kind == OP_DECRYPT) {
-		in.len -= c->tag_len;
-		memcpy(tag, in.data + in.len, c->tag_len); /* before the output may lie over it */
-		if (!set_tag(c, (struct bytes){ tag, c->tag_len }))
-			return CKR_FUNCTION_FAILED;
-	}
+	if (use->kind == OP_DECRYPT && !split_tag(c, &in, tag))
+		return length_wrong(use);
+	if (use->kind == OP_DECRYPT && !set_tag(c, (struct bytes){ tag, c->tag_len }))
+		return CKR_FUNCTION_FAILED;
 	bool good = pump(c->ctx, in, to, &n) && EVP_CipherFinal_ex(c->ctx, tag, &last) > 0;
 	*len = n;
 	if (use->kind == OP_DECRYPT) {
@@ -276,10 +284,8 @@ static CK_RV run_ccm(struct mechanism_use *use, struct bytes in, uint8_t *to, CK
 	uint8_t tag[BLOCK], none[1];
 	int n = 0;
 	bool decrypt = use->kind == OP_DECRYPT;
-	if (decrypt) {
-		in.len -= c->tag_len;
-		memcpy(tag, in.data + in.len, c->tag_len);
-	}
+	if (decrypt && !split_tag(c, &in, tag))
+		return length_wrong(use);
 	/* 2.12.3 may be read both ways for decryption. */
 	if (in.len != c->data_len && !(decrypt && in.len + c->tag_len == c->data_len))
 		return length_wrong(use);
