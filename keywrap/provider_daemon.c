@@ -246,12 +246,13 @@ static bool connection_start(struct crowd *crowd, int fd)
 	return false;
 }
 
-static enum err crowd_new(const struct provider_daemon *daemon, struct crowd **out, struct errmsg *em)
+/* NULL without memory. */
+static struct crowd *crowd_new(const struct provider_daemon *daemon)
 {
 	pthread_condattr_t attr;
 	struct crowd *crowd = calloc(1, sizeof(*crowd));
 	if (!crowd)
-		return err_set(em, ERR_NOMEM, "no memory for a daemon");
+		return NULL;
 	crowd->daemon = *daemon;
 	crowd->users = 1;
 	pthread_mutex_init(&crowd->lock, NULL);
@@ -259,8 +260,7 @@ static enum err crowd_new(const struct provider_daemon *daemon, struct crowd **o
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&crowd->fewer, &attr);
 	pthread_condattr_destroy(&attr);
-	*out = crowd;
-	return OK;
+	return crowd;
 }
 
 /* Idle connections end by themselves: they watch `stop`, too. */
@@ -278,9 +278,10 @@ static enum err crowd_wait(struct crowd *crowd, struct errmsg *em)
 
 enum err provider_daemon_run(const struct provider_daemon *daemon, struct errmsg *em)
 {
-	struct crowd *crowd = NULL;
-	enum err e = crowd_new(daemon, &crowd, em);
-	while (e == OK && readable_wait(daemon->listener, daemon->stop)) {
+	struct crowd *crowd = crowd_new(daemon);
+	if (!crowd)
+		return err_set(em, ERR_NOMEM, "no memory for a daemon");
+	while (readable_wait(daemon->listener, daemon->stop)) {
 		int fd = accept4(daemon->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0 && !connection_start(crowd, fd))
 			close(fd);
@@ -288,9 +289,7 @@ enum err provider_daemon_run(const struct provider_daemon *daemon, struct errmsg
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 			(void)deadline_sleep_ms(deadline_in_ms(100), 100);
 	}
-	if (e != OK || !crowd)
-		return e;
-	e = crowd_wait(crowd, em);
+	enum err e = crowd_wait(crowd, em);
 	crowd_leave(crowd, false);
 	return e;
 }

@@ -290,9 +290,7 @@ static CK_RV run_ccm(struct mechanism_use *use, struct bytes in, uint8_t *to, CK
 	if (in.len != c->data_len && !(decrypt && in.len + c->tag_len == c->data_len))
 		return length_wrong(use);
 	/* 2^(8L), L = 15 - nonce: only two bytes of length need looking at, INT_MAX is less than three. */
-	if (c->iv_len == 13 && in.len > 0xffff)
-		return length_wrong(use);
-	if (c->iv_len == 12 && in.len > 0xffffff)
+	if ((c->iv_len == 13 && in.len > 0xffff) || (c->iv_len == 12 && in.len > 0xffffff))
 		return length_wrong(use);
 	if (!begin_ccm(use, in.len, decrypt ? tag : NULL))
 		return CKR_FUNCTION_FAILED;
