@@ -4,6 +4,7 @@
 #include "common/http_socket.h"
 #include "common/libctx.h"
 #include "common/log.h"
+#include "common/sigpipe.h"
 
 #include <errno.h>
 #include <limits.h>

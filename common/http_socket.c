@@ -1,12 +1,9 @@
 #include "common/http_socket.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* A firewall that silently dropped a connection must not cost a whole request. */
 #define UNACKNOWLEDGED_MS 20000
@@ -77,28 +74,4 @@ int http_socket_close(void *sockets, curl_socket_t fd)
 			break;
 	}
 	return close(fd);
-}
-
-struct sigpipe_guard sigpipe_block(void)
-{
-	struct sigpipe_guard guard = { .was_pending = false };
-	sigset_t pipe, pending;
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	sigemptyset(&pending);
-	sigpending(&pending);
-	guard.was_pending = sigismember(&pending, SIGPIPE) == 1;
-	pthread_sigmask(SIG_BLOCK, &pipe, &guard.before);
-	return guard;
-}
-
-void sigpipe_unblock(const struct sigpipe_guard *guard)
-{
-	sigset_t pipe;
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	const struct timespec now = { 0, 0 };
-	while (!guard->was_pending && sigtimedwait(&pipe, NULL, &now) == -1 && errno == EINTR)
-		;
-	pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
 }

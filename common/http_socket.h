@@ -2,7 +2,6 @@
 #include "common/bytes.h"
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 /* The sockets of one HTTP client: known by number, so that a forked child can close what it inherited without a
@@ -19,12 +18,3 @@ void http_sockets_abandon(struct http_sockets *s);
 /* CURLOPT_OPENSOCKETFUNCTION, CURLOPT_CLOSESOCKETFUNCTION, with the struct as their data. */
 curl_socket_t http_socket_open(void *sockets, curlsocktype purpose, struct curl_sockaddr *address);
 int http_socket_close(void *sockets, curl_socket_t fd);
-
-/* A write to a dead connection must not raise SIGPIPE in the host process: blocked in this thread for as long as a
- * request takes; one that arose meanwhile is taken back. */
-struct sigpipe_guard {
-	sigset_t before;
-	bool was_pending;
-};
-struct sigpipe_guard sigpipe_block(void);
-void sigpipe_unblock(const struct sigpipe_guard *guard);

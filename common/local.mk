@@ -17,6 +17,7 @@ libcommon_la_SOURCES = \
 	common/resource_uri.c common/resource_uri.h \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \
 	common/settings.c common/settings.h \
+	common/sigpipe.c common/sigpipe.h \
 	common/stream.c common/stream_digest.c common/stream.h common/token_reason.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "keywrap/pgp_key.h"
 
+#include "common/sigpipe.h"
 #include "keywrap/pgp_home.h"
 #include "keywrap/pgp_lib.h"
 #include "keywrap/pgp_message.h"
@@ -24,7 +25,7 @@ struct work {
 	const struct pgp_lib *lib;
 	gpgme_ctx_t ctx;
 	const struct secret *passphrase;
-	struct pgp_quiet quiet;
+	struct sigpipe_guard pipe; /* libgpgme writes to pipes */
 };
 
 static gpgme_error_t passphrase_give(void *hook, const char *hint, const char *info, int again, int fd)
@@ -47,7 +48,7 @@ static void work_end(struct work *w)
 	if (w->ctx)
 		w->lib->release(w->ctx);
 	if (w->lib)
-		pgp_quiet_end(&w->quiet);
+		sigpipe_unblock(&w->pipe);
 	w->ctx = NULL;
 }
 #define AUTO_WORK __attribute__((cleanup(work_end))) struct work
@@ -60,7 +61,7 @@ static enum err work_begin(struct work *w, const struct pgp_home *home, struct e
 	if (e != OK)
 		return e;
 	w->lib = lib;
-	pgp_quiet_begin(&w->quiet);
+	w->pipe = sigpipe_block();
 	gpgme_error_t error = lib->new (&w->ctx);
 	if (!error && home)
 		error = lib->ctx_set_engine_info(w->ctx, GPGME_PROTOCOL_OpenPGP, NULL, pgp_home_path(home));

@@ -5,8 +5,8 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
-#include <time.h>
 
 #if GPGME_VERSION_NUMBER >= 0x020000
 #define LIBRARY "libgpgme.so.45"
@@ -18,29 +18,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct pgp_lib lib; /* written once */
 static bool loaded;
 static struct errmsg why_not;
-
-void pgp_quiet_begin(struct pgp_quiet *quiet)
-{
-	sigset_t pipes;
-	sigset_t pending;
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	sigpending(&pending);
-	quiet->pending = sigismember(&pending, SIGPIPE) == 1;
-	pthread_sigmask(SIG_BLOCK, &pipes, &quiet->before);
-}
-
-void pgp_quiet_end(const struct pgp_quiet *quiet)
-{
-	static const struct timespec at_once = { 0, 0 };
-	sigset_t pipes;
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	if (!quiet->pending)
-		while (sigtimedwait(&pipes, NULL, &at_once) > 0) {
-		}
-	pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
-}
 
 static void lib_load(void)
 {

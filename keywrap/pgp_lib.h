@@ -2,7 +2,6 @@
 #include "common/err.h"
 
 #include <gpgme.h>
-#include <signal.h>
 
 /* libgpgme, loaded at the first OpenPGP key: it, libassuan and libgpg-error have no place in programs that never meet
  * one, and there are many of those. Never unloaded. */
@@ -42,12 +41,3 @@ enum err pgp_lib_get(const struct pgp_lib **out, struct errmsg *em) MUST_USE;
 
 /* err_set() with the library's text appended. */
 enum err pgp_lib_error(struct errmsg *em, enum err e, gpgme_error_t error, const char *what);
-
-/* libgpgme writes to pipes: SIGPIPE is kept from the host process around each call, without touching what it does with
- * that signal. */
-struct pgp_quiet {
-	sigset_t before;
-	int pending;
-};
-void pgp_quiet_begin(struct pgp_quiet *quiet);
-void pgp_quiet_end(const struct pgp_quiet *quiet);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "keywrap/provider_cmd.h"
 
+#include "common/sigpipe.h"
 #include "keywrap/provider_message.h"
 
 #include <ctype.h>
@@ -256,46 +257,17 @@ static enum err child_run(struct child *c, char *const *argv, struct deadline un
 	return e == OK ? child_judge(c, em) : e;
 }
 
-/* SIGPIPE kept from the host process, without touching what it does with it: a pipe knows no MSG_NOSIGNAL. */
-struct pipe_guard {
-	sigset_t before;
-	bool pending;
-};
-
-static void pipe_guard_enter(struct pipe_guard *guard)
-{
-	sigset_t pipes;
-	sigset_t pending;
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	sigpending(&pending);
-	guard->pending = sigismember(&pending, SIGPIPE) == 1;
-	pthread_sigmask(SIG_BLOCK, &pipes, &guard->before);
-}
-
-static void pipe_guard_leave(const struct pipe_guard *guard)
-{
-	static const struct timespec now = { 0 };
-	sigset_t pipes;
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	while (!guard->pending && sigtimedwait(&pipes, NULL, &now) < 0 && errno == EINTR)
-		;
-	pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
-}
-
 enum err provider_cmd_run(char *const *argv, struct bytes input, struct deadline until, struct secret **output,
 			  struct errmsg *em)
 {
 	struct child c = { .fds = { -1, -1, -1 }, .input = input };
-	struct pipe_guard guard;
-	pipe_guard_enter(&guard);
+	struct sigpipe_guard guard = sigpipe_block(); /* a pipe knows no MSG_NOSIGNAL */
 	enum err e = child_run(&c, argv, until, em);
 	if (e == OK) {
 		secret_truncate(c.output, c.output_len);
 		*output = steal(&c.output);
 	}
 	child_end(&c);
-	pipe_guard_leave(&guard);
+	sigpipe_unblock(&guard);
 	return e;
 }

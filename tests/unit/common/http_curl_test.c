@@ -2,6 +2,7 @@
 
 #include "common/http_socket.h"
 #include "common/libctx.h"
+#include "common/sigpipe.h"
 #include "tests/support/http_peer.h"
 
 #include <arpa/inet.h>
