@@ -1,12 +1,30 @@
 #include "common/deadline.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+
+static atomic_int_least64_t shifted;
+
+static int64_t clock_ms(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 int64_t monotonic_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t boottime_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME) + atomic_load_explicit(&shifted, memory_order_relaxed);
+}
+
+void boottime_shift(int64_t ms)
+{
+	atomic_fetch_add(&shifted, ms);
 }
 
 struct deadline deadline_in_ms(int64_t ms)

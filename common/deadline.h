@@ -9,6 +9,10 @@ struct deadline {
 };
 
 int64_t monotonic_ms(void);
+/* CLOCK_BOOTTIME: goes on while the machine is suspended, and no one sets it. For how old a thing is; never for waits,
+ * which are CLOCK_MONOTONIC's. */
+int64_t boottime_ms(void);
+void boottime_shift(int64_t ms); /* for tests: lets that much time pass */
 struct deadline deadline_in_ms(int64_t ms);
 int64_t deadline_left_ms(struct deadline d); /* never below 0 */
 bool deadline_passed(struct deadline d);

@@ -6,7 +6,7 @@
  * it. Everything in it that opens a door lies in the arena. */
 struct attestation_result;
 
-/* Takes over what `grant` and `key` hold (both are cleared). `from_ms`: monotonic time at which the handshake began;
+/* Takes over what `grant` and `key` hold (both are cleared). `from_ms`: boottime_ms() at which the handshake began;
  * `lifetime_ms` bounds the whole. `url`: index of the KBS that gave it. */
 struct result_terms {
 	int64_t from_ms;

@@ -110,7 +110,7 @@ static enum err session_attest_now(void *ctx, struct deadline deadline, struct a
 	struct cc_session *s = ctx;
 	struct attempt a = { .session = s, .retry = { .deadline = deadline } };
 	struct cc_grant grant = { .cookie = NULL };
-	struct result_terms terms = { monotonic_ms(), s->lifetime_ms, atomic_load(&s->url) };
+	struct result_terms terms = { boottime_ms(), s->lifetime_ms, atomic_load(&s->url) };
 	enum err e = attester_find(s->attester, &a.attester, em);
 	if (e != OK)
 		return attest_failed(s, err_wrap(em, kbc_stage_note(e, "evidence"), "evidence"));
@@ -127,7 +127,7 @@ static enum err session_attest_now(void *ctx, struct deadline deadline, struct a
 	atomic_store(&s->url, terms.url);
 	atomic_fetch_add(&s->handshakes, 1);
 	log_info("kbc", "attested", "url=\"%s\" tee=%s seconds=%lld", cc_exchange_url(s->exchange, terms.url),
-		 attester_tee(a.attester), (long long)attestation_result_left_ms(*out, monotonic_ms()) / 1000);
+		 attester_tee(a.attester), (long long)attestation_result_left_ms(*out, boottime_ms()) / 1000);
 	return OK;
 }
 
@@ -162,7 +162,7 @@ static enum err fetch_result(struct fetch *f, struct errmsg *em)
 		return kbc_stage_note(e, attest_stage(f->session));
 	attestation_result_free(f->result);
 	f->result = fresh;
-	cc_get_credentials(f->get, attestation_result_credentials(fresh, monotonic_ms()));
+	cc_get_credentials(f->get, attestation_result_credentials(fresh, boottime_ms()));
 	return OK;
 }
 

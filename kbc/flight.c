@@ -75,7 +75,7 @@ void flight_drop(struct flight *f, const struct attestation_result *r)
 
 static bool serves_locked(const struct flight *f, const struct flight_wish *wish, bool ahead)
 {
-	return f->result && f->result != wish->refused && attestation_result_serves(f->result, monotonic_ms(), ahead);
+	return f->result && f->result != wish->refused && attestation_result_serves(f->result, boottime_ms(), ahead);
 }
 
 /* Waits for an attempt to end, or for the distance after a failed one. False when the deadline has passed. */

@@ -27,7 +27,7 @@ static enum err attest(void *ctx, struct deadline deadline, struct attestation_r
 	assert_int_equal(secret_new(8, &grant.cookie, em), OK);
 	assert_int_equal(secret_new(8, &grant.bearer, em), OK);
 	assert_int_equal(secret_new(8, &key.private_der, em), OK);
-	struct result_terms terms = { monotonic_ms() - pilot.age_ms, 3600 * 1000, 0 };
+	struct result_terms terms = { boottime_ms() - pilot.age_ms, 3600 * 1000, 0 };
 	return attestation_result_new(&grant, &key, terms, out, em);
 }
 
