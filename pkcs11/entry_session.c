@@ -1,8 +1,8 @@
 /* Entry points: sessions, login, random numbers, and what belongs to a session otherwise. PKCS #11 2.40, 5.6, 5.15. */
 #include "common/libctx.h"
-#include "common/log.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/crypto_gate.h"
+#include "pkcs11/login.h"
 #include "pkcs11/process.h"
 
 #include <openssl/err.h>
@@ -49,19 +49,7 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK
 		return rv;
 	if (pin_len && !pin)
 		return CKR_ARGUMENTS_BAD;
-	/* No PIN is configured: every one is right. */
-	rv = process_login(s, user);
-	if (rv != CKR_OK)
-		return rv;
-	/* A fresh look: nothing waits for a back-off any longer. What the KBS lists is read now where that is
-	 * configured; a failure there is no failure of the login. */
-	source_set_retry(catalog_sources(s->token->catalog));
-	struct errmsg em;
-	openssl_errors_keep();
-	if (catalog_refresh(s->token->catalog, &em) != OK)
-		log_warn("pkcs11", "login", "text=\"%s\"", em.text);
-	openssl_errors_restore();
-	return CKR_OK;
+	return login_user(s, &(struct login_attempt){ user, !pin, { pin, pin_len } });
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE session)

@@ -11,6 +11,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/fnv.h \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
+	pkcs11/login.c pkcs11/login.h \
 	pkcs11/key_export.c pkcs11/key_export.h pkcs11/key_params.c pkcs11/key_params.h \
 	pkcs11/material.c pkcs11/material.h \
 	pkcs11/mech_aes.c pkcs11/mech_aes.h \

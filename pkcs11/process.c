@@ -331,7 +331,7 @@ CK_RV process_close_all(CK_SLOT_ID slot)
 	return CKR_OK;
 }
 
-CK_RV process_login(struct session *s, CK_USER_TYPE user)
+CK_RV process_login_check(struct session *s, CK_USER_TYPE user)
 {
 	struct process *p;
 	CK_RV rv = enter(&p);
@@ -347,8 +347,22 @@ CK_RV process_login(struct session *s, CK_USER_TYPE user)
 		rv = CKR_USER_TYPE_INVALID;
 	else if (t->logged_in)
 		rv = CKR_USER_ALREADY_LOGGED_IN;
+	pthread_mutex_unlock(&p->lock);
+	return rv;
+}
+
+CK_RV process_login(struct session *s)
+{
+	struct process *p;
+	CK_RV rv = enter(&p);
+	if (rv != CKR_OK)
+		return rv;
+	if (session_table_find(&p->sessions, s->handle) != s)
+		rv = CKR_SESSION_CLOSED;
+	else if (s->token->logged_in)
+		rv = CKR_USER_ALREADY_LOGGED_IN;
 	else
-		t->logged_in = true;
+		s->token->logged_in = true;
 	pthread_mutex_unlock(&p->lock);
 	return rv;
 }

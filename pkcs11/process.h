@@ -22,5 +22,8 @@ CK_RV process_session(CK_SESSION_HANDLE handle, struct session **out);
 CK_RV process_session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info);
 CK_RV process_close_session(CK_SESSION_HANDLE handle);
 CK_RV process_close_all(CK_SLOT_ID slot);
-CK_RV process_login(struct session *s, CK_USER_TYPE user);
+/* Whether this user may log in now, as far as the state of the token goes; PIN and KBS are login.h's matter. */
+CK_RV process_login_check(struct session *s, CK_USER_TYPE user);
+/* CKU_USER is logged in from here. CKR_USER_ALREADY_LOGGED_IN, CKR_SESSION_CLOSED: somebody was faster. */
+CK_RV process_login(struct session *s);
 CK_RV process_logout(struct session *s);
