@@ -91,8 +91,7 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, CK_VOID_PTR reserved)
 		return rv;
 	if (!slot || reserved)
 		return CKR_ARGUMENTS_BAD;
-	/* Nothing is ever put in or taken out: a wait would never end. */
-	return flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED;
+	return flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : process_wait();
 }
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)

@@ -12,6 +12,7 @@ struct object {
 	bool session_object;
 	bool sensitive;
 	bool extractable;
+	bool always_authenticate; /* of a private key: each operation needs a login of its own (session.h) */
 	atomic_bool derived; /* comes along with a private key: shown once there is something to show */
 	atomic_bool gone; /* no longer in the KBS's catalog */
 	bool from_kbs; /* listed there */

@@ -39,6 +39,7 @@ CK_RV operation_check_key(struct operation_start *start, struct object *key)
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	if (!object_allows(key, m->type))
 		return CKR_MECHANISM_INVALID;
+	start->needs_login = key->class == CKO_PRIVATE_KEY && key->always_authenticate;
 	struct errmsg em;
 	enum err e = key->class == CKO_PUBLIC_KEY ? object_public(key, &start->material, &em)
 						  : object_content(key, &start->material, &em);
@@ -56,7 +57,7 @@ void operation_start_clear(struct operation_start *start)
 void operation_end(struct operation *op)
 {
 	op->mechanism = NULL;
-	op->updated = false;
+	op->updated = op->needs_login = false;
 	if (op->digest)
 		EVP_MD_CTX_reset(op->digest);
 	if (op->use.once) {
@@ -127,6 +128,7 @@ CK_RV operation_begin(struct operation *op, struct operation_start *start)
 		}
 	}
 	op->mechanism = start->mechanism;
+	op->needs_login = start->needs_login;
 	return CKR_OK;
 }
 
@@ -135,6 +137,14 @@ static CK_RV finish(struct operation *op, CK_RV rv)
 	if (rv != CKR_BUFFER_TOO_SMALL)
 		operation_end(op);
 	return rv;
+}
+
+/* Begun, and logged in to where its key asks for that each time: PKCS #11 2.40, 4.9, CKA_ALWAYS_AUTHENTICATE. */
+static CK_RV admit(struct operation *op)
+{
+	if (!op->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	return op->needs_login ? finish(op, CKR_USER_NOT_LOGGED_IN) : CKR_OK;
 }
 
 /* Of input of this length; for those by parts that was taken already. */
@@ -222,9 +232,9 @@ static CK_RV finish_hashed(struct operation *op, struct operation_out out)
 
 CK_RV operation_whole(struct operation *op, struct bytes in, struct operation_out out)
 {
-	CK_RV rv;
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	if (op->updated)
 		return finish(op, CKR_OPERATION_ACTIVE);
 	if (!out.len || (in.len && !in.data))
@@ -239,22 +249,23 @@ CK_RV operation_whole(struct operation *op, struct bytes in, struct operation_ou
 
 CK_RV operation_update(struct operation *op, struct bytes part)
 {
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	if (!absorbs(op))
 		return operation_refuse_part(op);
 	if (part.len && !part.data)
 		return finish(op, CKR_ARGUMENTS_BAD);
 	op->updated = true;
-	CK_RV rv = hash_part(op, part);
+	rv = hash_part(op, part);
 	return rv == CKR_OK ? rv : finish(op, rv);
 }
 
 CK_RV operation_final(struct operation *op, struct operation_out out)
 {
-	CK_RV rv;
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	if (!out.len)
 		return finish(op, CKR_ARGUMENTS_BAD);
 	if (!absorbs(op))
@@ -266,15 +277,16 @@ CK_RV operation_final(struct operation *op, struct operation_out out)
 
 CK_RV operation_verify(struct operation *op, struct bytes in, struct bytes signature)
 {
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	if (op->updated)
 		return finish(op, CKR_OPERATION_ACTIVE);
 	if ((in.len && !in.data) || !signature.data)
 		return finish(op, CKR_ARGUMENTS_BAD);
 	if (!absorbs(op))
 		return finish(op, op->mechanism->ops->verify(op->mechanism, &op->use, in, signature));
-	CK_RV rv = hash_part(op, in);
+	rv = hash_part(op, in);
 	return rv == CKR_OK ? operation_verify_final(op, signature) : finish(op, rv);
 }
 
@@ -282,8 +294,9 @@ CK_RV operation_verify_final(struct operation *op, struct bytes signature)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	if (!absorbs(op))
 		return operation_refuse_part(op);
 	if (!signature.data)
@@ -302,8 +315,9 @@ static const struct mechanism_stream *stream_of(const struct operation *op)
 
 CK_RV operation_crypt_update(struct operation *op, struct bytes part, struct operation_out out)
 {
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	const struct mechanism_stream *stream = stream_of(op);
 	if (!stream)
 		return operation_refuse_part(op);
@@ -317,14 +331,15 @@ CK_RV operation_crypt_update(struct operation *op, struct bytes part, struct ope
 	if (!fits)
 		return CKR_BUFFER_TOO_SMALL;
 	op->updated = true;
-	CK_RV rv = stream->update(&op->use, part, out.data);
+	rv = stream->update(&op->use, part, out.data);
 	return rv == CKR_OK ? rv : finish(op, rv);
 }
 
 CK_RV operation_crypt_final(struct operation *op, struct operation_out out)
 {
-	if (!op->mechanism)
-		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(op);
+	if (rv != CKR_OK)
+		return rv;
 	const struct mechanism_stream *stream = stream_of(op);
 	if (!stream)
 		return operation_refuse_part(op);

@@ -7,6 +7,7 @@
 struct operation {
 	const struct mechanism *mechanism; /* NULL: none is active */
 	bool updated; /* data came in by parts */
+	bool needs_login; /* CKA_ALWAYS_AUTHENTICATE, and no C_Login with CKU_CONTEXT_SPECIFIC came since its Init */
 	struct mechanism_use use; /* kept after the end: the next Init of the same kind may take it as it is */
 	const struct mechanism *used; /* what `use` was prepared for; NULL: nothing */
 	EVP_MD_CTX *digest;
@@ -25,6 +26,7 @@ struct operation_start {
 	enum operation_kind kind;
 	struct mechanism_params params;
 	struct material *material;
+	bool needs_login;
 };
 CK_RV operation_check(enum operation_kind kind, const CK_MECHANISM *from, struct operation_start *start);
 CK_RV operation_check_key(struct operation_start *start, struct object *key);

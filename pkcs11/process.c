@@ -13,6 +13,9 @@ struct process {
 	pthread_mutex_t setup; /* one C_Initialize or C_Finalize at a time; taken before `lock` */
 	pthread_mutex_t lock; /* guards what follows; never held across I/O */
 	bool ready; /* between C_Initialize and C_Finalize */
+	uint64_t finalized; /* how often it was */
+	pthread_cond_t down; /* who waits for C_Finalize */
+	atomic_bool no_threads; /* CKF_LIBRARY_CANT_CREATE_OS_THREADS */
 	struct token *slots[PROCESS_SLOTS]; /* kept after C_Finalize */
 	struct session_table sessions;
 };
@@ -36,6 +39,7 @@ static struct process *process_new(struct process *inherited)
 	p->inherited = inherited;
 	pthread_mutex_init(&p->setup, NULL);
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->down, NULL);
 	return p;
 }
 
@@ -125,8 +129,16 @@ CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args)
 		return CKR_HOST_MEMORY;
 	pthread_mutex_lock(&p->setup);
 	rv = set_up(p);
+	if (rv == CKR_OK)
+		p->no_threads = args && args->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS;
 	pthread_mutex_unlock(&p->setup);
 	return rv;
+}
+
+bool process_may_create_threads(void)
+{
+	struct process *p = current();
+	return !p || !p->no_threads;
 }
 
 /* Takes all sessions (of a slot, or of all: slot < 0) out of the table; the caller frees them unlocked. */
@@ -173,8 +185,11 @@ CK_RV process_finalize(void)
 	if (ready) {
 		taken = take_sessions_locked(p, -1, &count);
 		token = token_ref(p->slots[0]);
-		if (taken)
+		if (taken) {
 			p->ready = false;
+			p->finalized++;
+			pthread_cond_broadcast(&p->down);
+		}
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (taken)
@@ -203,6 +218,20 @@ static CK_RV enter(struct process **out)
 	}
 	*out = p;
 	return CKR_OK;
+}
+
+CK_RV process_wait(void)
+{
+	struct process *p;
+	CK_RV rv = enter(&p);
+	if (rv != CKR_OK)
+		return rv;
+	/* Another thread may have initialized again before this one wakes up. */
+	uint64_t before = p->finalized;
+	while (p->finalized == before)
+		pthread_cond_wait(&p->down, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	return CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
 CK_RV process_token(CK_SLOT_ID slot, struct token **out)

@@ -7,6 +7,10 @@
 CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args);
 /* Does not wait for calls in flight: they finish on what they hold. */
 CK_RV process_finalize(void);
+/* False where the application said CKF_LIBRARY_CANT_CREATE_OS_THREADS: then no thread may be made. */
+bool process_may_create_threads(void);
+/* C_WaitForSlotEvent without CKF_DONT_BLOCK: nothing is ever put in or taken out, so it ends with C_Finalize. */
+CK_RV process_wait(void);
 /* CKR_OK if Cryptoki may be called now. */
 CK_RV process_check(void);
 

@@ -27,6 +27,24 @@ void session_free(struct session *s)
 	free(s);
 }
 
+bool session_awaits_login(struct session *s)
+{
+	bool awaits = false;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < OP_KINDS; i++)
+		awaits = awaits || (s->operations[i].mechanism && s->operations[i].needs_login);
+	pthread_mutex_unlock(&s->lock);
+	return awaits;
+}
+
+void session_context_login(struct session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < OP_KINDS; i++)
+		s->operations[i].needs_login = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* A handle is its place and, above that, a count that tells it from those that had the place before. */
 static size_t place_of(CK_SESSION_HANDLE handle)
 {

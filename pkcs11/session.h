@@ -20,6 +20,11 @@ struct session *session_new(struct token *token, CK_SLOT_ID slot, CK_FLAGS flags
 void session_free(struct session *s); /* drops one reference */
 AUTO_DEFINE(session)
 
+/* CKU_CONTEXT_SPECIFIC: whether an operation of a key with CKA_ALWAYS_AUTHENTICATE waits for a login
+ * (CKR_OPERATION_NOT_INITIALIZED where none does), and that it came. They lock the session. */
+bool session_awaits_login(struct session *s);
+void session_context_login(struct session *s);
+
 /* The sessions of a process by handle. The caller holds the process's lock. */
 struct session_table {
 	struct session **items;

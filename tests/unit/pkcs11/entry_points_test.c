@@ -231,7 +231,6 @@ static void what_is_not_done_says_so(void **state)
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_CancelFunction(s));
 	check_rv(CKR_RANDOM_SEED_NOT_SUPPORTED, C_SeedRandom(s, buffer, 1));
 	check_rv(CKR_NO_EVENT, C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_WaitForSlotEvent(0, &slot, NULL));
 }
 
 static void mechanisms_of_another_kind_are_refused(void **state)
