@@ -49,16 +49,20 @@ static enum err read_all(int fd, struct buf *text, struct errmsg *em)
 
 static enum err check_members(json_object *root, struct errmsg *em)
 {
-	static const char *const names[] = { "kbs", "token", "objects", "harden", NULL };
-	json_object *part = NULL;
+	static const char *const names[] = { "kbs", "token", "tokens", "objects", "harden", NULL };
+	json_object *kbs = NULL, *token = NULL, *tokens = NULL, *objects = NULL;
 	bool harden = false;
 	enum err e = json_only_members(root, names, em);
 	if (e == OK)
-		e = json_get_object_opt(root, "kbs", &part, em);
+		e = json_get_object_opt(root, "kbs", &kbs, em);
 	if (e == OK)
-		e = json_get_object_opt(root, "token", &part, em);
+		e = json_get_object_opt(root, "token", &token, em);
 	if (e == OK)
-		e = json_get_array_opt(root, "objects", &part, em);
+		e = json_get_array_opt(root, "objects", &objects, em);
+	if (e == OK)
+		e = json_get_array_opt(root, "tokens", &tokens, em);
+	if (e == OK && tokens && (token || objects))
+		e = err_set(em, ERR_PARSE, "\"tokens\" does not go with \"token\" and \"objects\"");
 	if (e == OK)
 		e = json_get_bool_opt(root, "harden", &harden, em);
 	return e;

@@ -2,9 +2,9 @@
 #include "common/json.h"
 
 /* The one configuration file (JSON, comments allowed): KBS_PKCS11_CONF, else /etc/kbs-pkcs11/kbs-pkcs11.json.
- * Members: "kbs" (read by kbc), "token" and "objects" (pkcs11), "harden". Unknown ones are errors, and so are
- * those of another type; a file that group or others may write is refused, and one of more than 1 MiB. A setuid process
- * ignores the variable; an empty one is none. */
+ * Members: "kbs" (read by kbc), "token" and "objects", or "tokens" (pkcs11), "harden". Unknown ones are errors, and so
+ * are those of another type; a file that group or others may write is refused, and one of more than 1 MiB. A setuid
+ * process ignores the variable; an empty one is none. */
 struct settings {
 	char *path;
 	json_object *root;

@@ -47,33 +47,19 @@ CK_RV C_GetInfo(CK_INFO *info)
 
 CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *count)
 {
-	(void)present; /* the token is there, whether or not its KBS can be reached */
+	/* A token is there, whether or not its KBS can be reached. */
 	CK_RV rv = process_check();
 	if (rv != CKR_OK)
 		return rv;
-	if (!count)
-		return CKR_ARGUMENTS_BAD;
-	CK_ULONG room = *count;
-	*count = PROCESS_SLOTS;
-	if (!slots)
-		return CKR_OK;
-	if (room < PROCESS_SLOTS)
-		return CKR_BUFFER_TOO_SMALL;
-	for (CK_SLOT_ID i = 0; i < PROCESS_SLOTS; i++)
-		slots[i] = i;
-	return CKR_OK;
+	return count ? process_slots(present, slots, count) : CKR_ARGUMENTS_BAD;
 }
 
 CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 {
-	AUTO(token) *token = NULL;
-	CK_RV rv = process_token(slot, &token);
-	if (rv != CKR_OK)
-		return rv;
-	if (!info)
-		return CKR_ARGUMENTS_BAD;
-	token_slot_info(token, info);
-	return CKR_OK;
+	CK_RV rv = process_check();
+	if (rv == CKR_OK && !info)
+		rv = CKR_ARGUMENTS_BAD;
+	return rv == CKR_OK ? process_slot_info(slot, info) : rv;
 }
 
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)

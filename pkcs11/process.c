@@ -16,7 +16,7 @@ struct process {
 	uint64_t finalized; /* how often it was */
 	pthread_cond_t down; /* who waits for C_Finalize */
 	atomic_bool no_threads; /* CKF_LIBRARY_CANT_CREATE_OS_THREADS */
-	struct token *slots[PROCESS_SLOTS]; /* kept after C_Finalize */
+	struct token_set *tokens; /* kept after C_Finalize; NULL before the first C_Initialize */
 	struct session_table sessions;
 };
 
@@ -57,9 +57,10 @@ static struct process *current_or_new(void)
 		free(made);
 		return before; /* another thread's */
 	}
-	for (size_t i = 0; made->inherited && i < PROCESS_SLOTS; i++)
-		if (made->inherited->slots[i])
-			broker_abandon(made->inherited->slots[i]->broker);
+	const struct token_set *parents = made->inherited ? made->inherited->tokens : NULL;
+	for (size_t i = 0; parents && i < parents->count; i++)
+		if (parents->items[i])
+			broker_abandon(parents->items[i]->broker);
 	return made;
 }
 
@@ -87,32 +88,39 @@ static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args)
 	return args->pReserved || (given != 0 && given != 4) ? CKR_ARGUMENTS_BAD : CKR_OK;
 }
 
+static void forget_sessions(struct token *t)
+{
+	t->logged_in = false;
+	t->sessions = t->rw_sessions = 0;
+}
+
 /* The caller holds p->setup. */
 static CK_RV set_up(struct process *p)
 {
 	struct errmsg em = { "" };
-	struct token *opened = NULL;
+	struct token_set *opened = NULL;
 	pthread_mutex_lock(&p->lock);
 	bool ready = p->ready;
-	struct token *before = token_ref(p->slots[0]);
+	struct token_set *before = token_set_ref(p->tokens);
 	pthread_mutex_unlock(&p->lock);
 	CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
 	if (!ready) {
-		enum err e = token_open(before, &opened, &em);
+		enum err e = token_set_open(before, &opened, &em);
 		rv = ckr_from_err(e, CKR_CALL_GENERAL, &em);
 		if (e != OK)
 			log_error("pkcs11", "initialize", "err=%s text=\"%s\"", err_name(e), em.text);
 	}
 	if (rv == CKR_OK) {
 		pthread_mutex_lock(&p->lock);
-		token_free(p->slots[0]);
-		p->slots[0] = opened;
-		opened->logged_in = false;
-		opened->sessions = opened->rw_sessions = 0;
+		token_set_free(p->tokens);
+		p->tokens = opened;
+		for (size_t i = 0; i < opened->count; i++)
+			if (opened->items[i])
+				forget_sessions(opened->items[i]);
 		p->ready = true;
 		pthread_mutex_unlock(&p->lock);
 	}
-	token_free(before);
+	token_set_free(before);
 	return rv;
 }
 
@@ -177,14 +185,14 @@ CK_RV process_finalize(void)
 	if (!p)
 		return CKR_CRYPTOKI_NOT_INITIALIZED;
 	struct session **taken = NULL;
-	struct token *token = NULL;
+	struct token_set *tokens = NULL;
 	size_t count = 0;
 	pthread_mutex_lock(&p->setup);
 	pthread_mutex_lock(&p->lock);
 	bool ready = p->ready;
 	if (ready) {
 		taken = take_sessions_locked(p, -1, &count);
-		token = token_ref(p->slots[0]);
+		tokens = token_set_ref(p->tokens);
 		if (taken) {
 			p->ready = false;
 			p->finalized++;
@@ -194,9 +202,9 @@ CK_RV process_finalize(void)
 	pthread_mutex_unlock(&p->lock);
 	if (taken)
 		drop_sessions(taken, count);
-	if (token)
-		source_set_sweep(catalog_sources(token->catalog));
-	token_free(token);
+	if (tokens)
+		token_set_sweep(tokens);
+	token_set_free(tokens);
 	pthread_mutex_unlock(&p->setup);
 	if (!ready)
 		return CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -234,27 +242,71 @@ CK_RV process_wait(void)
 	return CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
-CK_RV process_token(CK_SLOT_ID slot, struct token **out)
+CK_RV process_slots(bool present, CK_SLOT_ID *slots, CK_ULONG *count)
 {
 	struct process *p;
 	CK_RV rv = enter(&p);
 	if (rv != CKR_OK)
 		return rv;
-	*out = slot < PROCESS_SLOTS ? token_ref(p->slots[slot]) : NULL;
+	CK_ULONG room = *count, n = 0;
+	for (size_t i = 0; i < p->tokens->count; i++) {
+		if (present && !p->tokens->items[i])
+			continue;
+		if (slots && n < room)
+			slots[n] = i;
+		n++;
+	}
 	pthread_mutex_unlock(&p->lock);
-	return *out ? CKR_OK : CKR_SLOT_ID_INVALID;
+	*count = n;
+	return slots && room < n ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+}
+
+/* Borrowed, under the lock. */
+static CK_RV token_locked(const struct process *p, CK_SLOT_ID slot, struct token **out)
+{
+	if (slot >= p->tokens->count)
+		return CKR_SLOT_ID_INVALID;
+	*out = p->tokens->items[slot];
+	return *out ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
+}
+
+CK_RV process_token(CK_SLOT_ID slot, struct token **out)
+{
+	struct process *p;
+	struct token *t = NULL;
+	CK_RV rv = enter(&p);
+	if (rv != CKR_OK)
+		return rv;
+	rv = token_locked(p, slot, &t);
+	*out = token_ref(t);
+	pthread_mutex_unlock(&p->lock);
+	return rv;
+}
+
+CK_RV process_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	struct process *p;
+	struct token *t = NULL;
+	CK_RV rv = enter(&p);
+	if (rv != CKR_OK)
+		return rv;
+	rv = token_locked(p, slot, &t);
+	if (rv != CKR_SLOT_ID_INVALID)
+		token_slot_info(t, info);
+	pthread_mutex_unlock(&p->lock);
+	return rv == CKR_TOKEN_NOT_PRESENT ? CKR_OK : rv;
 }
 
 CK_RV process_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
 	struct process *p;
+	struct token *t = NULL;
 	CK_RV rv = enter(&p);
 	if (rv != CKR_OK)
 		return rv;
-	if (slot < PROCESS_SLOTS)
-		token_info(p->slots[slot], info);
-	else
-		rv = CKR_SLOT_ID_INVALID;
+	rv = token_locked(p, slot, &t);
+	if (rv == CKR_OK)
+		token_info(t, info);
 	pthread_mutex_unlock(&p->lock);
 	return rv;
 }
@@ -262,15 +314,15 @@ CK_RV process_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 CK_RV process_open_session(CK_SLOT_ID slot, CK_FLAGS flags, CK_SESSION_HANDLE *out)
 {
 	struct process *p;
+	struct token *t = NULL;
+	struct session *s = NULL;
 	CK_RV rv = enter(&p);
 	if (rv != CKR_OK)
 		return rv;
-	struct session *s = NULL;
-	if (slot >= PROCESS_SLOTS)
-		rv = CKR_SLOT_ID_INVALID;
-	else if (!(s = session_new(p->slots[slot], slot, flags)))
+	rv = token_locked(p, slot, &t);
+	if (rv == CKR_OK && !(s = session_new(t, slot, flags)))
 		rv = CKR_HOST_MEMORY;
-	else
+	if (rv == CKR_OK)
 		rv = session_table_add(&p->sessions, s);
 	if (rv == CKR_OK) {
 		s->token->sessions++;
@@ -349,11 +401,13 @@ CK_RV process_close_all(CK_SLOT_ID slot)
 	if (rv != CKR_OK)
 		return rv;
 	struct session **taken = NULL;
-	if (slot < PROCESS_SLOTS)
+	struct token *t = NULL;
+	rv = token_locked(p, slot, &t);
+	if (rv == CKR_OK)
 		taken = take_sessions_locked(p, (long)slot, &count);
 	pthread_mutex_unlock(&p->lock);
-	if (slot >= PROCESS_SLOTS)
-		return CKR_SLOT_ID_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	if (!taken)
 		return CKR_HOST_MEMORY;
 	drop_sessions(taken, count);

@@ -14,8 +14,10 @@ CK_RV process_wait(void);
 /* CKR_OK if Cryptoki may be called now. */
 CK_RV process_check(void);
 
-#define PROCESS_SLOTS 1
-/* The token in a slot: a reference. CKR_SLOT_ID_INVALID. */
+/* C_GetSlotList, with its two ways to ask. */
+CK_RV process_slots(bool present, CK_SLOT_ID *slots, CK_ULONG *count);
+CK_RV process_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info);
+/* The token in a slot: a reference. CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT. */
 CK_RV process_token(CK_SLOT_ID slot, struct token **out);
 /* A copy of the token's information, with its session counts. */
 CK_RV process_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info);

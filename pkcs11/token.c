@@ -1,7 +1,6 @@
 #include "pkcs11/token.h"
 
 #include "common/harden.h"
-#include "common/log.h"
 #include "pkcs11/fnv.h"
 
 #include <stdio.h>
@@ -28,20 +27,34 @@ static void make_serial(struct token *t, const struct token_config *config)
 	snprintf(t->serial, sizeof(t->serial), "%016llx", (unsigned long long)hash);
 }
 
-static enum err take_broker(struct token *t, struct token_config *config, const struct token *before, struct errmsg *em)
+static struct broker *same_broker(const struct token_set *set, const struct kbc_options *kbs)
+{
+	for (size_t i = 0; set && i < set->count; i++) {
+		struct broker *b = set->items[i] ? set->items[i]->broker : NULL;
+		if (b && kbc_options_equal(&b->options, kbs))
+			return b;
+	}
+	return NULL;
+}
+
+/* One for all tokens with this KBS, here or in the set before. */
+static enum err take_broker(struct token *t, struct token_config *config, const struct token_set *const sets[2],
+			    struct errmsg *em)
 {
 	t->have_kbs = config->have_kbs;
 	t->kbs_from_environment = config->kbs_from_environment;
 	if (!config->have_kbs)
 		return OK;
-	if (before && before->broker && kbc_options_equal(&before->broker->options, &config->kbs)) {
-		t->broker = broker_ref(before->broker);
-		return OK;
-	}
-	return broker_new(&config->kbs, &t->broker, em);
+	struct broker *known = same_broker(sets[0], &config->kbs);
+	if (!known)
+		known = same_broker(sets[1], &config->kbs);
+	if (!known)
+		return broker_new(&config->kbs, &t->broker, em);
+	t->broker = broker_ref(known);
+	return OK;
 }
 
-static enum err token_make(struct token_config *config, const struct token *before, struct token **out,
+static enum err token_make(struct token_config *config, const struct token_set *const sets[2], struct token **out,
 			   struct errmsg *em)
 {
 	AUTO(token) *t = calloc(1, sizeof(*t));
@@ -50,9 +63,7 @@ static enum err token_make(struct token_config *config, const struct token *befo
 	t->refs = 1;
 	memcpy(t->label, config->label, sizeof(t->label));
 	make_serial(t, config);
-	enum err e = take_broker(t, config, before, em);
-	if (e == OK && config->harden)
-		e = harden_process(em);
+	enum err e = take_broker(t, config, sets, em);
 	struct catalog_options options = { t->broker, config->lifetime_ms, config->catalog };
 	if (e == OK)
 		e = catalog_new(&options, &config->objects, &t->catalog, em);
@@ -62,25 +73,79 @@ static enum err token_make(struct token_config *config, const struct token *befo
 	return OK;
 }
 
-enum err token_open(struct token *before, struct token **out, struct errmsg *em)
+static enum err set_make(struct token_configs *configs, const struct token_set *before, struct token_set **out,
+			 struct errmsg *em)
 {
-	if (before && token_config_unchanged(&before->stamp) && same_environment(before)) {
-		source_set_sweep(catalog_sources(before->catalog));
-		*out = token_ref(before);
-		return OK;
-	}
-	struct token_config config;
-	struct token_config_stamp stamp;
-	enum err e = token_config_load(&config, &stamp, em);
+	AUTO(token_set) *set = calloc(1, sizeof(*set));
+	if (!set || !(set->items = calloc(configs->count, sizeof(struct token *))))
+		return err_set(em, ERR_NOMEM, "no memory for tokens");
+	set->refs = 1;
+	set->count = configs->count;
+	const struct token_set *const sets[2] = { set, before };
+	enum err e = configs->harden ? harden_process(em) : OK;
+	for (size_t i = 0; e == OK && i < set->count; i++)
+		if (!configs->items[i].wrong)
+			e = token_make(&configs->items[i], sets, &set->items[i], em);
 	if (e != OK)
 		return e;
-	e = token_make(&config, before, out, em);
+	*out = steal(&set);
+	return OK;
+}
+
+static bool unchanged(const struct token_set *set)
+{
+	if (!token_config_unchanged(&set->stamp))
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i] && !same_environment(set->items[i]))
+			return false;
+	return true;
+}
+
+enum err token_set_open(struct token_set *before, struct token_set **out, struct errmsg *em)
+{
+	if (before && unchanged(before)) {
+		token_set_sweep(before);
+		*out = token_set_ref(before);
+		return OK;
+	}
+	struct token_configs configs;
+	struct token_config_stamp stamp;
+	enum err e = token_configs_load(&configs, &stamp, em);
+	if (e != OK)
+		return e;
+	e = set_make(&configs, before, out, em);
 	if (e == OK)
 		(*out)->stamp = stamp;
 	else
 		token_config_stamp_clear(&stamp);
-	token_config_clear(&config);
+	token_configs_clear(&configs);
 	return e;
+}
+
+struct token_set *token_set_ref(struct token_set *set)
+{
+	if (set)
+		atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+	return set;
+}
+
+void token_set_free(struct token_set *set)
+{
+	if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		token_free(set->items[i]);
+	free(set->items);
+	token_config_stamp_clear(&set->stamp);
+	free(set);
+}
+
+void token_set_sweep(struct token_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i])
+			source_set_sweep(catalog_sources(set->items[i]->catalog));
 }
 
 struct token *token_ref(struct token *t)
@@ -97,7 +162,6 @@ void token_free(struct token *t)
 	shelf_free(t->shelf);
 	catalog_free(t->catalog);
 	broker_free(t->broker);
-	token_config_stamp_clear(&t->stamp);
 	free(t);
 }
 
@@ -116,11 +180,12 @@ void token_pad(CK_UTF8CHAR *to, size_t width, const char *text)
 
 void token_slot_info(const struct token *t, CK_SLOT_INFO *info)
 {
-	(void)t;
 	memset(info, 0, sizeof(*info));
-	token_pad(info->slotDescription, sizeof(info->slotDescription), "Key Broker Service");
+	token_pad(info->slotDescription, sizeof(info->slotDescription),
+		  t ? "Key Broker Service" : "Key Broker Service (its configuration is wrong)");
 	token_pad(info->manufacturerID, sizeof(info->manufacturerID), "kbs-pkcs11");
-	info->flags = CKF_TOKEN_PRESENT;
+	/* PKCS #11 2.40 3.1: only a slot with a removable device may be without a token. */
+	info->flags = t ? CKF_TOKEN_PRESENT : CKF_REMOVABLE_DEVICE;
 }
 
 void token_info(const struct token *t, CK_TOKEN_INFO *info)

@@ -7,7 +7,6 @@
  * fetched keys (within their lifetime), since some load and finalize a module for every single key; counted. */
 struct token {
 	atomic_uint refs;
-	struct token_config_stamp stamp;
 	bool kbs_from_environment;
 	bool have_kbs;
 	char label[TOKEN_LABEL_MAX + 1];
@@ -20,12 +19,28 @@ struct token {
 	CK_ULONG sessions, rw_sessions;
 };
 
-/* Loads the configuration and makes the token of it; takes `before` as it is if nothing has changed, else its
- * attestation if it is for the same KBS. before may be NULL. Local files only. out: a reference. ERR_CONFIG, ... */
-enum err token_open(struct token *before, struct token **out, struct errmsg *em) MUST_USE;
 struct token *token_ref(struct token *t);
 void token_free(struct token *t); /* drops one reference */
 AUTO_DEFINE(token)
+
+/* The tokens of a configuration: the place is the slot's number. Const once it is made; counted. */
+struct token_set {
+	atomic_uint refs;
+	struct token_config_stamp stamp;
+	struct token *
+		*items; /* NULL: this one's configuration is wrong; its slot is empty, so that the others keep theirs */
+	size_t count;
+};
+
+/* Loads the configuration and makes the tokens of it; takes `before` as it is if nothing has changed, else its
+ * attestations where they are for the same KBS. before may be NULL. Local files only. out: a reference. ERR_CONFIG, ...
+ */
+enum err token_set_open(struct token_set *before, struct token_set **out, struct errmsg *em) MUST_USE;
+struct token_set *token_set_ref(struct token_set *set);
+void token_set_free(struct token_set *set); /* drops one reference */
+AUTO_DEFINE(token_set)
+/* Frees fetched contents whose lifetime has passed. */
+void token_set_sweep(struct token_set *set);
 
 /* A session or token object by its handle: a reference, or NULL. */
 struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle);
@@ -33,4 +48,4 @@ struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle);
 /* PKCS #11 2.40 3.2: strings are padded with blanks and not terminated. */
 void token_pad(CK_UTF8CHAR *to, size_t width, const char *text);
 void token_info(const struct token *t, CK_TOKEN_INFO *info);
-void token_slot_info(const struct token *t, CK_SLOT_INFO *info);
+void token_slot_info(const struct token *t, CK_SLOT_INFO *info); /* NULL: an empty slot */

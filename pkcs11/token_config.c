@@ -52,33 +52,40 @@ bool token_config_unchanged(const struct token_config_stamp *stamp)
 	return same;
 }
 
+static enum err copy_text(const char *text, char **to, struct errmsg *em)
+{
+	*to = strdup(text);
+	return *to ? OK : err_set(em, ERR_NOMEM, "no memory for the configuration");
+}
+
+static enum err read_label(json_object *token, bool needed, struct token_config *out, struct errmsg *em)
+{
+	const char *label = NULL;
+	enum err e =
+		needed ? json_get_string(token, "label", &label, em) : json_get_string_opt(token, "label", &label, em);
+	if (e != OK || !label)
+		return e;
+	if (!*label || strlen(label) > TOKEN_LABEL_MAX)
+		return err_set(em, ERR_PARSE, "\"label\" is 1 to %d bytes", TOKEN_LABEL_MAX);
+	memcpy(out->label, label, strlen(label) + 1);
+	return OK;
+}
+
 static enum err read_token(json_object *token, struct token_config *out, struct errmsg *em)
 {
-	static const char *const members[] = { "label", "catalog", "lifetime", NULL };
-	const char *label = NULL, *catalog = NULL;
+	const char *catalog = NULL;
 	int64_t lifetime = out->lifetime_ms / 1000;
-	enum err e = json_only_members(token, members, em);
-	if (e == OK)
-		e = json_get_string_opt(token, "label", &label, em);
-	if (e == OK)
-		e = json_get_string_opt(token, "catalog", &catalog, em);
+	struct resource_uri uri;
+	enum err e = json_get_string_opt(token, "catalog", &catalog, em);
 	if (e == OK)
 		e = json_get_int_opt(token, "lifetime", 1, LIFETIME_MAX_S, &lifetime, em);
 	if (e != OK)
 		return e;
-	if (label && (!*label || strlen(label) > TOKEN_LABEL_MAX))
-		return err_set(em, ERR_PARSE, "\"label\" is 1 to %d bytes", TOKEN_LABEL_MAX);
-	if (label)
-		memcpy(out->label, label, strlen(label) + 1);
 	out->lifetime_ms = lifetime * 1000;
-	struct resource_uri uri;
 	if (!catalog)
 		return OK;
 	e = resource_uri_parse(catalog, &uri, em);
-	if (e != OK)
-		return err_wrap(em, e, "\"catalog\"");
-	out->catalog = strdup(catalog);
-	return out->catalog ? OK : err_set(em, ERR_NOMEM, "no memory for \"catalog\"");
+	return e == OK ? copy_text(catalog, &out->catalog, em) : err_wrap(em, e, "\"catalog\"");
 }
 
 static enum err read_kbs(json_object *kbs, struct token_config *out, struct errmsg *em)
@@ -96,36 +103,155 @@ static enum err read_kbs(json_object *kbs, struct token_config *out, struct errm
 	return OK;
 }
 
-static enum err read_root(json_object *root, struct token_config *out, struct errmsg *em)
+/* Where the parts of one token's configuration stand. */
+struct token_parts {
+	json_object *token, *kbs, *objects;
+};
+
+static enum err read_parts(const struct token_parts *parts, struct token_config *out, struct errmsg *em)
 {
-	json_object *kbs = NULL, *token = NULL, *objects = NULL;
+	enum err e = parts->token ? read_token(parts->token, out, em) : OK;
+	if (e != OK)
+		return err_wrap(em, e, "token");
+	e = read_kbs(parts->kbs, out, em);
+	if (e == OK && parts->objects)
+		e = entry_list_read(parts->objects, ENTRY_CONFIGURED, &out->objects, em);
+	return e;
+}
+
+static enum err make_room(struct token_configs *out, size_t count, struct errmsg *em)
+{
+	out->items = calloc(count, sizeof(*out->items));
+	if (!out->items)
+		return err_set(em, ERR_NOMEM, "no memory for %zu tokens", count);
+	out->count = count;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(out->items[i].label, sizeof(out->items[i].label), "kbs");
+		out->items[i].lifetime_ms = LIFETIME_DEFAULT_S * 1000;
+	}
+	return OK;
+}
+
+static enum err read_single(json_object *root, json_object *kbs, struct token_configs *out, struct errmsg *em)
+{
+	static const char *const members[] = { "label", "catalog", "lifetime", NULL };
+	struct token_parts parts = { NULL, kbs, NULL };
+	enum err e = make_room(out, 1, em);
+	if (e == OK && root)
+		e = json_get_object_opt(root, "token", &parts.token, em);
+	if (e == OK && root)
+		e = json_get_array_opt(root, "objects", &parts.objects, em);
+	if (e == OK && parts.token) {
+		e = json_only_members(parts.token, members, em);
+		if (e == OK)
+			e = read_label(parts.token, false, &out->items[0], em);
+		if (e != OK)
+			return err_wrap(em, e, "token");
+	}
+	return e == OK ? read_parts(&parts, &out->items[0], em) : e;
+}
+
+static enum err read_one_of(json_object *token, json_object *kbs, struct token_config *out, struct errmsg *em)
+{
+	static const char *const members[] = { "label", "catalog", "lifetime", "kbs", "objects", NULL };
+	struct token_parts parts = { token, kbs, NULL };
+	enum err e = json_only_members(token, members, em);
+	if (e == OK)
+		e = read_label(token, true, out, em);
+	if (e == OK)
+		e = json_get_object_opt(token, "kbs", &parts.kbs, em);
+	if (e == OK)
+		e = json_get_array_opt(token, "objects", &parts.objects, em);
+	return e == OK ? read_parts(&parts, out, em) : e;
+}
+
+/* A wrong one keeps its slot, and what is wrong with it. */
+static enum err set_wrong(struct token_config *config, enum err e, const struct errmsg *why, struct errmsg *em)
+{
+	config->wrong = e;
+	return copy_text(why->text, &config->why, em);
+}
+
+static enum err check_labels(const struct token_configs *configs, struct errmsg *em)
+{
+	for (size_t i = 0; i < configs->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!configs->items[i].wrong && !configs->items[k].wrong &&
+			    strcmp(configs->items[i].label, configs->items[k].label) == 0)
+				return err_set(em, ERR_PARSE, "tokens[%zu] and tokens[%zu] have the same label", k, i);
+	return OK;
+}
+
+static enum err check_any_good(const struct token_configs *configs, struct errmsg *em)
+{
+	for (size_t i = 0; i < configs->count; i++)
+		if (!configs->items[i].wrong)
+			return OK;
+	return err_set(em, configs->items[0].wrong, "%s", configs->items[0].why);
+}
+
+static enum err read_several(json_object *tokens, json_object *kbs, struct token_configs *out, struct errmsg *em)
+{
+	size_t count = json_object_array_length(tokens);
+	if (count < 1 || count > TOKENS_MAX)
+		return err_set(em, ERR_PARSE, "\"tokens\" are 1 to %d", TOKENS_MAX);
+	enum err e = make_room(out, count, em);
+	for (size_t i = 0; e == OK && i < count; i++) {
+		struct errmsg why = { "" };
+		struct token_config *config = &out->items[i];
+		enum err wrong = read_one_of(json_object_array_get_idx(tokens, i), kbs, config, &why);
+		if (wrong == ERR_NOMEM)
+			return err_set(em, wrong, "%s", why.text);
+		if (wrong != OK)
+			e = set_wrong(config, err_wrap(&why, wrong, "tokens[%zu]", i), &why, em);
+	}
+	if (e == OK)
+		e = check_labels(out, em);
+	return e == OK ? check_any_good(out, em) : e;
+}
+
+static enum err read_root(json_object *root, struct token_configs *out, struct errmsg *em)
+{
+	json_object *kbs = NULL, *tokens = NULL;
 	enum err e = OK;
 	if (root) {
 		e = json_get_object_opt(root, "kbs", &kbs, em);
 		if (e == OK)
-			e = json_get_object_opt(root, "token", &token, em);
-		if (e == OK)
-			e = json_get_array_opt(root, "objects", &objects, em);
+			e = json_get_array_opt(root, "tokens", &tokens, em);
 		if (e == OK)
 			e = json_get_bool_opt(root, "harden", &out->harden, em);
 	}
-	if (e == OK && token) {
-		e = read_token(token, out, em);
-		if (e != OK)
-			return err_wrap(em, e, "token");
-	}
-	if (e == OK)
-		e = read_kbs(kbs, out, em);
-	if (e == OK && objects)
-		e = entry_list_read(objects, ENTRY_CONFIGURED, &out->objects, em);
-	return e;
+	if (e != OK)
+		return e;
+	return tokens ? read_several(tokens, kbs, out, em) : read_single(root, kbs, out, em);
 }
 
-enum err token_config_load(struct token_config *out, struct token_config_stamp *stamp, struct errmsg *em)
+/* Those with the same KBS share one attestation, which nobody may use for longer than he wants. */
+static void share_lifetimes(struct token_configs *configs)
+{
+	for (size_t i = 0; i < configs->count; i++)
+		for (size_t k = 0; k < configs->count; k++) {
+			struct kbc_options *a = &configs->items[i].kbs, *b = &configs->items[k].kbs;
+			if (!configs->items[i].have_kbs || !configs->items[k].have_kbs)
+				continue;
+			int64_t mine = a->lifetime_ms;
+			a->lifetime_ms = b->lifetime_ms;
+			if (!kbc_options_equal(a, b) || mine < b->lifetime_ms)
+				a->lifetime_ms = mine;
+		}
+}
+
+static void log_wrong(const struct token_configs *configs, const char *path)
+{
+	for (size_t i = 0; i < configs->count; i++)
+		if (configs->items[i].wrong)
+			log_error("pkcs11", "token", "slot=%u file=\"%s\" err=%s text=\"%s\"", (unsigned)i, path,
+				  err_name(configs->items[i].wrong), configs->items[i].why);
+}
+
+enum err token_configs_load(struct token_configs *out, struct token_config_stamp *stamp, struct errmsg *em)
 {
 	memset(out, 0, sizeof(*out));
-	snprintf(out->label, sizeof(out->label), "kbs");
-	out->lifetime_ms = LIFETIME_DEFAULT_S * 1000;
 	enum err e = stamp_take(stamp, em);
 	if (e != OK)
 		return e;
@@ -137,16 +263,24 @@ enum err token_config_load(struct token_config *out, struct token_config_stamp *
 			e = err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "%s", settings->path);
 	}
 	if (e != OK) {
-		token_config_clear(out);
+		token_configs_clear(out);
 		token_config_stamp_clear(stamp);
+		return e;
 	}
-	return e;
+	log_wrong(out, stamp->path);
+	share_lifetimes(out);
+	return OK;
 }
 
-void token_config_clear(struct token_config *config)
+void token_configs_clear(struct token_configs *configs)
 {
-	free(config->catalog);
-	entry_list_clear(&config->objects);
-	kbc_options_clear(&config->kbs);
-	memset(config, 0, sizeof(*config));
+	for (size_t i = 0; i < configs->count; i++) {
+		struct token_config *config = &configs->items[i];
+		free(config->catalog);
+		free(config->why);
+		entry_list_clear(&config->objects);
+		kbc_options_clear(&config->kbs);
+	}
+	free(configs->items);
+	memset(configs, 0, sizeof(*configs));
 }

@@ -7,16 +7,27 @@
 
 #define TOKEN_LABEL_MAX 32 /* CK_TOKEN_INFO */
 
+#define TOKENS_MAX 64
+
 /* The configuration of one token, read from the settings (or, without a file, from CoCo's own places). */
 struct token_config {
 	char label[TOKEN_LABEL_MAX + 1];
 	char *catalog; /* URI of a resource that lists objects; or NULL */
 	int64_t lifetime_ms;
-	bool harden;
 	struct entry_list objects;
 	bool have_kbs; /* false: nothing says where a KBS is */
 	bool kbs_from_environment; /* AA_KBC_PARAMS or the kernel command line said it */
 	struct kbc_options kbs;
+	/* One of several that is wrong takes none of the others with it: its slot stays empty. */
+	enum err wrong; /* OK: it is good */
+	char *why;
+};
+
+/* All tokens, in the order of their slots. */
+struct token_configs {
+	struct token_config *items;
+	size_t count;
+	bool harden;
 };
 
 /* What must not have changed for a configuration to be still the same one. */
@@ -30,9 +41,9 @@ struct token_config_stamp {
 	struct timespec changed;
 };
 
-/* Local files only: no network, no crypto. ERR_CONFIG names file and member. */
-enum err token_config_load(struct token_config *out, struct token_config_stamp *stamp, struct errmsg *em) MUST_USE;
-void token_config_clear(struct token_config *config);
+/* Local files only: no network, no crypto. At least one token is good. ERR_CONFIG names file and member. */
+enum err token_configs_load(struct token_configs *out, struct token_config_stamp *stamp, struct errmsg *em) MUST_USE;
+void token_configs_clear(struct token_configs *configs);
 void token_config_stamp_clear(struct token_config_stamp *stamp);
 /* True if what would be loaded now is the file of the stamp, untouched. */
 bool token_config_unchanged(const struct token_config_stamp *stamp);

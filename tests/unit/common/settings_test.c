@@ -81,6 +81,9 @@ static void names_path_and_member_of_what_is_wrong(void **state)
 	check_refused("{\"token\":[]}", "\"token\"");
 	check_refused("{\"objects\":{}}", "\"objects\"");
 	check_refused("{\"harden\":1}", "\"harden\"");
+	check_refused("{\"tokens\":{}}", "\"tokens\"");
+	check_refused("{\"tokens\":[{}],\"token\":{}}", "\"tokens\"");
+	check_refused("{\"tokens\":[{}],\"objects\":[]}", "\"tokens\"");
 	check_refused("{\"kbs\":{/*}}", "comment");
 }
 

@@ -313,6 +313,91 @@ static void finalize_does_not_wait_for_a_fetch_and_breaks_nothing(void **state)
 	check_rv(CKR_SESSION_HANDLE_INVALID, slow_result);
 }
 
+/* Three tokens with one KBS, of which the second is wrong. */
+static const char three_tokens[] =
+	"{\"kbs\":{\"url\":\"%s\",\"attester\":\"sample\",\"timeout\":9},\"tokens\":["
+	"{\"label\":\"one\",\"objects\":[{\"label\":\"key\",\"class\":\"private-key\",\"type\":\"ec\","
+	"\"uri\":\"kbs:///default/key/p256\"}]},"
+	"{\"label\":\"two\",\"objects\":[{\"label\":\"key\",\"class\":\"no class\"}]},"
+	"{\"label\":\"three\",\"lifetime\":60,\"objects\":[{\"label\":\"other\",\"class\":\"private-key\","
+	"\"type\":\"ec\",\"uri\":\"kbs:///default/key/p256\"}]}]}";
+
+static void each_token_has_a_slot_and_a_wrong_one_leaves_its_own_empty(void **state)
+{
+	(void)state;
+	CK_SLOT_ID slots[4];
+	CK_ULONG count = 0;
+	CK_SLOT_INFO slot;
+	CK_TOKEN_INFO token;
+	CK_SESSION_HANDLE s;
+	fixture_configure(three_tokens);
+	check_rv(CKR_OK, C_Initialize(NULL));
+	check_rv(CKR_OK, C_GetSlotList(CK_FALSE, NULL, &count));
+	assert_int_equal(count, 3);
+	count = 1;
+	check_rv(CKR_BUFFER_TOO_SMALL, C_GetSlotList(CK_TRUE, slots, &count));
+	assert_int_equal(count, 2);
+	check_rv(CKR_OK, C_GetSlotList(CK_TRUE, slots, &count));
+	assert_int_equal(count, 2);
+	assert_int_equal(slots[0], 0);
+	assert_int_equal(slots[1], 2);
+	check_rv(CKR_OK, C_GetSlotInfo(1, &slot));
+	assert_int_equal(slot.flags, CKF_REMOVABLE_DEVICE);
+	check_rv(CKR_OK, C_GetSlotInfo(2, &slot));
+	assert_int_equal(slot.flags, CKF_TOKEN_PRESENT);
+	check_rv(CKR_OK, C_GetTokenInfo(2, &token));
+	assert_memory_equal(token.label, "three   ", 8);
+	check_rv(CKR_TOKEN_NOT_PRESENT, C_GetTokenInfo(1, &token));
+	check_rv(CKR_TOKEN_NOT_PRESENT, C_OpenSession(1, CKF_SERIAL_SESSION, NULL, NULL, &s));
+	check_rv(CKR_TOKEN_NOT_PRESENT, C_CloseAllSessions(1));
+	check_rv(CKR_SLOT_ID_INVALID, C_GetSlotInfo(3, &slot));
+	check_rv(CKR_SLOT_ID_INVALID, C_OpenSession(3, CKF_SERIAL_SESSION, NULL, NULL, &s));
+}
+
+static void tokens_share_an_attestation_and_nothing_else(void **state)
+{
+	(void)state;
+	CK_SESSION_HANDLE first, second;
+	CK_SESSION_INFO info;
+	fixture_configure(three_tokens);
+	check_rv(CKR_OK, C_Initialize(NULL));
+	check_rv(CKR_OK, C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &first));
+	check_rv(CKR_OK, C_OpenSession(2, CKF_SERIAL_SESSION, NULL, NULL, &second));
+	assert_int_equal(fixture_find(first, CKO_PRIVATE_KEY, "other"), 0);
+	assert_int_equal(fixture_find(second, CKO_PRIVATE_KEY, "key"), 0);
+	check_rv(CKR_OK, sign_once(first, fixture_find(first, CKO_PRIVATE_KEY, "key")));
+	check_rv(CKR_OK, sign_once(second, fixture_find(second, CKO_PRIVATE_KEY, "other")));
+	assert_int_equal(fixture.attests, 1);
+	assert_int_equal(fixture.gets, 2);
+	/* Who logs in to one is not in the other. */
+	check_rv(CKR_OK, C_Login(first, CKU_USER, NULL, 0));
+	check_rv(CKR_OK, C_GetSessionInfo(second, &info));
+	assert_int_equal(info.state, CKS_RO_PUBLIC_SESSION);
+	check_rv(CKR_OK, C_CloseAllSessions(0));
+	check_rv(CKR_OK, C_GetSessionInfo(second, &info));
+	assert_int_equal(info.slotID, 2);
+}
+
+static void a_configuration_without_one_good_token_fails_initialize(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"{\"tokens\":[]}",
+		"{\"tokens\":[1]}",
+		"{\"tokens\":[{\"objects\":[]}]}",
+		"{\"tokens\":[{\"label\":\"a\",\"typo\":1}]}",
+		"{\"tokens\":[{\"label\":\"a\",\"objects\":{}},{\"label\":\"b\",\"kbs\":{\"url\":1}}]}",
+		"{\"tokens\":[{\"label\":\"a\"},{\"label\":\"b\"},{\"label\":\"a\"}]}",
+		"{\"tokens\":[{\"label\":\"a\"}],\"objects\":[]}",
+		"{\"tokens\":[{\"label\":\"a\"}],\"token\":{}}",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		fixture_configure(bad[i]);
+		if (C_Initialize(NULL) != CKR_GENERAL_ERROR)
+			fail_msg("%s was taken", bad[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +414,9 @@ int main(void)
 		TEST(children_of_a_parent_that_signs_meanwhile_do_not_hang),
 		TEST(calls_from_inside_the_module_are_refused),
 		TEST(finalize_does_not_wait_for_a_fetch_and_breaks_nothing),
+		TEST(each_token_has_a_slot_and_a_wrong_one_leaves_its_own_empty),
+		TEST(tokens_share_an_attestation_and_nothing_else),
+		TEST(a_configuration_without_one_good_token_fails_initialize),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
