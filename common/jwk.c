@@ -75,13 +75,13 @@ static enum err rsa_members(json_object *jwk, EVP_PKEY *key, const char *alg, st
 /* RFC 8037 section 2. */
 static enum err okp_members(json_object *jwk, EVP_PKEY *key, const char *alg, struct errmsg *em)
 {
-	uint8_t x[32];
+	uint8_t x[OKP_SIZE_MAX];
 	size_t len = sizeof x;
 	if (EVP_PKEY_get_raw_public_key(key, x, &len) != 1)
 		return err_openssl(em, ERR_KEY, "cannot read the public half of a key");
 	enum err e = put_text(jwk, "kty", "OKP", em);
 	if (e == OK)
-		e = put_text(jwk, "crv", EVP_PKEY_is_a(key, "ED25519") ? "Ed25519" : "X25519", em);
+		e = put_text(jwk, "crv", okp_curve_of(key)->crv, em);
 	if (e == OK && alg)
 		e = put_text(jwk, "alg", alg, em);
 	if (e == OK)
@@ -99,10 +99,10 @@ enum err jwk_from_public(EVP_PKEY *key, const char *alg, json_object **out, stru
 		e = ec_members(jwk, key, alg, em);
 	else if (EVP_PKEY_is_a(key, "RSA"))
 		e = rsa_members(jwk, key, alg, em);
-	else if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "X25519"))
+	else if (okp_curve_of(key))
 		e = okp_members(jwk, key, alg, em);
 	else
-		e = err_set(em, ERR_KEY, "a key of another kind than RSA, EC, Ed25519, X25519");
+		e = err_set(em, ERR_KEY, "a key of another kind than RSA, EC, Ed25519, Ed448, X25519, X448");
 	if (e == OK)
 		*out = steal(&jwk);
 	return e;
@@ -171,13 +171,6 @@ static enum err rsa_to_public(json_object *jwk, EVP_PKEY **out, struct errmsg *e
 	return rsa_key_build(&numbers, JWK_RSA_BITS_MIN, out, em);
 }
 
-static const char *okp_name(const char *crv)
-{
-	if (strcmp(crv, "Ed25519") == 0)
-		return "ED25519";
-	return strcmp(crv, "X25519") == 0 ? "X25519" : NULL;
-}
-
 static enum err okp_to_public(json_object *jwk, EVP_PKEY **out, struct errmsg *em)
 {
 	const char *crv = NULL;
@@ -186,9 +179,9 @@ static enum err okp_to_public(json_object *jwk, EVP_PKEY **out, struct errmsg *e
 		return e;
 	AUTO_BUF
 	x = { 0 };
-	struct okp_numbers numbers = { .name = okp_name(crv) };
-	if (!numbers.name)
-		return err_set(em, ERR_UNSUPPORTED, "JWK: another curve than Ed25519, X25519");
+	struct okp_numbers numbers = { .curve = okp_curve_by_crv(crv) };
+	if (!numbers.curve)
+		return err_set(em, ERR_UNSUPPORTED, "JWK: another curve than Ed25519, Ed448, X25519, X448");
 	e = take_number(jwk, "x", &x, em);
 	if (e != OK)
 		return e;

@@ -100,11 +100,9 @@ static enum err okp_to_private(struct bytes jwk, EVP_PKEY **out, struct errmsg *
 	enum err e = take_word(jwk, "crv", &crv, em);
 	if (e != OK)
 		return e;
-	struct okp_numbers numbers = { .name = strcmp(crv.text, "Ed25519") == 0  ? "ED25519"
-					       : strcmp(crv.text, "X25519") == 0 ? "X25519"
-										 : NULL };
-	if (!numbers.name)
-		return err_set(em, ERR_UNSUPPORTED, "private JWK: another curve than Ed25519, X25519");
+	struct okp_numbers numbers = { .curve = okp_curve_by_crv(crv.text) };
+	if (!numbers.curve)
+		return err_set(em, ERR_UNSUPPORTED, "private JWK: another curve than Ed25519, Ed448, X25519, X448");
 	AUTO(secret) *d = NULL;
 	AUTO(secret) *x = NULL;
 	e = take_secret(jwk, "d", true, &d, em);

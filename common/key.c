@@ -88,9 +88,9 @@ static enum err sec1_private(struct bytes der, const struct ec_curve *curve, EVP
 }
 
 /* RFC 8410 section 7: an OCTET STRING inside. */
-static enum err okp_private(const char *name, struct bytes inner, EVP_PKEY **out, struct errmsg *em)
+static enum err okp_private(const struct okp_curve *curve, struct bytes inner, EVP_PKEY **out, struct errmsg *em)
 {
-	struct okp_numbers k = { .name = name };
+	struct okp_numbers k = { .curve = curve };
 	if (!der_expect(&inner, DER_OCTET_STRING, &k.d) || inner.len || k.d.len == 0)
 		return malformed(em);
 	return okp_key_build(&k, out, em);
@@ -106,12 +106,12 @@ static enum err pkcs8_private(struct bytes der, EVP_PKEY **out, struct errmsg *e
 		return malformed(em);
 	if (bytes_equal(oid, OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")))
 		return pkcs1_private(inner, out, em);
-	if (bytes_equal(oid, OID("\x2b\x65\x70")))
-		return okp_private("ED25519", inner, out, em);
-	if (bytes_equal(oid, OID("\x2b\x65\x6e")))
-		return okp_private("X25519", inner, out, em);
+	const struct okp_curve *okp = okp_curve_by_oid(oid);
+	if (okp)
+		return okp_private(okp, inner, out, em);
 	if (!bytes_equal(oid, OID("\x2a\x86\x48\xce\x3d\x02\x01")))
-		return err_set(em, ERR_UNSUPPORTED, "private key of another kind than RSA, EC, Ed25519, X25519");
+		return err_set(em, ERR_UNSUPPORTED,
+			       "private key of another kind than RSA, EC, Ed25519, Ed448, X25519, X448");
 	if (!der_expect(&algorithm, DER_OID, &parameter))
 		return err_set(em, ERR_UNSUPPORTED, "EC key whose curve is not named by its OID");
 	const struct ec_curve *curve = NULL;
@@ -241,10 +241,10 @@ static enum err public_check(EVP_PKEY *key, struct errmsg *em)
 				       RSA_BITS_MIN);
 		return OK;
 	}
-	if (ec_curve_of(key) || EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "X25519"))
+	if (ec_curve_of(key) || okp_curve_of(key))
 		return OK;
 	return err_set(em, ERR_UNSUPPORTED,
-		       "public key of another kind than RSA, P-256, P-384, P-521, Ed25519, X25519");
+		       "public key of another kind than RSA, P-256, P-384, P-521, Ed25519, Ed448, X25519, X448");
 }
 
 static enum err pkcs1_public(struct bytes der, EVP_PKEY **out, struct errmsg *em)

@@ -13,7 +13,6 @@ AUTO_OF_DEFINE(EC_GROUP, EC_GROUP_free)
 AUTO_OF_DEFINE(EC_POINT, EC_POINT_free)
 
 #define RSA_BITS_MAX 16384
-#define OKP_SIZE 32
 
 static const struct ec_curve curves[] = {
 	{ "P-256", "prime256v1", NID_X9_62_prime256v1, 32, { (const uint8_t *)"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8 } },
@@ -45,6 +44,37 @@ const struct ec_curve *ec_curve_of(EVP_PKEY *key)
 	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
 		if (strcmp(curves[i].group, group) == 0)
 			return &curves[i];
+	return NULL;
+}
+
+static const struct okp_curve okp_curves[] = {
+	{ "Ed25519", "ED25519", "1.3.101.112", 32, { (const uint8_t *)"\x2b\x65\x70", 3 }, true },
+	{ "X25519", "X25519", "1.3.101.110", 32, { (const uint8_t *)"\x2b\x65\x6e", 3 }, false },
+	{ "Ed448", "ED448", "1.3.101.113", 57, { (const uint8_t *)"\x2b\x65\x71", 3 }, true },
+	{ "X448", "X448", "1.3.101.111", 56, { (const uint8_t *)"\x2b\x65\x6f", 3 }, false },
+};
+
+const struct okp_curve *okp_curve_by_crv(const char *crv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(okp_curves); i++)
+		if (strcmp(okp_curves[i].crv, crv) == 0)
+			return &okp_curves[i];
+	return NULL;
+}
+
+const struct okp_curve *okp_curve_by_oid(struct bytes oid)
+{
+	for (size_t i = 0; i < ARRAY_LEN(okp_curves); i++)
+		if (bytes_equal(okp_curves[i].oid, oid))
+			return &okp_curves[i];
+	return NULL;
+}
+
+const struct okp_curve *okp_curve_of(EVP_PKEY *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(okp_curves); i++)
+		if (EVP_PKEY_is_a(key, okp_curves[i].name))
+			return &okp_curves[i];
 	return NULL;
 }
 
@@ -273,23 +303,20 @@ enum err ec_key_build(const struct ec_numbers *k, EVP_PKEY **out, struct errmsg 
 	return e;
 }
 
-/* X25519 and Ed25519 by their object identifiers too (RFC 8410 3): see libctx.h. */
 enum err okp_key_build(const struct okp_numbers *k, EVP_PKEY **out, struct errmsg *em)
 {
-	const char *type = strcmp(k->name, "ED25519") == 0 ? "1.3.101.112" : "1.3.101.110";
 	AUTO_OF(EVP_PKEY) *key = NULL;
-	uint8_t computed[OKP_SIZE];
-	size_t len = sizeof computed;
-	if ((k->d.len != 0 && k->d.len != OKP_SIZE) || (k->x.len != 0 && k->x.len != OKP_SIZE) ||
-	    k->d.len + k->x.len == 0)
-		return err_set(em, ERR_KEY, "a number of this %s key has the wrong length", k->name);
+	uint8_t computed[OKP_SIZE_MAX];
+	size_t len = sizeof computed, size = k->curve->size;
+	if ((k->d.len != 0 && k->d.len != size) || (k->x.len != 0 && k->x.len != size) || k->d.len + k->x.len == 0)
+		return err_set(em, ERR_KEY, "a number of this %s key has the wrong length", k->curve->crv);
 	/* The public half is computed where there is a private one. */
 	struct params p = { .list = { OSSL_PARAM_construct_end() } };
 	if (k->d.len)
 		params_add_octets(&p, OSSL_PKEY_PARAM_PRIV_KEY, k->d);
 	else
 		params_add_octets(&p, OSSL_PKEY_PARAM_PUB_KEY, k->x);
-	enum err e = params_build(&p, type, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, &key, em);
+	enum err e = params_build(&p, k->curve->dotted, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, &key, em);
 	if (e != OK)
 		return e;
 	if (EVP_PKEY_get_raw_public_key(key, computed, &len) != 1)

@@ -34,9 +34,23 @@ struct ec_numbers {
 /* ERR_KEY: off the curve, d out of range, or not d's point. */
 enum err ec_key_build(const struct ec_numbers *numbers, EVP_PKEY **out, struct errmsg *em) MUST_USE;
 
-/* RFC 8032, RFC 7748. name: "ED25519" or "X25519". */
+/* The curves of RFC 7748 and RFC 8032, which have no coordinates, only octets. */
+struct okp_curve {
+	const char *crv; /* RFC 8037 section 2: "Ed25519" */
+	const char *name; /* OpenSSL's: "ED25519" */
+	const char *dotted; /* its object identifier, as OpenSSL takes it where a name will not do: see libctx.h */
+	size_t size; /* of either half, in bytes */
+	struct bytes oid; /* DER contents; RFC 8410 section 3 */
+	bool signs;
+};
+#define OKP_SIZE_MAX 57
+/* NULL for others. Static. */
+const struct okp_curve *okp_curve_by_crv(const char *crv);
+const struct okp_curve *okp_curve_by_oid(struct bytes oid);
+const struct okp_curve *okp_curve_of(EVP_PKEY *key);
+
 struct okp_numbers {
-	const char *name;
+	const struct okp_curve *curve;
 	struct bytes x; /* empty = computed from d */
 	struct bytes d; /* empty = a public key */
 };

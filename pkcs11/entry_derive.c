@@ -25,10 +25,10 @@ static CK_RV base_key(struct object *key, const struct mechanism *m, struct mate
 }
 
 /* What the derived key is to be, as far as the template has it. */
-static CK_RV read_template(const CK_ATTRIBUTE *attributes, CK_ULONG count, struct template *t)
+static CK_RV read_template(const CK_ATTRIBUTE *attributes, CK_ULONG count, CK_OBJECT_CLASS class, struct template *t)
 {
-	CK_RV rv = template_read(attributes, count, TEMPLATE_DERIVE, CKO_SECRET_KEY, t);
-	if (rv != CKR_OK)
+	CK_RV rv = template_read(attributes, count, TEMPLATE_DERIVE, class, t);
+	if (rv != CKR_OK || class == CKO_DATA)
 		return rv;
 	if (t->key_type == CK_UNAVAILABLE_INFORMATION)
 		t->key_type = CKK_GENERIC_SECRET;
@@ -56,10 +56,15 @@ struct derivation {
 	CK_ULONG length;
 };
 
+static bool is_hkdf(const CK_MECHANISM *mechanism)
+{
+	return mechanism->mechanism == CKM_HKDF_DERIVE || mechanism->mechanism == CKM_HKDF_DATA;
+}
+
 /* HKDF may take its salt from another key. */
 static CK_RV find_salt(struct token *token, struct derivation *d)
 {
-	if (d->mechanism->mechanism != CKM_HKDF_DERIVE)
+	if (!is_hkdf(d->mechanism))
 		return CKR_OK;
 	CK_RV rv = mech_kdf_check(d->mechanism);
 	const CK_HKDF_PARAMS *p = d->mechanism->pParameter;
@@ -73,7 +78,7 @@ static CK_RV find_salt(struct token *token, struct derivation *d)
 
 static CK_RV run(const struct derivation *d, struct secret **out)
 {
-	if (d->mechanism->mechanism != CKM_HKDF_DERIVE)
+	if (!is_hkdf(d->mechanism))
 		return mech_ec_derive(d->base, d->mechanism, d->length, out);
 	struct bytes salt = { NULL, 0 };
 	if (d->salt)
@@ -108,7 +113,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	const struct mechanism *m = mechanism_find(mechanism->mechanism);
 	if (!m || !(m->flags & CKF_DERIVE))
 		return CKR_MECHANISM_INVALID;
-	rv = read_template(attributes, count, &t);
+	rv = read_template(attributes, count, m->type == CKM_HKDF_DATA ? CKO_DATA : CKO_SECRET_KEY, &t);
 	if (rv == CKR_OK)
 		rv = template_check_token(attributes, count, s->flags & CKF_RW_SESSION);
 	if (rv != CKR_OK)
@@ -125,7 +130,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	struct new_origin origin = origin_of(base);
 	struct derivation d = { mechanism, material, NULL, t.value_len };
 	rv = derive(s->token, &d, &value);
-	if (rv == CKR_OK && !new_object_length_good(t.key_type, secret_len(value))) {
+	if (rv == CKR_OK && t.class == CKO_SECRET_KEY && !new_object_length_good(t.key_type, secret_len(value))) {
 		secret_free(value);
 		return CKR_TEMPLATE_INCOMPLETE;
 	}

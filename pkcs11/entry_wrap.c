@@ -73,7 +73,7 @@ static CK_RV export(const struct wrapper *w, struct object *key, struct secret *
 	if (!key)
 		return CKR_KEY_HANDLE_INVALID;
 	bool private = key->class == CKO_PRIVATE_KEY;
-	if (key->class != CKO_SECRET_KEY && !(private && mechanism_is_symmetric(w->mechanism)))
+	if (key->class != CKO_SECRET_KEY && !(private && mechanism_wraps_private(w->mechanism)))
 		return CKR_KEY_NOT_WRAPPABLE;
 	if (!key->extractable)
 		return CKR_KEY_UNEXTRACTABLE;
@@ -206,8 +206,8 @@ static CK_RV read_template(const CK_ATTRIBUTE *attributes, CK_ULONG count, bool 
 static CK_RV unwrap_object(struct wrapper *w, struct bytes wrapped, const struct template *t, struct object **out)
 {
 	struct secret *bytes = NULL;
-	if (t->class == CKO_PRIVATE_KEY && !mechanism_is_symmetric(w->mechanism))
-		return CKR_TEMPLATE_INCONSISTENT; /* what wraps a whole private key is symmetric */
+	if (t->class == CKO_PRIVATE_KEY && !mechanism_wraps_private(w->mechanism))
+		return CKR_TEMPLATE_INCONSISTENT; /* a private key is longer than what goes into RSA */
 	CK_RV rv = unwrap(w, wrapped, &bytes);
 	if (rv != CKR_OK)
 		return wrapper_code(OP_DECRYPT, rv);

@@ -4,20 +4,23 @@
 
 #define PRINTABLE_STRING 0x13
 
-struct okp_curve {
-	CK_KEY_TYPE type;
-	struct bytes oid; /* DER contents */
-	const char *printable;
-	struct key_curve curve;
+/* PKCS #11 3.0, 2.3.3: names that may stand for the object identifier. */
+static const struct {
+	const char *printable, *crv;
+} okp_names[] = {
+	{ "edwards25519", "Ed25519" },
+	{ "curve25519", "X25519" },
+	{ "edwards448", "Ed448" },
+	{ "curve448", "X448" },
 };
-#define OID(text)                                                                                                      \
-	{                                                                                                              \
-		(const uint8_t *)(text), sizeof(text) - 1                                                              \
-	}
-static const struct okp_curve okp_curves[] = {
-	{ CKK_EC_EDWARDS, OID("\x2b\x65\x70"), "edwards25519", { NULL, "ED25519", "1.3.101.112", 32 } },
-	{ CKK_EC_MONTGOMERY, OID("\x2b\x65\x6e"), "curve25519", { NULL, "X25519", "1.3.101.110", 32 } },
-};
+
+static const struct okp_curve *okp_by_name(struct bytes name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(okp_names); i++)
+		if (bytes_equal(name, bytes_str(okp_names[i].printable)))
+			return okp_curve_by_crv(okp_names[i].crv);
+	return NULL;
+}
 
 bool key_curve_find(struct bytes params, CK_KEY_TYPE type, struct key_curve *out)
 {
@@ -28,18 +31,14 @@ bool key_curve_find(struct bytes params, CK_KEY_TYPE type, struct key_curve *out
 		return false;
 	if (type == CKK_EC) {
 		const struct ec_curve *ec = oid.len ? ec_curve_by_oid(oid) : NULL;
-		*out = (struct key_curve){ ec, NULL, NULL, ec ? 1 + 2 * ec->size : 0 };
+		*out = (struct key_curve){ ec, NULL, ec ? 1 + 2 * ec->size : 0 };
 		return ec != NULL;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(okp_curves); i++) {
-		const struct okp_curve *c = &okp_curves[i];
-		if (c->type != type ||
-		    !(oid.len ? bytes_equal(oid, c->oid) : bytes_equal(name, bytes_str(c->printable))))
-			continue;
-		*out = c->curve;
-		return true;
-	}
-	return false;
+	const struct okp_curve *okp = oid.len ? okp_curve_by_oid(oid) : okp_by_name(name);
+	if (!okp || okp->signs != (type == CKK_EC_EDWARDS))
+		return false;
+	*out = (struct key_curve){ NULL, okp, okp->size };
+	return true;
 }
 
 struct bytes key_point_bare(struct bytes point, const struct key_curve *curve)

@@ -5,8 +5,7 @@
 /* CKA_EC_PARAMS and CKA_EC_POINT of all three families of curves. */
 struct key_curve {
 	const struct ec_curve *ec; /* CKK_EC; NULL: one of RFC 7748 */
-	const char *okp; /* OpenSSL's name: "ED25519" */
-	const char *oid; /* the same as text, for OpenSSL */
+	const struct okp_curve *okp; /* otherwise */
 	size_t point; /* bytes of a public key */
 };
 

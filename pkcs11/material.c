@@ -1,5 +1,6 @@
 #include "pkcs11/material.h"
 
+#include "common/key_build.h"
 #include "common/libctx.h"
 
 #include <openssl/core_names.h>
@@ -110,36 +111,18 @@ static enum err describe_ec(struct material *m, struct errmsg *em)
 }
 
 /* RFC 8410. PKCS #11 3.0, 2.3.5: the point is in an OCTET STRING here, too. */
-struct okp {
-	const char *name;
-	CK_KEY_TYPE type;
-	CK_ULONG bits;
-	struct bytes params;
-};
-#define DER(text)                                                                                                      \
-	{                                                                                                              \
-		(const uint8_t *)(text), sizeof(text) - 1                                                              \
-	}
-static const struct okp okps[] = {
-	{ "ED25519", CKK_EC_EDWARDS, 255, DER("\x06\x03\x2b\x65\x70") },
-	{ "X25519", CKK_EC_MONTGOMERY, 255, DER("\x06\x03\x2b\x65\x6e") },
-};
-
-static enum err describe_okp(struct material *m, struct errmsg *em)
+static enum err describe_okp(struct material *m, const struct okp_curve *curve, struct errmsg *em)
 {
-	uint8_t point[64];
+	uint8_t point[OKP_SIZE_MAX], head[2] = { 0x06, (uint8_t)curve->oid.len };
 	size_t len = sizeof(point);
-	for (size_t i = 0; i < ARRAY_LEN(okps); i++) {
-		if (!EVP_PKEY_is_a(m->key, okps[i].name))
-			continue;
-		m->key_type = okps[i].type;
-		m->bits = okps[i].bits;
-		if (EVP_PKEY_get_raw_public_key(m->key, point, &len) != 1)
-			return err_openssl(em, ERR_CRYPTO, "reading a public key");
-		enum err e = buf_append(&m->ec_params, okps[i].params, 0, em);
-		return e == OK ? put_point(m, (struct bytes){ point, len }, em) : e;
-	}
-	return err_set(em, ERR_UNSUPPORTED, "a key of type %s", EVP_PKEY_get0_type_name(m->key));
+	m->key_type = curve->signs ? CKK_EC_EDWARDS : CKK_EC_MONTGOMERY;
+	m->bits = curve->size < 56 ? 255 : 448;
+	if (EVP_PKEY_get_raw_public_key(m->key, point, &len) != 1)
+		return err_openssl(em, ERR_CRYPTO, "reading a public key");
+	enum err e = buf_append(&m->ec_params, BYTES(head), 0, em);
+	if (e == OK)
+		e = buf_append(&m->ec_params, curve->oid, 0, em);
+	return e == OK ? put_point(m, (struct bytes){ point, len }, em) : e;
 }
 
 static enum err describe_key(struct material *m, struct errmsg *em)
@@ -150,8 +133,10 @@ static enum err describe_key(struct material *m, struct errmsg *em)
 		e = describe_rsa(m, em);
 	else if (EVP_PKEY_is_a(m->key, "EC"))
 		e = describe_ec(m, em);
+	else if (okp_curve_of(m->key))
+		e = describe_okp(m, okp_curve_of(m->key), em);
 	else
-		e = describe_okp(m, em);
+		e = err_set(em, ERR_UNSUPPORTED, "a key of type %s", EVP_PKEY_get0_type_name(m->key));
 	if (e != OK)
 		return e;
 	unsigned char *der = NULL;

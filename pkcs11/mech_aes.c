@@ -11,10 +11,15 @@ struct mode {
 };
 
 static struct mode modes[] = {
-	{ CKM_AES_ECB, "ECB", { NULL } },       { CKM_AES_CBC, "CBC", { NULL } },
-	{ CKM_AES_CBC_PAD, "CBC", { NULL } },   { CKM_AES_CTR, "CTR", { NULL } },
-	{ CKM_AES_GCM, "GCM", { NULL } },       { CKM_AES_CCM, "CCM", { NULL } },
-	{ CKM_AES_KEY_WRAP, "WRAP", { NULL } }, { CKM_AES_KEY_WRAP_KWP, "WRAP-PAD", { NULL } },
+	{ CKM_AES_ECB, "ECB", { NULL } },
+	{ CKM_AES_CBC, "CBC", { NULL } },
+	{ CKM_AES_CBC_PAD, "CBC", { NULL } },
+	{ CKM_AES_CTR, "CTR", { NULL } },
+	{ CKM_AES_GCM, "GCM", { NULL } },
+	{ CKM_AES_CCM, "CCM", { NULL } },
+	{ CKM_AES_KEY_WRAP, "WRAP", { NULL } },
+	{ CKM_AES_KEY_WRAP_KWP, "WRAP-PAD", { NULL } },
+	{ CKM_AES_KEY_WRAP_PKCS7, "WRAP", { NULL } },
 };
 
 static EVP_CIPHER *fetch(struct mode *mode, size_t key_len)

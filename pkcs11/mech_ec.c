@@ -110,10 +110,11 @@ static struct bytes bare_point(struct bytes point, size_t field)
 	return point;
 }
 
-static EVP_PKEY *x25519_key(struct bytes point)
+static EVP_PKEY *okp_peer(const struct material *base, struct bytes point)
 {
-	struct key_curve curve = { .point = 32 };
-	struct okp_numbers n = { .name = "X25519", .x = key_point_bare(point, &curve) };
+	const struct okp_curve *okp = okp_curve_of(base->key);
+	struct key_curve curve = { .okp = okp, .point = okp->size };
+	struct okp_numbers n = { .curve = okp, .x = key_point_bare(point, &curve) };
 	EVP_PKEY *peer = NULL;
 	return okp_key_build(&n, &peer, NULL) == OK ? peer : NULL;
 }
@@ -121,7 +122,7 @@ static EVP_PKEY *x25519_key(struct bytes point)
 static EVP_PKEY *peer_key(const struct material *base, struct bytes point)
 {
 	if (base->key_type == CKK_EC_MONTGOMERY)
-		return x25519_key(point);
+		return okp_peer(base, point);
 	char group[64];
 	EVP_PKEY *peer = NULL;
 	struct bytes bare = bare_point(point, field_len(base));
@@ -161,43 +162,53 @@ static CK_RV shared_secret(const struct material *base, EVP_PKEY *peer, struct s
 	return rv;
 }
 
-static const char *kdf_hash(CK_ULONG kdf)
+struct ecdh_kdf {
+	CK_ULONG type;
+	const char *hash, *name; /* to OpenSSL */
+};
+/* ANSI X9.63, and the one step of SP 800-56C section 4 (PKCS #11 3.0, 2.3.10). */
+#define X963 "X963KDF"
+#define SP800 "SSKDF"
+static const struct ecdh_kdf kdfs[] = {
+	{ CKD_SHA1_KDF, "SHA1", X963 },
+	{ CKD_SHA224_KDF, "SHA224", X963 },
+	{ CKD_SHA256_KDF, "SHA256", X963 },
+	{ CKD_SHA384_KDF, "SHA384", X963 },
+	{ CKD_SHA512_KDF, "SHA512", X963 },
+	{ CKD_SHA3_224_KDF, "SHA3-224", X963 },
+	{ CKD_SHA3_256_KDF, "SHA3-256", X963 },
+	{ CKD_SHA3_384_KDF, "SHA3-384", X963 },
+	{ CKD_SHA3_512_KDF, "SHA3-512", X963 },
+	{ CKD_SHA1_KDF_SP800, "SHA1", SP800 },
+	{ CKD_SHA224_KDF_SP800, "SHA224", SP800 },
+	{ CKD_SHA256_KDF_SP800, "SHA256", SP800 },
+	{ CKD_SHA384_KDF_SP800, "SHA384", SP800 },
+	{ CKD_SHA512_KDF_SP800, "SHA512", SP800 },
+	{ CKD_SHA3_224_KDF_SP800, "SHA3-224", SP800 },
+	{ CKD_SHA3_256_KDF_SP800, "SHA3-256", SP800 },
+	{ CKD_SHA3_384_KDF_SP800, "SHA3-384", SP800 },
+	{ CKD_SHA3_512_KDF_SP800, "SHA3-512", SP800 },
+};
+
+static const struct ecdh_kdf *kdf_find(CK_ULONG type)
 {
-	switch (kdf) {
-	case CKD_SHA1_KDF:
-		return "SHA1";
-	case CKD_SHA224_KDF:
-		return "SHA224";
-	case CKD_SHA256_KDF:
-		return "SHA256";
-	case CKD_SHA384_KDF:
-		return "SHA384";
-	case CKD_SHA512_KDF:
-		return "SHA512";
-	case CKD_SHA3_224_KDF:
-		return "SHA3-224";
-	case CKD_SHA3_256_KDF:
-		return "SHA3-256";
-	case CKD_SHA3_384_KDF:
-		return "SHA3-384";
-	case CKD_SHA3_512_KDF:
-		return "SHA3-512";
-	default:
-		return NULL;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(kdfs); i++)
+		if (kdfs[i].type == type)
+			return &kdfs[i];
+	return NULL;
 }
 
-/* ANSI X9.63. */
-static CK_RV x963(struct bytes z, const CK_ECDH1_DERIVE_PARAMS *p, CK_ULONG length, struct secret **out)
+static CK_RV expand(struct bytes z, const CK_ECDH1_DERIVE_PARAMS *p, CK_ULONG length, struct secret **out)
 {
+	const struct ecdh_kdf *how = kdf_find(p->kdf);
 	AUTO(secret) *made = NULL;
 	if (secret_new(length, &made, NULL) != OK)
 		return CKR_HOST_MEMORY;
-	EVP_KDF *kdf = EVP_KDF_fetch(libctx(), "X963KDF", NULL);
+	EVP_KDF *kdf = EVP_KDF_fetch(libctx(), how->name, NULL);
 	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)kdf_hash(p->kdf), 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)z.data, z.len),
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)how->hash, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)z.data, z.len),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, p->pSharedData, p->ulSharedDataLen),
 		OSSL_PARAM_construct_end(),
 	};
@@ -226,7 +237,7 @@ CK_RV mech_ec_derive(const struct material *base, const CK_MECHANISM *mechanism,
 	if (!p || mechanism->ulParameterLen != sizeof(*p) || !p->pPublicData || !p->ulPublicDataLen ||
 	    p->ulPublicDataLen > 4 * FIELD_MAX || (p->ulSharedDataLen && !p->pSharedData))
 		return CKR_MECHANISM_PARAM_INVALID;
-	if (p->kdf == CKD_NULL ? p->ulSharedDataLen != 0 : !kdf_hash(p->kdf))
+	if (p->kdf == CKD_NULL ? p->ulSharedDataLen != 0 : !kdf_find(p->kdf))
 		return CKR_MECHANISM_PARAM_INVALID;
 	AUTO_OF(EVP_PKEY) *peer = peer_key(base, (struct bytes){ p->pPublicData, p->ulPublicDataLen });
 	if (!peer)
@@ -237,5 +248,5 @@ CK_RV mech_ec_derive(const struct material *base, const CK_MECHANISM *mechanism,
 		return rv;
 	if (!length)
 		length = field_len(base);
-	return p->kdf == CKD_NULL ? cut(secret_bytes(z), length, out) : x963(secret_bytes(z), p, length, out);
+	return p->kdf == CKD_NULL ? cut(secret_bytes(z), length, out) : expand(secret_bytes(z), p, length, out);
 }

@@ -20,6 +20,34 @@ static bool take_type(struct template *t, CK_KEY_TYPE type)
 	return t->key_type == type;
 }
 
+/* Mechanisms that make keys of one type. */
+static const struct {
+	CK_MECHANISM_TYPE mechanism;
+	CK_KEY_TYPE type;
+} makes[] = {
+	{ CKM_AES_KEY_GEN, CKK_AES },
+	{ CKM_HKDF_KEY_GEN, CKK_HKDF },
+	{ CKM_SHA_1_KEY_GEN, CKK_SHA_1_HMAC },
+	{ CKM_SHA224_KEY_GEN, CKK_SHA224_HMAC },
+	{ CKM_SHA256_KEY_GEN, CKK_SHA256_HMAC },
+	{ CKM_SHA384_KEY_GEN, CKK_SHA384_HMAC },
+	{ CKM_SHA512_KEY_GEN, CKK_SHA512_HMAC },
+	{ CKM_SHA512_224_KEY_GEN, CKK_SHA512_224_HMAC },
+	{ CKM_SHA512_256_KEY_GEN, CKK_SHA512_256_HMAC },
+	{ CKM_SHA3_224_KEY_GEN, CKK_SHA3_224_HMAC },
+	{ CKM_SHA3_256_KEY_GEN, CKK_SHA3_256_HMAC },
+	{ CKM_SHA3_384_KEY_GEN, CKK_SHA3_384_HMAC },
+	{ CKM_SHA3_512_KEY_GEN, CKK_SHA3_512_HMAC },
+};
+
+static bool take_made_type(CK_MECHANISM_TYPE mechanism, struct template *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(makes); i++)
+		if (makes[i].mechanism == mechanism)
+			return take_type(t, makes[i].type);
+	return true;
+}
+
 static CK_RV random_secret(CK_ULONG len, struct secret **out)
 {
 	AUTO(secret) *made = NULL;
@@ -95,7 +123,7 @@ CK_RV mech_generate_secret(const CK_MECHANISM *mechanism, struct template *t, st
 	bool derived = mechanism->mechanism == CKM_PKCS5_PBKD2;
 	if (derived ? !pbkd2_good(mechanism) : mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
-	if (mechanism->mechanism == CKM_AES_KEY_GEN && !take_type(t, CKK_AES))
+	if (!take_made_type(mechanism->mechanism, t))
 		return CKR_TEMPLATE_INCONSISTENT;
 	if (t->key_type == CK_UNAVAILABLE_INFORMATION)
 		t->key_type = CKK_GENERIC_SECRET;
@@ -152,7 +180,7 @@ static CK_RV generate_curve(struct template *public, CK_KEY_TYPE type, EVP_PKEY 
 	if (!key_curve_find(public->ec_params, type, &curve))
 		return CKR_CURVE_NOT_SUPPORTED;
 	if (!curve.ec)
-		return run_keygen(curve.oid, NULL, out);
+		return run_keygen(curve.okp->dotted, NULL, out);
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)curve.ec->group, 0),
 		OSSL_PARAM_construct_end(),

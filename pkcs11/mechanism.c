@@ -27,6 +27,7 @@ static const struct mechanism table[] = {
 	{ CKM_SHA3_512_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-512", &mech_rsa_pkcs1, NULL },
 	{ CKM_RSA_X_509, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_raw, NULL },
 	{ CKM_RSA_PKCS_OAEP, CRYPT | WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_oaep, NULL },
+	{ CKM_RSA_AES_KEY_WRAP, WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_aes_wrap, NULL },
 	{ CKM_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pss, NULL },
 	{ CKM_SHA1_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pss, NULL },
 	{ CKM_SHA224_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pss, NULL },
@@ -47,10 +48,11 @@ static const struct mechanism table[] = {
 	{ CKM_ECDSA_SHA3_256, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-256", &mech_ecdsa, NULL },
 	{ CKM_ECDSA_SHA3_384, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-384", &mech_ecdsa, NULL },
 	{ CKM_ECDSA_SHA3_512, SIGN_VERIFY | EC_FLAGS, EC_BITS, CKK_EC, "SHA3-512", &mech_ecdsa, NULL },
-	{ CKM_EDDSA, SIGN_VERIFY | EC_FLAGS, 255, 255, CKK_EC_EDWARDS, NULL, &mech_eddsa, NULL },
+	{ CKM_EDDSA, SIGN_VERIFY | EC_FLAGS, 255, 448, CKK_EC_EDWARDS, NULL, &mech_eddsa, NULL },
 	{ CKM_ECDH1_DERIVE, CKF_DERIVE | EC_FLAGS, 255, 521, CKK_EC, NULL, NULL, NULL },
 	{ CKM_ECDH1_COFACTOR_DERIVE, CKF_DERIVE | EC_FLAGS, EC_BITS, CKK_EC, NULL, NULL, NULL },
-	{ CKM_HKDF_DERIVE, CKF_DERIVE, SECRET_BYTES, CKK_GENERIC_SECRET, NULL, NULL, NULL },
+	{ CKM_HKDF_DERIVE, CKF_DERIVE, SECRET_BYTES, CKK_HKDF, NULL, NULL, NULL },
+	{ CKM_HKDF_DATA, CKF_DERIVE, SECRET_BYTES, CKK_HKDF, NULL, NULL, NULL },
 	{ CKM_SHA_1, CKF_DIGEST, 0, 0, NO_KEY, "SHA1", NULL, NULL },
 	{ CKM_SHA224, CKF_DIGEST, 0, 0, NO_KEY, "SHA224", NULL, NULL },
 	{ CKM_SHA256, CKF_DIGEST, 0, 0, NO_KEY, "SHA256", NULL, NULL },
@@ -92,14 +94,27 @@ static const struct mechanism table[] = {
 	{ CKM_AES_CCM, CRYPT, AES_BYTES, CKK_AES, NULL, &mech_cipher, "CCM" },
 	{ CKM_AES_KEY_WRAP, CRYPT | WRAPS, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP" },
 	{ CKM_AES_KEY_WRAP_KWP, CRYPT | WRAPS, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP-PAD" },
+	{ CKM_AES_KEY_WRAP_PKCS7, CRYPT | WRAPS, AES_BYTES, CKK_AES, NULL, &mech_key_wrap, "WRAP" },
 	{ CKM_AES_CMAC, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
 	{ CKM_AES_CMAC_GENERAL, SIGN_VERIFY, AES_BYTES, CKK_AES, NULL, &mech_cmac, NULL },
 	{ CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, 2048, 4096, NO_KEY, NULL, NULL, NULL },
 	{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, EC_BITS, NO_KEY, NULL, NULL, NULL },
-	{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 255, NO_KEY, NULL, NULL, NULL },
-	{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 255, NO_KEY, NULL, NULL, NULL },
+	{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 448, NO_KEY, NULL, NULL, NULL },
+	{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 448, NO_KEY, NULL, NULL, NULL },
 	{ CKM_AES_KEY_GEN, CKF_GENERATE, AES_BYTES, NO_KEY, NULL, NULL, NULL },
 	{ CKM_GENERIC_SECRET_KEY_GEN, CKF_GENERATE, 8, 32768, NO_KEY, NULL, NULL, NULL }, /* in bits, this one */
+	{ CKM_HKDF_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA_1_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA224_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA256_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA384_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA512_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA512_224_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA512_256_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA3_224_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA3_256_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA3_384_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SHA3_512_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
 	{ CKM_PKCS5_PBKD2, CKF_GENERATE, 0, 0, NO_KEY, NULL, NULL, NULL },
 };
 _Static_assert(ARRAY_LEN(table) <= MECHANISM_MAX, "MECHANISM_MAX is too small");
@@ -130,11 +145,15 @@ size_t mechanism_list_for(CK_KEY_TYPE type, CK_MECHANISM_TYPE *to)
 
 bool mechanism_is_symmetric(const struct mechanism *m)
 {
-	return m->key_type == CKK_AES || m->key_type == CKK_GENERIC_SECRET;
+	return m->key_type == CKK_AES || m->key_type == CKK_GENERIC_SECRET || m->key_type == CKK_HKDF;
 }
 
-/* Key types that are for one HMAC alone. */
-static const char *hmac_key_hash(CK_KEY_TYPE type)
+bool mechanism_wraps_private(const struct mechanism *m)
+{
+	return mechanism_is_symmetric(m) || m->ops == &mech_rsa_aes_wrap;
+}
+
+const char *mechanism_hmac_hash(CK_KEY_TYPE type)
 {
 	switch (type) {
 	case CKK_SHA_1_HMAC:
@@ -147,8 +166,20 @@ static const char *hmac_key_hash(CK_KEY_TYPE type)
 		return "SHA384";
 	case CKK_SHA512_HMAC:
 		return "SHA512";
+	case CKK_SHA512_224_HMAC:
+		return "SHA512-224";
+	case CKK_SHA512_256_HMAC:
+		return "SHA512-256";
+	case CKK_SHA3_224_HMAC:
+		return "SHA3-224";
+	case CKK_SHA3_256_HMAC:
+		return "SHA3-256";
+	case CKK_SHA3_384_HMAC:
+		return "SHA3-384";
+	case CKK_SHA3_512_HMAC:
+		return "SHA3-512";
 	default:
-		return "";
+		return NULL;
 	}
 }
 
@@ -158,7 +189,10 @@ bool mechanism_takes(const struct mechanism *m, CK_KEY_TYPE type)
 		return true;
 	if (m->type == CKM_ECDH1_DERIVE && type == CKK_EC_MONTGOMERY)
 		return true;
-	return m->ops == &mech_hmac && strcmp(hmac_key_hash(type), m->name) == 0;
+	if (m->key_type == CKK_HKDF && type == CKK_GENERIC_SECRET)
+		return true;
+	const char *hash = m->ops == &mech_hmac ? mechanism_hmac_hash(type) : NULL;
+	return hash && strcmp(hash, m->name) == 0;
 }
 
 CK_RV mechanism_check_material(const struct mechanism *m, const struct material *material)

@@ -11,6 +11,7 @@ struct mechanism_params {
 	char mgf1[12];
 	CK_ULONG salt;
 	CK_ULONG mac; /* bytes of it */
+	bool unique; /* there is more to the parameter than this: it is never another's equal */
 };
 
 /* A prepared operation of OpenSSL with a key. */
@@ -69,6 +70,8 @@ size_t mechanism_list(CK_MECHANISM_TYPE *to);
 size_t mechanism_list_for(CK_KEY_TYPE type, CK_MECHANISM_TYPE *to);
 /* Whether a key of this type is one for it. CK_UNAVAILABLE_INFORMATION: not known, so it may be. */
 bool mechanism_takes(const struct mechanism *m, CK_KEY_TYPE type);
+/* It takes in a wrapped key's bytes whatever their length, and so whole private keys. */
+bool mechanism_wraps_private(const struct mechanism *m);
 /* The keys are bytes (CKO_SECRET_KEY), and their sizes count bytes. */
 bool mechanism_is_symmetric(const struct mechanism *m);
 /* Kind and size of a key that was fetched. CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE. */
@@ -76,6 +79,8 @@ CK_RV mechanism_check_material(const struct mechanism *m, const struct material 
 /* The CKF_ flag of an operation. */
 CK_FLAGS mechanism_flag(enum operation_kind kind);
 
+/* The hash of key types that are for one HMAC alone (CKK_SHA256_HMAC); NULL for others. */
+const char *mechanism_hmac_hash(CK_KEY_TYPE type);
 /* OpenSSL's name of a CKM_SHA..., NULL for others. Never freed. */
 const char *mechanism_hash_name(CK_MECHANISM_TYPE type);
 /* The hash of the library context, fetched once; NULL for unknown ones. Borrowed, never freed. */
@@ -87,4 +92,4 @@ void mechanism_use_clear(struct mechanism_use *use);
 CK_RV mechanism_check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to);
 
 extern const struct mechanism_ops mech_rsa_pkcs1, mech_rsa_raw, mech_rsa_oaep, mech_rsa_pss, mech_ecdsa, mech_eddsa;
-extern const struct mechanism_ops mech_cipher, mech_key_wrap, mech_hmac, mech_cmac;
+extern const struct mechanism_ops mech_cipher, mech_key_wrap, mech_hmac, mech_cmac, mech_rsa_aes_wrap;

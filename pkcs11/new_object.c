@@ -1,13 +1,13 @@
 #include "pkcs11/new_object.h"
 
+#include "pkcs11/mechanism.h"
 #include "pkcs11/process.h"
 
 #define SECRET_MAX 4096
 
 bool new_object_is_secret_type(CK_KEY_TYPE type)
 {
-	return type == CKK_AES || type == CKK_GENERIC_SECRET || type == CKK_SHA_1_HMAC ||
-	       (type >= CKK_SHA256_HMAC && type <= CKK_SHA224_HMAC);
+	return type == CKK_AES || type == CKK_GENERIC_SECRET || type == CKK_HKDF || mechanism_hmac_hash(type);
 }
 
 bool new_object_length_good(CK_KEY_TYPE type, size_t len)

@@ -329,7 +329,7 @@ bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIB
 		return rsa_public || aes;
 	case CKA_DERIVE:
 		return (class == CKO_PRIVATE_KEY && (type == CKK_EC || type == CKK_EC_MONTGOMERY)) ||
-		       (secret && type == CKK_GENERIC_SECRET);
+		       (secret && (type == CKK_GENERIC_SECRET || type == CKK_HKDF));
 	default:
 		return false;
 	}

@@ -79,7 +79,7 @@ void operation_clear(struct operation *op)
 static bool use_fits(const struct operation *op, const struct operation_start *start)
 {
 	return op->used == start->mechanism && op->use.material == start->material && !op->use.once &&
-	       memcmp(&op->use.params, &start->params, sizeof(start->params)) == 0;
+	       !start->params.unique && memcmp(&op->use.params, &start->params, sizeof(start->params)) == 0;
 }
 
 static CK_RV prepare_use(struct operation *op, struct operation_start *start)

@@ -77,7 +77,7 @@ static CK_RV curve_key(const struct template *t, struct material **out)
 		e = ec_key_build(&n, &key, NULL);
 		secret_wipe(padded, sizeof(padded));
 	} else {
-		struct okp_numbers n = { .name = curve.okp };
+		struct okp_numbers n = { .curve = curve.okp };
 		*(private ? &n.d : &n.x) = part;
 		e = okp_key_build(&n, &key, NULL);
 	}

@@ -68,7 +68,7 @@ static const struct rule rules[] = {
 	{ CKA_SUBJECT, RAW, CERT, C, AT(subject), VALUE_MAX },
 	{ CKA_VALUE, RAW, PRIVATE | SECRET | CERT, C, AT(value), VALUE_MAX },
 	{ CKA_VALUE, RAW, DATA, C | S, AT(value), VALUE_MAX },
-	{ CKA_VALUE_LEN, NUMBER, SECRET, G | D | U, AT(value_len), 0 },
+	{ CKA_VALUE_LEN, NUMBER, SECRET | DATA, G | D | U, AT(value_len), 0 },
 	{ CKA_MODULUS, RAW, PRIVATE | PUBLIC, C, AT(modulus), 2048 },
 	{ CKA_MODULUS_BITS, NUMBER, PUBLIC, G, AT(modulus_bits), 0 },
 	{ CKA_PUBLIC_EXPONENT, RAW, PUBLIC, C | G, AT(public_exponent), 2048 },
@@ -85,8 +85,8 @@ static const struct rule rules[] = {
 	{ CKA_CERTIFICATE_TYPE, NUMBER, CERT, C, AT(certificate_type), 0 },
 	{ CKA_ISSUER, RAW, CERT, C, AT(issuer), VALUE_MAX },
 	{ CKA_SERIAL_NUMBER, RAW, CERT, C, AT(serial), 64 },
-	{ CKA_APPLICATION, RAW, DATA, C | S, AT(application), 1024 },
-	{ CKA_OBJECT_ID, RAW, DATA, C | S, AT(object_id), 1024 },
+	{ CKA_APPLICATION, RAW, DATA, C | D | S, AT(application), 1024 },
+	{ CKA_OBJECT_ID, RAW, DATA, C | D | S, AT(object_id), 1024 },
 };
 _Static_assert(ARRAY_LEN(rules) <= 64, "template.given has a bit for each");
 

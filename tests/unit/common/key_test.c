@@ -91,6 +91,9 @@ static void reads_private_keys_in_every_form(void **state)
 		{ "ed25519.jwk", "ed25519.pem" },
 		{ "x25519.pem", "x25519.pem" },
 		{ "x25519.jwk", "x25519.pem" },
+		{ "ed448.pem", "ed448.pem" },
+		{ "ed448.jwk", "ed448.pem" },
+		{ "x448.pem", "x448.pem" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		AUTO_OF(EVP_PKEY) *key = NULL;
@@ -159,7 +162,6 @@ static void refuses_what_is_outside_its_kinds(void **state)
 	(void)state;
 	EVP_PKEY *key = NULL;
 	check_err(ERR_UNSUPPORTED, parse_private("other.secp256k1.pem", NULL, &key));
-	check_err(ERR_UNSUPPORTED, parse_private("other.ed448.pem", NULL, &key));
 	check_err(ERR_UNSUPPORTED, parse_private("ec256.explicit.pem", NULL, &key));
 	check_err(ERR_UNSUPPORTED, parse_private("rsa.pkcs8-rc4.pem", "secret", &key));
 	check_err(ERR_UNSUPPORTED, parse_public("other.secp256k1.pub.pem", &key));
@@ -195,6 +197,8 @@ static void reads_public_keys_in_every_form(void **state)
 		{ "ed25519.pub.jwk", "ed25519.pem" },
 		{ "x25519.pub.pem", "x25519.pem" },
 		{ "x25519.pub.jwk", "x25519.pem" },
+		{ "ed448.pub.jwk", "ed448.pem" },
+		{ "x448.pub.pem", "x448.pem" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		AUTO_OF(EVP_PKEY) *key = NULL;
