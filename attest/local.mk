@@ -20,15 +20,19 @@ libverifier_la_SOURCES = \
 	attest/verifier.c attest/verifier.h attest/verifier_row.h \
 	attest/verifier_sample.c attest/verifier_sgx.c attest/verifier_tdx.c
 libverifier_la_LIBADD = libattest.la
+# After whatever CFLAGS the builder gave.
+$(libverifier_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
 
-# AMD's certificates (ASK, ARK, ASVK of each product, as AMD's key distribution service gives them), as string literals.
+# AMD's certificates (ASK, ARK, ASVK of each product, as AMD's key distribution service gives them), as arrays of DER.
 amd_roots = attest/roots/amd-milan.decl attest/roots/amd-genoa.decl attest/roots/amd-turin.decl
 EXTRA_DIST += attest/roots/amd-milan.pem attest/roots/amd-genoa.pem attest/roots/amd-turin.pem
 CLEANFILES += $(amd_roots)
 SUFFIXES = .pem .decl
 .pem.decl:
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo "static const char pem_$(*F)[] =" | tr - _; sed 's/.*/"&\\n"/' $<; echo ';'; } >$@.tmp && \
-		mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo "static const uint8_t der_$(*F)[] = {" | tr - _; \
+		awk '/^-----BEGIN/ { text = ""; next } /^-----END/ { print text; next } { text = text $$0 }' $< | \
+		while read -r text; do printf %s "$$text" | base64 -d; done | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; \
+		echo '};'; } >$@.tmp && mv $@.tmp $@
 attest/trust.lo: $(amd_roots)
 
 # Reference values: what a TEE will measure.

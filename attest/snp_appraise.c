@@ -96,6 +96,20 @@ static X509 *issuer_find(const struct snp_case *c, const char *name)
 	return find_named(&c->vendor, name);
 }
 
+/* Ours, so nothing else is among them. */
+static enum err vendor_certificates(struct snp_case *c, struct errmsg *em)
+{
+	struct bytes rest = c->product->certificates;
+	const uint8_t *start = rest.data;
+	struct der_item item;
+	enum err e = OK;
+	while (e == OK && der_read(&rest, &item)) {
+		e = cert_set_add(&c->vendor, (struct bytes){ start, (size_t)(rest.data - start) }, em);
+		start = rest.data;
+	}
+	return e;
+}
+
 static enum err chain_find(const struct trust *trust, struct snp_case *c, bool *found, struct errmsg *em)
 {
 	char issuer[CERT_NAME_MAX] = "?";
@@ -106,7 +120,7 @@ static enum err chain_find(const struct trust *trust, struct snp_case *c, bool *
 			 (struct check_texts){ "AMD's for a known product", issuer });
 	if (!c->product)
 		return OK;
-	enum err e = cert_set_add(&c->vendor, bytes_str(c->product->pem), em);
+	enum err e = vendor_certificates(c, em);
 	if (e != OK)
 		return err_wrap(em, ERR_INTERNAL, "built-in certificates");
 	snprintf(root, sizeof root, "ARK-%s", c->product->product);

@@ -1,6 +1,6 @@
 #include "attest/trust.h"
 
-/* pem_amd_...: made from the .pem files beside them. */
+/* der_amd_...: made from the .pem files beside them. */
 #include "attest/roots/amd-genoa.decl"
 #include "attest/roots/amd-milan.decl"
 #include "attest/roots/amd-turin.decl"
@@ -42,9 +42,9 @@ static const uint8_t ark_turin[32] = {
 };
 
 static const struct trust_amd amd[] = {
-	{ "Milan", ark_milan, pem_amd_milan },
-	{ "Genoa", ark_genoa, pem_amd_genoa },
-	{ "Turin", ark_turin, pem_amd_turin },
+	{ "Milan", ark_milan, { der_amd_milan, sizeof der_amd_milan } },
+	{ "Genoa", ark_genoa, { der_amd_genoa, sizeof der_amd_genoa } },
+	{ "Turin", ark_turin, { der_amd_turin, sizeof der_amd_turin } },
 };
 
 const struct trust trust_vendors = { intel_root, qe_tdx, qe_sgx, amd, sizeof amd / sizeof amd[0] };

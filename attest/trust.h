@@ -1,6 +1,5 @@
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
+#include "common/bytes.h"
 
 /* Whom a verifier believes. The public face always takes trust_vendors; tests hand in roots of their own to the
  * functions below it. */
@@ -8,7 +7,7 @@
 struct trust_amd {
 	const char *product; /* "Milan": its certificates are ARK-Milan, SEV-Milan, SEV-VLEK-Milan */
 	const uint8_t *ark_sha256; /* of the certificate */
-	const char *pem; /* ASK, ARK, ASVK */
+	struct bytes certificates; /* ASK, ARK, ASVK in DER, one behind the other */
 };
 
 struct trust {

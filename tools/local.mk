@@ -48,6 +48,7 @@ kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.l
 bin_PROGRAMS += kbs-verify
 kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_print.c tools/kbs_verify.h
 kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+$(kbs_verify_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
 kbs_verify_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
 

@@ -46,7 +46,7 @@ void amd_open(struct amd *w, const char *product, unsigned version)
 
 void amd_close(struct amd *w)
 {
-	buf_clear(&w->pem);
+	buf_clear(&w->vendor);
 	buf_clear(&w->leaf);
 	buf_clear(&w->crl_der);
 }
@@ -73,7 +73,7 @@ static void ca_make(struct amd *w, enum amd_role role)
 	pki_cert_make(&c, &der);
 	if (role == AMD_ARK)
 		pki_sha256(buf_bytes(&der), w->ark_sha256);
-	pki_pem("CERTIFICATE", buf_bytes(&der), &w->pem);
+	pki_append(&w->vendor, buf_bytes(&der));
 }
 
 static void number_extension(struct pki_extension *e, const char *oid, uint8_t value)
@@ -147,7 +147,7 @@ static void report_sign(struct amd *w)
 void amd_make(struct amd *w)
 {
 	char issuer[64];
-	buf_clear(&w->pem);
+	buf_clear(&w->vendor);
 	ca_make(w, AMD_ASK);
 	ca_make(w, AMD_ARK);
 	ca_make(w, AMD_ASVK);
@@ -157,6 +157,6 @@ void amd_make(struct amd *w)
 	struct pki_crl crl = { issuer, w->keys[w->crl_signer], w->now - 1000, w->crl_until, w->revoked, false };
 	if (w->crl)
 		pki_crl_make(&crl, &w->crl_der);
-	w->row = (struct trust_amd){ w->product, w->ark_sha256, buf_cstr(&w->pem) };
+	w->row = (struct trust_amd){ w->product, w->ark_sha256, buf_bytes(&w->vendor) };
 	w->trust = (struct trust){ .amd = &w->row, .amd_count = 1 };
 }

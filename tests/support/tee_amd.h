@@ -34,7 +34,7 @@ struct amd {
 	enum amd_role report_signer;
 	/* What comes out. */
 	uint8_t ark_sha256[32];
-	struct buf pem; /* ASK, ARK, ASVK */
+	struct buf vendor; /* ASK, ARK, ASVK in DER */
 	struct buf leaf; /* DER */
 	struct buf crl_der;
 	struct trust_amd row;
