@@ -69,9 +69,20 @@ nothing_fetched() { equal "$1: touched no network" "" "$(cat "$work/front.log")"
 # How often a key was fetched: fetched NAME.
 fetched() { seen "^GET /kbs/v0/resource/default/keys/$1\$"; }
 
-# free_port: one that nobody listens on, for servers that cannot take 0.
+# free_port: one that nobody listens on, for servers that cannot take 0. Drawn from below the range of which the kernel
+# gives ports away by itself, so that neither another test's server nor a connection takes it meanwhile.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c '
+import random, socket
+while True:
+    port = random.randrange(10000, 30000)
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break'
 }
 
 # until_listening PID PORT LOG: 15 s at most.

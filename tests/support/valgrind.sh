@@ -29,20 +29,35 @@ wanted() {
 	find "$build"/tests/unit/{kbc,pkcs11,keywrap} -maxdepth 1 -name '*_test' -type f 2>/dev/null | sort
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+judged() {
+	local program
+	wanted | while read -r program; do
+		[ -n "${left_out[${program#"$build/tests/unit/"}]-}" ] || [ ! -x "$program" ] || echo "$program"
+	done
+}
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+# One for each core at a time.
+# shellcheck disable=SC2016 # the inner shell expands these
+judged | LOGS=$logs xargs -P "$(nproc)" -I {} bash -c '
+	name=$(basename "$(dirname "$1")")-$(basename "$1")
+	status=0
+	timeout --foreground -k 5 180 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+		"$1" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+	echo $status >"$LOGS/$name.status"' _ {}
+
 while read -r program; do
 	name=${program#"$build/tests/unit/"}
 	if [ -n "${left_out[$name]-}" ]; then
 		echo "# left out: $name: ${left_out[$name]}"
 	elif [ ! -x "$program" ]; then
 		skip "$name under valgrind" "not built"
-	elif timeout --foreground -k 5 180 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
-		"$program" >"$log" 2>&1; then
+	elif [ "$(cat "$logs/${name/\//-}.status" 2>/dev/null)" = 0 ]; then
 		ok "$name under valgrind"
 	else
 		not_ok "$name under valgrind"
-		diag 60 <"$log"
+		diag 60 <"$logs/${name/\//-}.log"
 	fi
 done < <(wanted)
 tap_end
