@@ -5,7 +5,6 @@ KEYWRAP_SOURCES = \
 	keywrap/coco_packet.c keywrap/coco_packet.h \
 	keywrap/context.c keywrap/context.h \
 	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
-	keywrap/element.h keywrap/element_json.c keywrap/element_pgp.c keywrap/element_pkcs7.c \
 	keywrap/hash_ring.c keywrap/hash_ring.h \
 	keywrap/key_file.c keywrap/key_file.h \
 	keywrap/key_spec.c \
@@ -27,7 +26,6 @@ KEYWRAP_SOURCES = \
 	keywrap/provider_ttrpc.c keywrap/provider_ttrpc.h \
 	keywrap/protobuf.c keywrap/protobuf.h \
 	keywrap/reader.c \
-	keywrap/recipients.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
 	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
 	keywrap/secret_join.c keywrap/secret_join.h \

@@ -101,7 +101,7 @@ enum err catalog_new(const struct catalog_options *options, const struct entry_l
 	if (!c)
 		return err_set(em, ERR_NOMEM, "no memory for a catalog");
 	pthread_mutex_init(&c->lock, NULL);
-	enum err e = source_set_new(options->broker, options->lifetime_ms, &c->sources, em);
+	enum err e = source_set_new(options->broker, &options->lease, &c->sources, em);
 	if (e == OK)
 		e = make_index(c, entries->count, em);
 	if (e == OK && options->remote)

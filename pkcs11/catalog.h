@@ -8,7 +8,7 @@ struct catalog;
 
 struct catalog_options {
 	struct broker *broker; /* or NULL; a reference is taken */
-	int64_t lifetime_ms;
+	struct lease_terms lease; /* complete: of objects that say nothing */
 	const char *remote; /* URI of the KBS's list of objects, or NULL */
 };
 enum err catalog_new(const struct catalog_options *options, const struct entry_list *entries, struct catalog **out,

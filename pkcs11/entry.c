@@ -136,8 +136,9 @@ static enum err check_sources(const struct entry *entry, enum entry_origin origi
 
 static enum err read_entry(json_object *obj, enum entry_origin origin, struct entry *to, struct errmsg *em)
 {
-	static const char *const members[] = { "label", "class", "uri",         "public", "certificate",
-					       "id",    "type",  "extractable", NULL };
+	static const char *const members[] = { "label", "class", "uri",         "public",      "certificate",
+					       "id",    "type",  "extractable", LEASE_MEMBERS, SPKI_PIN_MEMBER,
+					       NULL };
 	to->key_type = CK_UNAVAILABLE_INFORMATION;
 	if (!json_object_is_type(obj, json_type_object))
 		return err_set(em, ERR_PARSE, "not an object");
@@ -156,6 +157,12 @@ static enum err read_entry(json_object *obj, enum entry_origin origin, struct en
 		e = read_text(obj, "certificate", &to->certificate, em);
 	if (e == OK)
 		e = json_get_bool_opt(obj, "extractable", &to->extractable, em);
+	if (e == OK)
+		e = lease_terms_read(obj, &to->lease, em);
+	if (e == OK)
+		e = spki_pins_read(obj, &to->pins, em);
+	if (e == OK && to->pins && (to->class == CKO_SECRET_KEY || to->class == CKO_DATA))
+		e = err_set(em, ERR_PARSE, "\"%s\" goes with keys of a pair and certificates only", SPKI_PIN_MEMBER);
 	if (e == OK)
 		e = check_sources(to, origin, em);
 	return e == OK ? read_id(obj, to, em) : e;
@@ -192,6 +199,7 @@ void entry_list_clear(struct entry_list *list)
 		free(e->uri);
 		free(e->public_file);
 		free(e->certificate);
+		spki_pins_free(e->pins);
 	}
 	free(list->items);
 	memset(list, 0, sizeof(*list));

@@ -1,6 +1,8 @@
 #pragma once
 #include "common/json.h"
 #include "pkcs11/cryptoki.h"
+#include "pkcs11/lease.h"
+#include "pkcs11/spki_pin.h"
 
 #define ENTRY_ID_MAX 50 /* bytes: libp11 0.4.12 fails on a CKA_ID of more than 100 characters */
 #define ENTRY_LABEL_MAX 255
@@ -16,6 +18,8 @@ struct entry {
 	size_t id_len;
 	CK_KEY_TYPE key_type; /* CK_UNAVAILABLE_INFORMATION: not said */
 	bool extractable;
+	struct lease_terms lease; /* what is not said is the token's */
+	struct spki_pins *pins; /* a reference; NULL: any key will do */
 };
 
 struct entry_list {

@@ -29,7 +29,9 @@ libpkcs11_la_SOURCES = \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/session_content.c pkcs11/session_object.c pkcs11/session_object.h \
 	pkcs11/shelf.c pkcs11/shelf.h \
-	pkcs11/source.c pkcs11/source.h \
+	pkcs11/lease.c pkcs11/lease.h pkcs11/spki_pin.c pkcs11/spki_pin.h \
+	pkcs11/renewal.c pkcs11/renewal.h \
+	pkcs11/source.c pkcs11/source.h pkcs11/source_get.c pkcs11/source_state.h \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/token_config.c pkcs11/token_config.h

@@ -8,7 +8,7 @@
 static void look_afresh(struct token *t)
 {
 	struct errmsg em;
-	source_set_retry(catalog_sources(t->catalog));
+	source_set_refresh(catalog_sources(t->catalog));
 	openssl_errors_keep();
 	if (catalog_refresh(t->catalog, &em) != OK)
 		log_warn("pkcs11", "login", "text=\"%s\"", em.text);

@@ -6,6 +6,7 @@ static void object_destroy(struct object *o)
 {
 	material_free(o->own);
 	session_part_free(o->session);
+	spki_pins_free(o->pins);
 	free(o->label);
 	free(o);
 }
@@ -58,6 +59,23 @@ static enum err attach_sources(struct object *o, struct source_set *sources, con
 	return OK;
 }
 
+/* How long contents are good, what belongs together, and which key it must be. */
+static enum err agree_on_terms(struct object *o, const struct entry *entry, struct errmsg *em)
+{
+	struct source *const all[] = { o->uri, o->certificate, o->public_part };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i])
+			source_lease(all[i], &entry->lease);
+	enum err e = OK;
+	if (o->class != entry->class || o->class == CKO_CERTIFICATE || !o->uri)
+		return OK;
+	if (o->certificate)
+		e = source_pair(o->uri, o->certificate, em);
+	if (e == OK && o->public_part)
+		e = source_pair(o->uri, o->public_part, em);
+	return e == OK ? source_pin(o->uri, entry->pins, em) : e;
+}
+
 enum err object_new(struct source_set *sources, const struct entry *entry, CK_OBJECT_CLASS class, struct object **out,
 		    struct errmsg *em)
 {
@@ -73,7 +91,10 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 	o->extractable = entry->extractable;
 	o->sensitive = (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY) && !entry->extractable;
 	o->derived = class != entry->class;
+	o->pins = spki_pins_ref(entry->pins);
 	enum err e = attach_sources(o, sources, entry, em);
+	if (e == OK)
+		e = agree_on_terms(o, entry, em);
 	if (e != OK)
 		return e;
 	*out = steal(&o);
@@ -94,18 +115,36 @@ bool object_visible(struct object *o)
 	return o->class == CKO_CERTIFICATE ? m->certificate != NULL : m->key != NULL;
 }
 
-/* Pinned: the private key belongs to the public key or certificate that the configuration has in a file. */
+/* Whether the pins of the entry allow the key. */
+static enum err check_digest(const struct object *o, const struct material *m, struct errmsg *em)
+{
+	uint8_t digest[SPKI_PIN_LEN];
+	if (!o->pins || !m->spki.len)
+		return OK;
+	enum err e = spki_pin_digest(buf_bytes(&m->spki), digest, em);
+	if (e == OK && !spki_pins_allow(o->pins, digest))
+		e = err_set(em, ERR_INTEGRITY, "%s: the key in the KBS is another than the one that is pinned",
+			    o->label);
+	return e;
+}
+
+/* The key is the one that the configuration pins, and belongs to the public key or certificate that is in a file. */
 static enum err check_pin(struct object *o, const struct material *m, struct errmsg *em)
 {
-	if (!o->public_part || !m->key || atomic_load(&o->pinned) == m->serial)
+	if ((!o->public_part && !o->pins) || !m->key || atomic_load(&o->pinned) == m->serial)
 		return OK;
-	AUTO(material) *expected = NULL;
-	enum err e = source_get(o->public_part, &expected, em);
+	enum err e = check_digest(o, m, em);
 	if (e != OK)
-		return err_wrap(em, e, "the public part of %s", o->label);
-	if (!expected->key || EVP_PKEY_eq(expected->key, m->key) != 1)
-		return err_set(em, ERR_INTEGRITY, "%s: the key in the KBS does not belong to %s", o->label,
-			       source_name(o->public_part));
+		return e;
+	if (o->public_part && o->content != o->public_part && o->class != CKO_CERTIFICATE) {
+		AUTO(material) *expected = NULL;
+		e = source_get(o->public_part, &expected, em);
+		if (e != OK)
+			return err_wrap(em, e, "the public part of %s", o->label);
+		if (!expected->key || EVP_PKEY_eq(expected->key, m->key) != 1)
+			return err_set(em, ERR_INTEGRITY, "%s: the key in the KBS does not belong to %s", o->label,
+				       source_name(o->public_part));
+	}
 	atomic_store(&o->pinned, m->serial);
 	return OK;
 }
@@ -140,6 +179,20 @@ static enum err check_class(const struct object *o, const struct material *m, st
 	return OK;
 }
 
+static enum err content_once(struct object *o, struct material **out, struct errmsg *em)
+{
+	AUTO(material) *m = NULL;
+	enum err e = source_get(o->content, &m, em);
+	if (e != OK)
+		return e; /* which it has logged */
+	e = check_class(o, m, em);
+	if (e == OK)
+		e = check_pin(o, m, em);
+	if (e == OK)
+		*out = steal(&m);
+	return e;
+}
+
 enum err object_content(struct object *o, struct material **out, struct errmsg *em)
 {
 	if (o->own) {
@@ -148,22 +201,16 @@ enum err object_content(struct object *o, struct material **out, struct errmsg *
 	}
 	if (!o->content)
 		return err_set(em, ERR_NOT_FOUND, "%s has no contents", o->label);
-	AUTO(material) *m = NULL;
-	enum err e = source_get(o->content, &m, em);
-	if (e != OK)
-		return e; /* which it has logged */
-	e = check_class(o, m, em);
-	if (e == OK && (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY) && o->content != o->public_part)
-		e = check_pin(o, m, em);
-	if (e != OK) {
-		source_log_failure(o->content, (struct source_fault){ e, "parse" }, em);
-		return e;
-	}
-	*out = steal(&m);
-	return OK;
+	/* Key and public part are looked at one after the other; a renewal may have swapped both in between. */
+	enum err e = content_once(o, out, em);
+	for (int i = 0; e == ERR_INTEGRITY && i < 2; i++)
+		e = content_once(o, out, em);
+	if (e == ERR_INTEGRITY || e == ERR_KEY)
+		source_log_failure(o->content, (struct source_fault){ e, e == ERR_KEY ? "parse" : "pin" }, em);
+	return e;
 }
 
-static enum err public_from(struct source *s, struct material **out, struct errmsg *em)
+static enum err public_from(struct object *o, struct source *s, struct material **out, struct errmsg *em)
 {
 	AUTO(material) *m = NULL;
 	enum err e = source_get(s, &m, em);
@@ -171,31 +218,31 @@ static enum err public_from(struct source *s, struct material **out, struct errm
 		return e;
 	if (!m->key)
 		return err_set(em, ERR_KEY, "%s holds no public key", source_name(s));
-	*out = steal(&m);
-	return OK;
+	e = check_digest(o, m, em);
+	if (e == OK)
+		*out = steal(&m);
+	return e;
 }
 
 enum err object_public(struct object *o, struct material **out, struct errmsg *em)
 {
 	if (o->public_part)
-		return public_from(o->public_part, out, em);
+		return public_from(o, o->public_part, out, em);
 	if (o->content && o->class != CKO_CERTIFICATE) {
 		AUTO(material) *known = source_peek(o->content);
 		if (known && known->key)
 			return object_content(o, out, em);
 	}
 	/* A certificate in the KBS shows the public half without releasing the key. A bad one never hides the key. */
-	if (o->certificate && public_from(o->certificate, out, em) == OK)
+	if (o->certificate && public_from(o, o->certificate, out, em) == OK)
 		return OK;
 	return object_content(o, out, em);
 }
 
-struct material *object_public_known(struct object *o)
+static struct material *known_somewhere(struct object *o)
 {
 	struct errmsg ignored;
 	struct material *m = NULL;
-	if (o->own)
-		return material_ref(o->own);
 	if (o->public_part)
 		return source_get(o->public_part, &m, &ignored) == OK ? m : NULL;
 	if (o->content && source_is_local(o->content))
@@ -204,4 +251,13 @@ struct material *object_public_known(struct object *o)
 	if (!m && o->certificate)
 		m = source_peek(o->certificate);
 	return m;
+}
+
+struct material *object_public_known(struct object *o)
+{
+	struct errmsg ignored;
+	if (o->own)
+		return material_ref(o->own);
+	AUTO(material) *m = known_somewhere(o);
+	return m && check_digest(o, m, &ignored) == OK ? steal(&m) : NULL;
 }

@@ -26,6 +26,7 @@ struct object {
 	struct source *public_part;
 	struct source *certificate;
 	atomic_uint_least64_t pinned; /* serial of the material that was found to fit the public part */
+	struct spki_pins *pins; /* a reference; or NULL */
 	struct material *own; /* a session object's */
 	CK_SESSION_HANDLE owner; /* the session that made it */
 	struct session_part *session; /* what only a session object has (session_object.h); NULL for the token's */

@@ -202,8 +202,10 @@ CK_RV process_finalize(void)
 	pthread_mutex_unlock(&p->lock);
 	if (taken)
 		drop_sessions(taken, count);
-	if (tokens)
+	if (tokens) {
+		token_set_settle(tokens);
 		token_set_sweep(tokens);
+	}
 	token_set_free(tokens);
 	pthread_mutex_unlock(&p->setup);
 	if (!ready)

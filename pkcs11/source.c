@@ -1,53 +1,21 @@
-#include "pkcs11/source.h"
+#include "pkcs11/source_state.h"
 
-#include "common/file.h"
 #include "common/log.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/fnv.h"
 
 #include <stdio.h>
 
-#define BUCKETS 1024
-#define BACKOFF_FIRST_MS 200
-#define BACKOFF_MAX_MS 10000
-#define FILE_MAX (1 << 20)
-
-struct source {
-	struct source_set *set;
-	struct source *next; /* in its bucket */
-	struct source *next_held;
-	char *name; /* canonical URI or path */
-	bool local;
-	atomic_bool key;
-	/* Guarded by the set's lock: */
-	struct material *held;
-	int64_t held_until;
-	bool busy; /* somebody is reading it */
-	uint64_t flights; /* how many reads have ended */
-	unsigned failures; /* in a row */
-	int64_t retry_at;
-	enum err failed; /* how the last one ended, with its text */
-	char *failed_text;
-};
-
-struct source_set {
-	struct broker *broker; /* NULL: no KBS is known */
-	int64_t lifetime_ms;
-	int64_t timeout_ms;
-	pthread_mutex_t lock; /* guards the buckets and what sources say is guarded */
-	pthread_cond_t landed; /* a read has ended */
-	struct source *held; /* sources that may hold something */
-	struct source *buckets[BUCKETS];
-};
-
-enum err source_set_new(struct broker *broker, int64_t lifetime_ms, struct source_set **out, struct errmsg *em)
+enum err source_set_new(struct broker *broker, const struct lease_terms *terms, struct source_set **out,
+			struct errmsg *em)
 {
 	struct source_set *set = calloc(1, sizeof(*set));
 	if (!set)
 		return err_set(em, ERR_NOMEM, "no memory for objects");
+	set->refs = 1;
 	set->broker = broker_ref(broker);
-	set->lifetime_ms = lifetime_ms;
+	set->terms = *terms;
 	set->timeout_ms = broker && broker->options.timeout_ms > 0 ? broker->options.timeout_ms : 30000;
+	set->due_end = &set->due;
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
@@ -60,6 +28,15 @@ enum err source_set_new(struct broker *broker, int64_t lifetime_ms, struct sourc
 
 static void source_free(struct source *s)
 {
+	for (struct source_mate *m = s->mates, *next; m; m = next) {
+		next = m->next;
+		free(m);
+	}
+	for (struct source_pin *p = s->pins, *next; p; p = next) {
+		next = p->next;
+		spki_pins_free(p->pins);
+		free(p);
+	}
 	material_free(s->held);
 	free(s->failed_text);
 	free(s->name);
@@ -68,9 +45,9 @@ static void source_free(struct source *s)
 
 void source_set_free(struct source_set *set)
 {
-	if (!set)
+	if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < SOURCE_BUCKETS; i++)
 		for (struct source *s = set->buckets[i], *next; s; s = next) {
 			next = s->next;
 			source_free(s);
@@ -83,7 +60,7 @@ void source_set_free(struct source_set *set)
 
 static struct source **find_locked(struct source_set *set, const char *name)
 {
-	struct source **at = &set->buckets[fnv64(bytes_str(name)) % BUCKETS];
+	struct source **at = &set->buckets[fnv64(bytes_str(name)) % SOURCE_BUCKETS];
 	while (*at && strcmp((*at)->name, name) != 0)
 		at = &(*at)->next;
 	return at;
@@ -127,129 +104,66 @@ enum err source_of_file(struct source_set *set, const char *path, struct source 
 	return find_or_make(set, path, true, out, em);
 }
 
+void source_lease(struct source *s, const struct lease_terms *terms)
+{
+	struct lease_terms whole = *terms;
+	lease_terms_complete(&whole, &s->set->terms);
+	pthread_mutex_lock(&s->set->lock);
+	if (s->terms.lifetime_ms)
+		lease_terms_tighten(&s->terms, &whole);
+	else
+		s->terms = whole;
+	if (whole.prefetch >= PREFETCH_LOGIN && !s->local && !s->next_prefetch && s->set->prefetch != s) {
+		/* The last one points to itself, so that none of them has no next. */
+		s->next_prefetch = s->set->prefetch ? s->set->prefetch : s;
+		s->set->prefetch = s;
+	}
+	pthread_mutex_unlock(&s->set->lock);
+}
+
+static enum err add_mate_locked(struct source *to, struct source *mate, struct errmsg *em)
+{
+	for (const struct source_mate *m = to->mates; m; m = m->next)
+		if (m->source == mate)
+			return OK;
+	struct source_mate *made = calloc(1, sizeof(*made));
+	if (!made)
+		return err_set(em, ERR_NOMEM, "no memory for %s", to->name);
+	*made = (struct source_mate){ mate, to->mates };
+	to->mates = made;
+	return OK;
+}
+
+enum err source_pair(struct source *a, struct source *b, struct errmsg *em)
+{
+	if (a == b)
+		return OK;
+	pthread_mutex_lock(&a->set->lock);
+	enum err e = add_mate_locked(a, b, em);
+	if (e == OK)
+		e = add_mate_locked(b, a, em);
+	pthread_mutex_unlock(&a->set->lock);
+	return e;
+}
+
+enum err source_pin(struct source *s, struct spki_pins *pins, struct errmsg *em)
+{
+	if (!pins)
+		return OK;
+	struct source_pin *made = calloc(1, sizeof(*made));
+	if (!made)
+		return err_set(em, ERR_NOMEM, "no memory for the pins of %s", s->name);
+	pthread_mutex_lock(&s->set->lock);
+	*made = (struct source_pin){ spki_pins_ref(pins), s->pins };
+	s->pins = made;
+	pthread_mutex_unlock(&s->set->lock);
+	return OK;
+}
+
 void source_log_failure(const struct source *s, struct source_fault fault, const struct errmsg *em)
 {
 	log_error("pkcs11", "failure", "stage=%s object=\"%s\" err=%s text=\"%s\"", fault.stage, s->name,
 		  err_name(fault.err), em ? em->text : "");
-}
-
-/* stage: where it failed. */
-static enum err read_contents(struct source *s, struct deadline deadline, struct material **out, const char **stage,
-			      struct errmsg *em)
-{
-	struct secret *raw = NULL;
-	enum err e;
-	if (s->local) {
-		e = file_read_secret(s->name, FILE_MAX, &raw, em);
-	} else if (!s->set->broker) {
-		e = err_set(em, ERR_CONFIG, "no KBS is configured");
-	} else {
-		struct resource_uri uri;
-		e = resource_uri_parse(s->name, &uri, em);
-		if (e == OK) {
-			e = kbc_get(s->set->broker->kbc, &uri, deadline, &raw, em);
-			*stage = kbc_stage() ? kbc_stage() : *stage;
-		}
-	}
-	if (e != OK)
-		return e;
-	*stage = "parse";
-	crypto_gate_enter();
-	e = material_parse(raw, out, em);
-	crypto_gate_leave();
-	return e;
-}
-
-static int64_t backoff_ms(unsigned failures)
-{
-	int64_t ms = BACKOFF_FIRST_MS;
-	for (unsigned i = 1; i < failures && ms < BACKOFF_MAX_MS; i++)
-		ms *= 2;
-	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
-}
-
-static void publish_locked(struct source *s, struct material *contents)
-{
-	if (!s->held) {
-		s->next_held = s->set->held;
-		s->set->held = s;
-	}
-	material_free(s->held);
-	s->held = contents;
-	s->held_until = monotonic_ms() + s->set->lifetime_ms;
-	s->failures = 0;
-	s->retry_at = 0;
-}
-
-static void remember_failure_locked(struct source *s, enum err e, const struct errmsg *em)
-{
-	s->failed = e;
-	free(s->failed_text);
-	s->failed_text = strdup(em->text);
-	s->failures++;
-	s->retry_at = monotonic_ms() + backoff_ms(s->failures);
-}
-
-static enum err repeat_failure_locked(const struct source *s, struct errmsg *em)
-{
-	return err_set(em, s->failed, "%s", s->failed_text ? s->failed_text : err_name(s->failed));
-}
-
-/* Reads it as the one who does; the lock is given up meanwhile. */
-static enum err fly_locked(struct source *s, struct deadline deadline, struct errmsg *em)
-{
-	struct material *contents = NULL;
-	struct errmsg text = { "" };
-	s->busy = true;
-	pthread_mutex_unlock(&s->set->lock);
-	const char *stage = "local";
-	enum err e = read_contents(s, deadline, &contents, &stage, &text);
-	if (e != OK)
-		source_log_failure(s, (struct source_fault){ e, stage }, &text);
-	else
-		log_info("pkcs11", "fetch", "object=\"%s\" kind=%s", s->name,
-			 contents->private_key ? "private-key"
-			 : contents->key       ? "public"
-					       : "data");
-	pthread_mutex_lock(&s->set->lock);
-	s->busy = false;
-	s->flights++;
-	if (e == OK)
-		publish_locked(s, contents);
-	else
-		remember_failure_locked(s, e, &text);
-	pthread_cond_broadcast(&s->set->landed);
-	return e == OK ? OK : err_set(em, e, "%s", text.text);
-}
-
-static enum err wait_locked(struct source *s, struct deadline deadline, struct errmsg *em)
-{
-	struct timespec until = deadline_timespec(deadline);
-	uint64_t flight = s->flights;
-	while (s->flights == flight && !deadline_passed(deadline))
-		pthread_cond_timedwait(&s->set->landed, &s->set->lock, &until);
-	if (s->flights == flight)
-		return err_set(em, ERR_TIMEOUT, "%s: still waiting for another thread's fetch", s->name);
-	return s->failures ? repeat_failure_locked(s, em) : OK;
-}
-
-enum err source_get(struct source *s, struct material **out, struct errmsg *em)
-{
-	struct deadline deadline = deadline_in_ms(s->set->timeout_ms);
-	enum err e = OK;
-	pthread_mutex_lock(&s->set->lock);
-	while (e == OK && !(s->held && monotonic_ms() < s->held_until)) {
-		if (s->busy)
-			e = wait_locked(s, deadline, em);
-		else if (s->failures && monotonic_ms() < s->retry_at)
-			e = repeat_failure_locked(s, em);
-		else
-			e = fly_locked(s, deadline, em);
-	}
-	if (e == OK)
-		*out = material_ref(s->held);
-	pthread_mutex_unlock(&s->set->lock);
-	return e;
 }
 
 struct material *source_peek(struct source *s)
@@ -258,6 +172,20 @@ struct material *source_peek(struct source *s)
 	struct material *m = material_ref(s->held);
 	pthread_mutex_unlock(&s->set->lock);
 	return m;
+}
+
+struct source_expiry source_expiry(struct source *s)
+{
+	pthread_mutex_lock(&s->set->lock);
+	int64_t now = boottime_ms();
+	struct source_expiry expiry = {
+		.held = s->held != NULL,
+		.left_ms = lease_left_ms(&s->lease, now),
+		.failed = s->lease.failures ? s->lease.failed : OK,
+	};
+	expiry.stale = expiry.held && !expiry.left_ms && now < s->lease.stale_until;
+	pthread_mutex_unlock(&s->set->lock);
+	return expiry;
 }
 
 const char *source_name(const struct source *s)
@@ -280,29 +208,45 @@ bool source_is_key(const struct source *s)
 	return s->key;
 }
 
-void source_set_retry(struct source_set *set)
+void source_set_refresh(struct source_set *set)
 {
+	int64_t now = boottime_ms();
 	pthread_mutex_lock(&set->lock);
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < SOURCE_BUCKETS; i++)
 		for (struct source *s = set->buckets[i]; s; s = s->next)
-			s->retry_at = 0;
+			lease_look(&s->lease, now);
 	pthread_mutex_unlock(&set->lock);
 }
 
 void source_set_sweep(struct source_set *set)
 {
-	int64_t now = monotonic_ms();
+	int64_t now = boottime_ms();
 	pthread_mutex_lock(&set->lock);
 	for (struct source **at = &set->held; *at;) {
 		struct source *s = *at;
-		if (now < s->held_until) {
+		if (s->held && now < s->lease.stale_until) {
 			at = &s->next_held;
 			continue;
 		}
 		*at = s->next_held;
+		s->listed = false;
+		s->lease.held = false;
 		material_free(s->held);
 		s->held = NULL;
 	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+void source_set_settle(struct source_set *set, struct deadline deadline)
+{
+	struct timespec until = deadline_timespec(deadline);
+	pthread_mutex_lock(&set->lock);
+	for (struct source *s = set->due; s; s = s->next_due)
+		s->due = false;
+	set->due = NULL;
+	set->due_end = &set->due;
+	while (set->renewing && !deadline_passed(deadline))
+		pthread_cond_timedwait(&set->landed, &set->lock, &until);
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -311,7 +255,7 @@ size_t source_set_held(struct source_set *set)
 	size_t n = 0;
 	pthread_mutex_lock(&set->lock);
 	for (struct source *s = set->held; s; s = s->next_held)
-		n++;
+		n += s->held != NULL;
 	pthread_mutex_unlock(&set->lock);
 	return n;
 }

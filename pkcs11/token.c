@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define SETTLE_MS 500 /* a renewal takes less, where the KBS answers */
+
 static bool same_environment(const struct token *t)
 {
 	struct kbc_options now = { 0 };
@@ -64,7 +66,7 @@ static enum err token_make(struct token_config *config, const struct token_set *
 	memcpy(t->label, config->label, sizeof(t->label));
 	make_serial(t, config);
 	enum err e = take_broker(t, config, sets, em);
-	struct catalog_options options = { t->broker, config->lifetime_ms, config->catalog };
+	struct catalog_options options = { t->broker, config->lease, config->catalog };
 	if (e == OK)
 		e = catalog_new(&options, &config->objects, &t->catalog, em);
 	if (e != OK)
@@ -146,6 +148,14 @@ void token_set_sweep(struct token_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i])
 			source_set_sweep(catalog_sources(set->items[i]->catalog));
+}
+
+void token_set_settle(struct token_set *set)
+{
+	struct deadline until = deadline_in_ms(SETTLE_MS);
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i])
+			source_set_settle(catalog_sources(set->items[i]->catalog), until);
 }
 
 struct token *token_ref(struct token *t)

@@ -41,6 +41,8 @@ void token_set_free(struct token_set *set); /* drops one reference */
 AUTO_DEFINE(token_set)
 /* Frees fetched contents whose lifetime has passed. */
 void token_set_sweep(struct token_set *set);
+/* Waits, not for long, for what renews in the background: who finalizes may be about to exit. */
+void token_set_settle(struct token_set *set);
 
 /* A session or token object by its handle: a reference, or NULL. */
 struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle);

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#define LIFETIME_DEFAULT_S 3600
-#define LIFETIME_MAX_S (7 * 24 * 3600)
 /* As common/settings.h has it. */
 #define SETTINGS_VARIABLE "KBS_PKCS11_CONF"
 #define SETTINGS_DEFAULT "/etc/kbs-pkcs11/kbs-pkcs11.json"
@@ -74,14 +72,12 @@ static enum err read_label(json_object *token, bool needed, struct token_config 
 static enum err read_token(json_object *token, struct token_config *out, struct errmsg *em)
 {
 	const char *catalog = NULL;
-	int64_t lifetime = out->lifetime_ms / 1000;
 	struct resource_uri uri;
 	enum err e = json_get_string_opt(token, "catalog", &catalog, em);
 	if (e == OK)
-		e = json_get_int_opt(token, "lifetime", 1, LIFETIME_MAX_S, &lifetime, em);
+		e = lease_terms_read(token, &out->lease, em);
 	if (e != OK)
 		return e;
-	out->lifetime_ms = lifetime * 1000;
 	if (!catalog)
 		return OK;
 	e = resource_uri_parse(catalog, &uri, em);
@@ -99,7 +95,7 @@ static enum err read_kbs(json_object *kbs, struct token_config *out, struct errm
 		return e;
 	out->have_kbs = true;
 	out->kbs_from_environment = !kbs || !json_object_object_get(kbs, "url");
-	out->kbs.lifetime_ms = out->lifetime_ms;
+	out->kbs.lifetime_ms = out->lease.lifetime_ms;
 	return OK;
 }
 
@@ -127,14 +123,15 @@ static enum err make_room(struct token_configs *out, size_t count, struct errmsg
 	out->count = count;
 	for (size_t i = 0; i < count; i++) {
 		snprintf(out->items[i].label, sizeof(out->items[i].label), "kbs");
-		out->items[i].lifetime_ms = LIFETIME_DEFAULT_S * 1000;
+		out->items[i].lease =
+			(struct lease_terms){ LEASE_LIFETIME_DEFAULT_S * 1000, LEASE_FAIL, PREFETCH_NEVER };
 	}
 	return OK;
 }
 
 static enum err read_single(json_object *root, json_object *kbs, struct token_configs *out, struct errmsg *em)
 {
-	static const char *const members[] = { "label", "catalog", "lifetime", NULL };
+	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, NULL };
 	struct token_parts parts = { NULL, kbs, NULL };
 	enum err e = make_room(out, 1, em);
 	if (e == OK && root)
@@ -153,7 +150,7 @@ static enum err read_single(json_object *root, json_object *kbs, struct token_co
 
 static enum err read_one_of(json_object *token, json_object *kbs, struct token_config *out, struct errmsg *em)
 {
-	static const char *const members[] = { "label", "catalog", "lifetime", "kbs", "objects", NULL };
+	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, "kbs", "objects", NULL };
 	struct token_parts parts = { token, kbs, NULL };
 	enum err e = json_only_members(token, members, em);
 	if (e == OK)

@@ -13,7 +13,7 @@
 struct token_config {
 	char label[TOKEN_LABEL_MAX + 1];
 	char *catalog; /* URI of a resource that lists objects; or NULL */
-	int64_t lifetime_ms;
+	struct lease_terms lease; /* complete; its lifetime is the attestation's, too */
 	struct entry_list objects;
 	bool have_kbs; /* false: nothing says where a KBS is */
 	bool kbs_from_environment; /* AA_KBC_PARAMS or the kernel command line said it */
