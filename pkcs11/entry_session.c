@@ -19,6 +19,12 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK
 		return CKR_ARGUMENTS_BAD;
 	if (!(flags & CKF_SERIAL_SESSION))
 		return CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+	AUTO(token) *token = NULL;
+	rv = process_token(slot, &token);
+	if (rv == CKR_OK)
+		rv = login_opens(token);
+	if (rv != CKR_OK)
+		return rv;
 	/* The token is write protected; a session that could write, if only it were not, is opened all the same. */
 	return process_open_session(slot, flags & (CKF_SERIAL_SESSION | CKF_RW_SESSION), out);
 }

@@ -12,3 +12,6 @@ struct login_attempt {
  * a fresh look at the KBS: no back-off counts any longer, and what is held is asked for again at its next use, unless
  * it is only seconds old. */
 CK_RV login_user(struct session *s, const struct login_attempt *attempt);
+
+/* C_OpenSession: reads what is to be read before the first session. May block. */
+CK_RV login_opens(struct token *t);

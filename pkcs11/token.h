@@ -14,6 +14,7 @@ struct token {
 	struct broker *broker; /* or NULL */
 	struct catalog *catalog;
 	struct shelf *shelf;
+	atomic_bool prefetched; /* what is read before the first session */
 	/* Guarded by the process's lock: */
 	bool logged_in;
 	CK_ULONG sessions, rw_sessions;

@@ -5,6 +5,7 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/entry_test \
 	tests/unit/pkcs11/fetch_test \
 	tests/unit/pkcs11/known_answers_test \
+	tests/unit/pkcs11/lease_test \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
@@ -31,6 +32,8 @@ tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/supp
 tests_unit_pkcs11_entry_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_known_answers_test_SOURCES = tests/unit/pkcs11/known_answers_test.c tests/support/check.h
 tests_unit_pkcs11_known_answers_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_lease_test_SOURCES = tests/unit/pkcs11/lease_test.c tests/support/check.h
+tests_unit_pkcs11_lease_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_fetch_test_SOURCES = tests/unit/pkcs11/fetch_test.c tests/support/check.h
 tests_unit_pkcs11_fetch_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_mechanism_test_SOURCES = tests/unit/pkcs11/mechanism_test.c tests/support/check.h

@@ -143,6 +143,13 @@ static X509 *make_certificate(EVP_PKEY *key)
 	return certificate;
 }
 
+void fixture_certificate(const char *path, EVP_PKEY *key)
+{
+	X509 *certificate = make_certificate(key);
+	put_pem(path, NULL, certificate);
+	X509_free(certificate);
+}
+
 static void fill_storage(void)
 {
 	fixture.rsa = EVP_PKEY_Q_keygen(libctx(), NULL, "RSA", (size_t)2048);
@@ -163,9 +170,7 @@ static void fill_storage(void)
 	fixture_resource("default/key/aes", BYTES(fixture.aes));
 	fixture_resource("default/text/note", bytes_str("a note, no key"));
 	fixture_resource("default/text/other", bytes_str("not a key either"));
-	X509 *certificate = make_certificate(fixture.rsa);
-	put_pem("default/cert/rsa", NULL, certificate);
-	X509_free(certificate);
+	fixture_certificate("default/cert/rsa", fixture.rsa);
 }
 
 int fixture_start(void **state)

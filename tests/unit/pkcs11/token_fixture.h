@@ -36,6 +36,7 @@ const char *fixture_url(void);
 /* Puts a resource into the KBS, or takes it away (NULL). path: "default/key/x". */
 void fixture_resource(const char *path, struct bytes contents);
 void fixture_key(const char *path, EVP_PKEY *key);
+void fixture_certificate(const char *path, EVP_PKEY *key); /* a new one, signed by itself */
 
 CK_SESSION_HANDLE fixture_session(void); /* C_Initialize where due, and a read-write session */
 CK_OBJECT_HANDLE fixture_find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, const char *label); /* 0: none */
