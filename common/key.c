@@ -5,6 +5,7 @@
 #include "common/jwk.h"
 #include "common/key_build.h"
 #include "common/key_encrypted.h"
+#include "common/key_pqc.h"
 #include "common/libctx.h"
 
 #include <openssl/decoder.h>
@@ -109,6 +110,9 @@ static enum err pkcs8_private(struct bytes der, EVP_PKEY **out, struct errmsg *e
 	const struct okp_curve *okp = okp_curve_by_oid(oid);
 	if (okp)
 		return okp_private(okp, inner, out, em);
+	const struct pqc_set *pqc = pqc_set_by_oid(oid);
+	if (pqc)
+		return pqc_private_parse(pqc, inner, out, em);
 	if (!bytes_equal(oid, OID("\x2a\x86\x48\xce\x3d\x02\x01")))
 		return err_set(em, ERR_UNSUPPORTED,
 			       "private key of another kind than RSA, EC, Ed25519, Ed448, X25519, X448");
@@ -241,7 +245,7 @@ static enum err public_check(EVP_PKEY *key, struct errmsg *em)
 				       RSA_BITS_MIN);
 		return OK;
 	}
-	if (ec_curve_of(key) || okp_curve_of(key))
+	if (ec_curve_of(key) || okp_curve_of(key) || pqc_set_of(key))
 		return OK;
 	return err_set(em, ERR_UNSUPPORTED,
 		       "public key of another kind than RSA, P-256, P-384, P-521, Ed25519, Ed448, X25519, X448");

@@ -29,6 +29,7 @@ common/log_format.lo common/openssl_errors.lo common/pem.lo: CFLAGS += $(SMALL_C
 libcommon_la_SOURCES += \
 	common/concat_kdf.c common/concat_kdf.h common/constant_time.h \
 	common/der.c common/der.h \
+	common/key_pqc.c common/key_pqc.h \
 	common/jwe_crypto.c common/jwe_crypto.h common/jwe_decrypt.c common/jwe_encrypt.c common/jwe.h \
 	common/jwe_key.c common/jwe_message.c common/jwe_message.h \
 	common/jwk.c common/jwk.h common/jwk_private.c \

@@ -48,3 +48,8 @@ struct bytes key_point_bare(struct bytes point, const struct key_curve *curve)
 		return inner;
 	return point;
 }
+
+enum pqc_family key_type_family(CK_KEY_TYPE type)
+{
+	return type == CKK_ML_KEM ? PQC_ML_KEM : type == CKK_ML_DSA ? PQC_ML_DSA : PQC_SLH_DSA;
+}

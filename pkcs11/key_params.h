@@ -1,5 +1,6 @@
 #pragma once
 #include "common/key_build.h"
+#include "common/key_pqc.h"
 #include "pkcs11/cryptoki.h"
 
 /* CKA_EC_PARAMS and CKA_EC_POINT of all three families of curves. */
@@ -11,5 +12,7 @@ struct key_curve {
 
 /* From its DER: an object identifier, or (PKCS #11 3.0, 2.3.3) a name like "edwards25519". */
 bool key_curve_find(struct bytes params, CK_KEY_TYPE type, struct key_curve *out);
+/* Of CKK_ML_KEM, CKK_ML_DSA and CKK_SLH_DSA. */
+enum pqc_family key_type_family(CK_KEY_TYPE type);
 /* A public key out of its OCTET STRING; as it is where it is bare already. */
 struct bytes key_point_bare(struct bytes point, const struct key_curve *curve);

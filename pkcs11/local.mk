@@ -17,7 +17,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/mech_aes.c pkcs11/mech_aes.h \
 	pkcs11/mech_cipher.c \
 	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_kdf.c pkcs11/mech_kdf.h pkcs11/mech_key_wrap.c pkcs11/mech_key_wrap.h pkcs11/mech_mac.c pkcs11/mech_rsa.c pkcs11/mech_rsa_aes.c \
-	pkcs11/mech_eddsa.c pkcs11/mech_generate.c pkcs11/mech_generate.h \
+	pkcs11/mech_eddsa.c pkcs11/mech_pqc.c pkcs11/mech_whole.c pkcs11/mech_whole.h pkcs11/mech_generate.c pkcs11/mech_generate.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
 	pkcs11/new_object.c pkcs11/new_object.h \
 	pkcs11/object.c pkcs11/object.h \

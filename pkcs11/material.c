@@ -1,6 +1,7 @@
 #include "pkcs11/material.h"
 
 #include "common/key_build.h"
+#include "common/key_pqc.h"
 #include "common/libctx.h"
 
 #include <openssl/core_names.h>
@@ -32,8 +33,8 @@ void material_free(struct material *m)
 	EVP_PKEY_free(m->key);
 	X509_free(m->certificate);
 	secret_free(m->raw);
-	struct buf *bufs[] = { &m->modulus, &m->exponent, &m->ec_params, &m->ec_point,   &m->spki,
-			       &m->cert,    &m->subject,  &m->issuer,    &m->cert_serial };
+	struct buf *bufs[] = { &m->modulus, &m->exponent, &m->ec_params, &m->ec_point, &m->value,
+			       &m->spki,    &m->cert,     &m->subject,   &m->issuer,   &m->cert_serial };
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_clear(bufs[i]);
 	free(m);
@@ -125,6 +126,22 @@ static enum err describe_okp(struct material *m, const struct okp_curve *curve, 
 	return e == OK ? put_point(m, (struct bytes){ point, len }, em) : e;
 }
 
+static enum err describe_pqc(struct material *m, const struct pqc_set *set, struct errmsg *em)
+{
+	static const CK_KEY_TYPE types[] = { CKK_ML_KEM, CKK_ML_DSA, CKK_SLH_DSA };
+	size_t len = 0;
+	m->key_type = types[set->family];
+	m->bits = set->public_len;
+	m->parameter_set = set->number;
+	enum err e = buf_reserve(&m->value, set->public_len, em);
+	if (e != OK)
+		return e;
+	if (EVP_PKEY_get_octet_string_param(m->key, OSSL_PKEY_PARAM_PUB_KEY, m->value.data, set->public_len, &len) != 1)
+		return err_openssl(em, ERR_CRYPTO, "reading a public key");
+	m->value.len = len;
+	return OK;
+}
+
 static enum err describe_key(struct material *m, struct errmsg *em)
 {
 	m->bits = (CK_ULONG)EVP_PKEY_get_bits(m->key);
@@ -135,6 +152,8 @@ static enum err describe_key(struct material *m, struct errmsg *em)
 		e = describe_ec(m, em);
 	else if (okp_curve_of(m->key))
 		e = describe_okp(m, okp_curve_of(m->key), em);
+	else if (pqc_set_of(m->key))
+		e = describe_pqc(m, pqc_set_of(m->key), em);
 	else
 		e = err_set(em, ERR_UNSUPPORTED, "a key of type %s", EVP_PKEY_get0_type_name(m->key));
 	if (e != OK)

@@ -13,9 +13,10 @@ struct material {
 	X509 *certificate;
 	struct secret *raw; /* the resource itself, unless a private key came out of it */
 	CK_KEY_TYPE key_type; /* of `key`; CK_UNAVAILABLE_INFORMATION if there is none */
-	CK_ULONG bits;
+	CK_ULONG bits; /* of ML-KEM, ML-DSA and SLH-DSA: bytes of a public key, which C_GetMechanismInfo counts */
+	CK_ULONG parameter_set; /* theirs: CKP_... */
 	/* Public parts, as attributes want them. */
-	struct buf modulus, exponent, ec_params, ec_point, spki;
+	struct buf modulus, exponent, ec_params, ec_point, value, spki;
 	struct buf cert, subject, issuer, cert_serial;
 };
 

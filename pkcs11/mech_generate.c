@@ -188,21 +188,47 @@ static CK_RV generate_curve(struct template *public, CK_KEY_TYPE type, EVP_PKEY 
 	return run_keygen(LIBCTX_EC, params, out);
 }
 
+static CK_RV generate_pqc(struct template *public, CK_KEY_TYPE type, EVP_PKEY **out)
+{
+	if (!template_has(public, CKA_PARAMETER_SET))
+		return CKR_TEMPLATE_INCOMPLETE;
+	const struct pqc_set *set = pqc_set_by_number(key_type_family(type), public->parameter_set);
+	return set ? run_keygen(set->name, NULL, out) : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+static CK_KEY_TYPE pair_type(CK_MECHANISM_TYPE mechanism)
+{
+	switch (mechanism) {
+	case CKM_EC_KEY_PAIR_GEN:
+		return CKK_EC;
+	case CKM_EC_EDWARDS_KEY_PAIR_GEN:
+		return CKK_EC_EDWARDS;
+	case CKM_EC_MONTGOMERY_KEY_PAIR_GEN:
+		return CKK_EC_MONTGOMERY;
+	case CKM_ML_KEM_KEY_PAIR_GEN:
+		return CKK_ML_KEM;
+	case CKM_ML_DSA_KEY_PAIR_GEN:
+		return CKK_ML_DSA;
+	case CKM_SLH_DSA_KEY_PAIR_GEN:
+		return CKK_SLH_DSA;
+	default:
+		return CKK_RSA;
+	}
+}
+
 CK_RV mech_generate_pair(const CK_MECHANISM *mechanism, struct template *public, struct template *private,
 			 EVP_PKEY **out)
 {
-	CK_KEY_TYPE type = CKK_RSA;
+	CK_KEY_TYPE type = pair_type(mechanism->mechanism);
 	if (mechanism->ulParameterLen)
 		return CKR_MECHANISM_PARAM_INVALID;
-	if (mechanism->mechanism == CKM_EC_KEY_PAIR_GEN)
-		type = CKK_EC;
-	else if (mechanism->mechanism == CKM_EC_EDWARDS_KEY_PAIR_GEN)
-		type = CKK_EC_EDWARDS;
-	else if (mechanism->mechanism == CKM_EC_MONTGOMERY_KEY_PAIR_GEN)
-		type = CKK_EC_MONTGOMERY;
 	if (!take_type(public, type) || !take_type(private, type))
 		return CKR_TEMPLATE_INCONSISTENT;
-	if (type == CKK_RSA ? public->ec_params.len > 0 : template_has(public, CKA_MODULUS_BITS))
+	bool rsa = type == CKK_RSA, pqc = type == CKK_ML_KEM || type == CKK_ML_DSA || type == CKK_SLH_DSA;
+	if ((public->ec_params.len && (rsa || pqc)) || (template_has(public, CKA_MODULUS_BITS) && !rsa) ||
+	    (template_has(public, CKA_PARAMETER_SET) && !pqc))
 		return CKR_TEMPLATE_INCONSISTENT;
-	return type == CKK_RSA ? generate_rsa(public, out) : generate_curve(public, type, out);
+	if (pqc)
+		return generate_pqc(public, type, out);
+	return rsa ? generate_rsa(public, out) : generate_curve(public, type, out);
 }

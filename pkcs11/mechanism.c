@@ -1,5 +1,6 @@
 #include "pkcs11/mechanism.h"
 
+#include "common/key_pqc.h"
 #include "common/libctx.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #define CRYPT (CKF_ENCRYPT | CKF_DECRYPT)
 #define WRAPS (CKF_WRAP | CKF_UNWRAP)
 #define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
+#define KEM (CKF_ENCAPSULATE | CKF_DECAPSULATE)
 #define RSA_BITS 2048, 16384
 #define EC_BITS 256, 521
 #define AES_BYTES 16, 32
@@ -101,6 +103,26 @@ static const struct mechanism table[] = {
 	{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, EC_BITS, NO_KEY, NULL, NULL, NULL },
 	{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 448, NO_KEY, NULL, NULL, NULL },
 	{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | EC_FLAGS, 255, 448, NO_KEY, NULL, NULL, NULL },
+	{ CKM_ML_DSA, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, NULL, &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, NULL, &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA256, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA256", &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA384, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA384", &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA512, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA512", &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA3_256, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA3-256", &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA3_384, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA3-384", &mech_pqc, NULL },
+	{ CKM_HASH_ML_DSA_SHA3_512, SIGN_VERIFY, 1312, 2592, CKK_ML_DSA, "SHA3-512", &mech_pqc, NULL },
+	{ CKM_SLH_DSA, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, NULL, &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, NULL, &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA256, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA256", &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA384, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA384", &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA512, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA512", &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA3_256, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA3-256", &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA3_384, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA3-384", &mech_pqc, NULL },
+	{ CKM_HASH_SLH_DSA_SHA3_512, SIGN_VERIFY, 32, 64, CKK_SLH_DSA, "SHA3-512", &mech_pqc, NULL },
+	{ CKM_ML_KEM, KEM, 800, 1568, CKK_ML_KEM, NULL, NULL, NULL },
+	{ CKM_ML_KEM_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, 800, 1568, NO_KEY, NULL, NULL, NULL },
+	{ CKM_ML_DSA_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, 1312, 2592, NO_KEY, NULL, NULL, NULL },
+	{ CKM_SLH_DSA_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, 32, 64, NO_KEY, NULL, NULL, NULL },
 	{ CKM_AES_KEY_GEN, CKF_GENERATE, AES_BYTES, NO_KEY, NULL, NULL, NULL },
 	{ CKM_GENERIC_SECRET_KEY_GEN, CKF_GENERATE, 8, 32768, NO_KEY, NULL, NULL, NULL }, /* in bits, this one */
 	{ CKM_HKDF_KEY_GEN, CKF_GENERATE, SECRET_BYTES, NO_KEY, NULL, NULL, NULL },
@@ -119,26 +141,49 @@ static const struct mechanism table[] = {
 };
 _Static_assert(ARRAY_LEN(table) <= MECHANISM_MAX, "MECHANISM_MAX is too small");
 
+/* Whether this OpenSSL has it. */
+static bool is_there(const struct mechanism *m)
+{
+	switch (m->type) {
+	case CKM_ML_KEM:
+	case CKM_ML_KEM_KEY_PAIR_GEN:
+		return pqc_there(PQC_ML_KEM);
+	case CKM_ML_DSA_KEY_PAIR_GEN:
+		return pqc_there(PQC_ML_DSA);
+	case CKM_SLH_DSA_KEY_PAIR_GEN:
+		return pqc_there(PQC_SLH_DSA);
+	default:
+		return m->ops != &mech_pqc || pqc_there(m->key_type == CKK_ML_DSA ? PQC_ML_DSA : PQC_SLH_DSA);
+	}
+}
+
 const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type)
 {
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (table[i].type == type)
-			return &table[i];
+			return is_there(&table[i]) ? &table[i] : NULL;
 	return NULL;
 }
 
 size_t mechanism_list(CK_MECHANISM_TYPE *to)
 {
-	for (size_t i = 0; to && i < ARRAY_LEN(table); i++)
-		to[i] = table[i].type;
-	return ARRAY_LEN(table);
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (!is_there(&table[i]))
+			continue;
+		if (to)
+			to[n] = table[i].type;
+		n++;
+	}
+	return n;
 }
 
 size_t mechanism_list_for(CK_KEY_TYPE type, CK_MECHANISM_TYPE *to)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (type != NO_KEY && table[i].key_type != NO_KEY && mechanism_takes(&table[i], type))
+		if (type != NO_KEY && table[i].key_type != NO_KEY && mechanism_takes(&table[i], type) &&
+		    is_there(&table[i]))
 			to[n++] = table[i].type;
 	return n;
 }
@@ -250,6 +295,14 @@ const char *mechanism_hash_name(CK_MECHANISM_TYPE type)
 		if (hashes[i].type == type)
 			return hashes[i].name;
 	return NULL;
+}
+
+CK_MECHANISM_TYPE mechanism_hash_type(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
+		if (strcmp(hashes[i].name, name) == 0)
+			return hashes[i].type;
+	return CK_UNAVAILABLE_INFORMATION;
 }
 
 const EVP_MD *mechanism_md(const char *name)

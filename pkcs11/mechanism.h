@@ -83,6 +83,8 @@ CK_FLAGS mechanism_flag(enum operation_kind kind);
 const char *mechanism_hmac_hash(CK_KEY_TYPE type);
 /* OpenSSL's name of a CKM_SHA..., NULL for others. Never freed. */
 const char *mechanism_hash_name(CK_MECHANISM_TYPE type);
+/* And back: the CKM_SHA... of OpenSSL's name. */
+CK_MECHANISM_TYPE mechanism_hash_type(const char *name);
 /* The hash of the library context, fetched once; NULL for unknown ones. Borrowed, never freed. */
 const EVP_MD *mechanism_md(const char *name);
 
@@ -91,5 +93,6 @@ void mechanism_use_clear(struct mechanism_use *use);
 /* For mechanisms without a parameter. */
 CK_RV mechanism_check_none(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to);
 
-extern const struct mechanism_ops mech_rsa_pkcs1, mech_rsa_raw, mech_rsa_oaep, mech_rsa_pss, mech_ecdsa, mech_eddsa;
+extern const struct mechanism_ops mech_rsa_pkcs1, mech_rsa_raw, mech_rsa_oaep, mech_rsa_pss, mech_ecdsa, mech_eddsa,
+	mech_pqc;
 extern const struct mechanism_ops mech_cipher, mech_key_wrap, mech_hmac, mech_cmac, mech_rsa_aes_wrap;

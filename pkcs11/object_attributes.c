@@ -207,6 +207,28 @@ static bool get_raw_length(const struct view *view, const struct row *row, struc
 	return view->material && view->material->raw && put_number(to, secret_len(view->material->raw));
 }
 
+static bool is_pqc(CK_KEY_TYPE type)
+{
+	return type == CKK_ML_KEM || type == CKK_ML_DSA || type == CKK_SLH_DSA;
+}
+
+static bool get_parameter_set(const struct view *view, const struct row *row, struct value *to)
+{
+	(void)row;
+	return view->material && is_pqc(view->key_type) && put_number(to, view->material->parameter_set);
+}
+
+/* An octet string of OpenSSL's, straight into the arena. */
+static bool get_octets(EVP_PKEY *key, const char *param, struct value *to)
+{
+	size_t len = 0;
+	if (EVP_PKEY_get_octet_string_param(key, param, NULL, 0, &len) != 1 || !len ||
+	    secret_new(len, &to->secret, NULL) != OK)
+		return false;
+	return EVP_PKEY_get_octet_string_param(key, param, secret_data(to->secret), len, &len) == 1 &&
+	       put_bytes(to, secret_bytes(to->secret));
+}
+
 /* RFC 7748, RFC 8032: 32 bytes. */
 static bool get_raw_private(EVP_PKEY *key, struct value *to)
 {
@@ -223,7 +245,9 @@ static bool get_private_part(const struct view *view, const struct row *row, str
 	BIGNUM *number = NULL;
 	if (view->key_type == CKK_EC_EDWARDS || view->key_type == CKK_EC_MONTGOMERY)
 		return row->type == CKA_VALUE && view->material && get_raw_private(view->material->key, to);
-	if (row->type == CKA_VALUE && view->key_type != CKK_EC)
+	if (is_pqc(view->key_type))
+		return view->material && get_octets(view->material->key, row->param, to);
+	if (row->type == CKA_SEED || (row->type == CKA_VALUE && view->key_type != CKK_EC))
 		return false;
 	if (!view->material || !view->material->key || !EVP_PKEY_get_bn_param(view->material->key, row->param, &number))
 		return false;
@@ -264,6 +288,8 @@ static const struct row rows[] = {
 	{ CKA_DERIVE, KEYS, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_SIGN_RECOVER, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
 	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_ENCAPSULATE, PUBLIC, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
+	{ CKA_DECAPSULATE, PRIVATE, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_WRAP, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_UNWRAP, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_TRUSTED, PUBLIC | SECRET | CERT, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
@@ -284,6 +310,9 @@ static const struct row rows[] = {
 	/* The standard has it on public keys; libp11 looks for it on private ones too. */
 	{ CKA_EC_POINT, PRIVATE | PUBLIC, NEED_PUBLIC, ANY_TYPE, get_public, PART(ec_point), NULL },
 
+	{ CKA_PARAMETER_SET, PRIVATE | PUBLIC, NEED_PUBLIC, ANY_TYPE, get_parameter_set, 0, NULL },
+	{ CKA_VALUE, PUBLIC, NEED_PUBLIC, ANY_TYPE, get_public, PART(value), NULL },
+	{ CKA_SEED, PRIVATE, NEED_CONTENT, ANY_TYPE, get_private_part, 0, "seed" },
 	{ CKA_PRIVATE_EXPONENT, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_D },
 	{ CKA_PRIME_1, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_FACTOR1 },
 	{ CKA_PRIME_2, PRIVATE, NEED_CONTENT, CKK_RSA, get_private_part, 0, OSSL_PKEY_PARAM_RSA_FACTOR2 },
@@ -330,6 +359,10 @@ bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIB
 	case CKA_DERIVE:
 		return (class == CKO_PRIVATE_KEY && (type == CKK_EC || type == CKK_EC_MONTGOMERY)) ||
 		       (secret && (type == CKK_GENERIC_SECRET || type == CKK_HKDF));
+	case CKA_ENCAPSULATE:
+		return class == CKO_PUBLIC_KEY && type == CKK_ML_KEM;
+	case CKA_DECAPSULATE:
+		return class == CKO_PRIVATE_KEY && type == CKK_ML_KEM;
 	default:
 		return false;
 	}

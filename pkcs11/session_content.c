@@ -1,5 +1,6 @@
 /* What C_CreateObject makes keys, certificates and data of. PKCS #11 2.40, 4.5 to 4.10. */
 #include "common/key_build.h"
+#include "common/key_pqc.h"
 #include "pkcs11/key_params.h"
 #include "pkcs11/new_object.h"
 
@@ -84,6 +85,23 @@ static CK_RV curve_key(const struct template *t, struct material **out)
 	return from_key(e, key, private, out);
 }
 
+static CK_RV pqc_key(const struct template *t, struct material **out)
+{
+	enum pqc_family family = key_type_family(t->key_type);
+	bool private = t->class == CKO_PRIVATE_KEY;
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	if (!pqc_there(family))
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	if (!template_has(t, CKA_PARAMETER_SET) || (!t->value.len && !t->seed.len))
+		return CKR_TEMPLATE_INCOMPLETE;
+	struct pqc_octets o = { .set = pqc_set_by_number(family, t->parameter_set), .seed = t->seed };
+	if (!o.set)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	*(private ? &o.private : &o.public) = t->value;
+	enum err e = pqc_key_build(&o, &key, NULL);
+	return from_key(e, key, private, out);
+}
+
 static CK_RV certificate(const struct template *t, struct material **out)
 {
 	struct secret *raw = NULL;
@@ -122,6 +140,10 @@ CK_RV session_object_content(const struct template *t, struct material **out)
 	case CKK_EC_EDWARDS:
 	case CKK_EC_MONTGOMERY:
 		return curve_key(t, out);
+	case CKK_ML_KEM:
+	case CKK_ML_DSA:
+	case CKK_SLH_DSA:
+		return pqc_key(t, out);
 	default:
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	}

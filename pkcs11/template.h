@@ -25,6 +25,8 @@ enum usage {
 	USAGE_DERIVE = 64,
 	USAGE_SIGN_RECOVER = 128,
 	USAGE_VERIFY_RECOVER = 256,
+	USAGE_ENCAPSULATE = 512,
+	USAGE_DECAPSULATE = 1024,
 };
 /* The bit of CKA_SIGN and its like; 0 for others. */
 unsigned usage_of(CK_ATTRIBUTE_TYPE type);
@@ -35,14 +37,14 @@ struct template
 	uint64_t given; /* bits: rows of the table */
 	CK_OBJECT_CLASS class;
 	CK_KEY_TYPE key_type; /* CK_UNAVAILABLE_INFORMATION: not given */
-	CK_ULONG certificate_type, value_len, modulus_bits;
+	CK_ULONG certificate_type, value_len, modulus_bits, parameter_set;
 	bool token, private, modifiable, copyable, destroyable;
 	bool sensitive, extractable, trusted, wrap_with_trusted, always_authenticate;
 	unsigned usages_given, usages;
 	struct bytes label, id, subject, start_date, end_date, allowed, application, object_id;
 	struct bytes value, modulus, public_exponent, private_exponent;
 	struct bytes prime_1, prime_2, exponent_1, exponent_2, coefficient;
-	struct bytes ec_params, ec_point, issuer, serial;
+	struct bytes ec_params, ec_point, seed, issuer, serial;
 };
 
 /* class: what it must be; CK_UNAVAILABLE_INFORMATION = whatever the template says, which then must say it.

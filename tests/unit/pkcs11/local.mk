@@ -9,6 +9,7 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
+	tests/unit/pkcs11/pqc_test \
 	tests/unit/pkcs11/process_test \
 	tests/unit/pkcs11/rsa_unpad_test \
 	tests/unit/pkcs11/session_object_test \
@@ -42,6 +43,8 @@ tests_unit_pkcs11_object_test_SOURCES = tests/unit/pkcs11/object_test.c tests/su
 tests_unit_pkcs11_object_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c tests/support/check.h
 tests_unit_pkcs11_operation_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_pqc_test_SOURCES = tests/unit/pkcs11/pqc_test.c tests/support/check.h
+tests_unit_pkcs11_pqc_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_process_test_SOURCES = tests/unit/pkcs11/process_test.c tests/support/check.h
 tests_unit_pkcs11_process_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_session_object_test_SOURCES = tests/unit/pkcs11/session_object_test.c tests/support/check.h
@@ -52,4 +55,4 @@ tests_unit_pkcs11_threads_test_SOURCES = tests/unit/pkcs11/threads_test.c tests/
 tests_unit_pkcs11_threads_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_wrap_test_SOURCES = tests/unit/pkcs11/wrap_test.c tests/support/check.h
 tests_unit_pkcs11_wrap_test_LDADD = $(pkcs11_unit_libs)
-EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt
+EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt tests/vectors/pkcs11/ml_dsa.txt
