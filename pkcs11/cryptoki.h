@@ -1,5 +1,5 @@
 #pragma once
-/* Cryptoki 2.40 from p11-kit's header, exported; and what that header does not have. */
+/* Cryptoki 2.40 from p11-kit's header, exported; and what that header does not have, 3.0 above all. */
 
 #pragma GCC visibility push(default)
 #include <p11-kit/pkcs11.h>
@@ -210,6 +210,57 @@ typedef struct CK_HASH_SIGN_ADDITIONAL_CONTEXT {
 } CK_HASH_SIGN_ADDITIONAL_CONTEXT;
 #endif
 
+/* PKCS #11 3.0, 2.12: AES-GCM and AES-CCM by messages. */
+#ifndef CKG_NO_GENERATE
+#define CKG_NO_GENERATE 0x0UL
+#define CKG_GENERATE 0x1UL
+#define CKG_GENERATE_COUNTER 0x2UL
+#define CKG_GENERATE_RANDOM 0x3UL
+#define CKG_GENERATE_COUNTER_XOR 0x4UL
+typedef CK_ULONG CK_GENERATOR_FUNCTION;
+typedef struct CK_GCM_MESSAGE_PARAMS {
+	CK_BYTE_PTR pIv;
+	CK_ULONG ulIvLen;
+	CK_ULONG ulIvFixedBits;
+	CK_GENERATOR_FUNCTION ivGenerator;
+	CK_BYTE_PTR pTag;
+	CK_ULONG ulTagBits;
+} CK_GCM_MESSAGE_PARAMS;
+typedef struct CK_CCM_MESSAGE_PARAMS {
+	CK_ULONG ulDataLen;
+	CK_BYTE_PTR pNonce;
+	CK_ULONG ulNonceLen;
+	CK_ULONG ulNonceFixedBits;
+	CK_GENERATOR_FUNCTION nonceGenerator;
+	CK_BYTE_PTR pMAC;
+	CK_ULONG ulMACLen;
+} CK_CCM_MESSAGE_PARAMS;
+#endif
+
+/* PKCS #11 3.0: codes and flags. p11-kit 0.24 has other numbers for the first three. */
+#undef CKR_LIBRARY_LOAD_FAILED
+#undef CKR_PIN_TOO_WEAK
+#undef CKR_PUBLIC_KEY_INVALID
+#define CKR_LIBRARY_LOAD_FAILED 0x1b7UL
+#define CKR_PIN_TOO_WEAK 0x1b8UL
+#define CKR_PUBLIC_KEY_INVALID 0x1b9UL
+#ifndef CKR_AEAD_DECRYPT_FAILED
+#define CKR_AEAD_DECRYPT_FAILED 0x42UL
+#endif
+#ifndef CKR_OPERATION_CANCEL_FAILED
+#define CKR_TOKEN_RESOURCE_EXCEEDED 0x201UL
+#define CKR_OPERATION_CANCEL_FAILED 0x202UL
+#endif
+#ifndef CKF_MESSAGE_ENCRYPT
+#define CKF_MESSAGE_ENCRYPT 0x02UL
+#define CKF_MESSAGE_DECRYPT 0x04UL
+#define CKF_MESSAGE_SIGN 0x08UL
+#define CKF_MESSAGE_VERIFY 0x10UL
+#define CKF_MULTI_MESSAGE 0x20UL
+#define CKF_FIND_OBJECTS 0x40UL
+#define CKF_END_OF_MESSAGE 0x01UL
+#endif
+
 /* PKCS #11 3.0, 3.5 and 5.4: how an application chooses among versions of the interface. */
 #ifndef CKF_INTERFACE_FORK_SAFE
 #define CKF_INTERFACE_FORK_SAFE 0x00000001UL
@@ -221,7 +272,78 @@ typedef struct CK_INTERFACE {
 typedef CK_INTERFACE *CK_INTERFACE_PTR;
 typedef CK_INTERFACE **CK_INTERFACE_PTR_PTR;
 
+#endif
+
+/* clang-format off */
+/* The entry points of 2.40, in the order of its list of functions. */
+#define CRYPTOKI_FUNCTIONS_2_40(F) \
+	F(C_Initialize) F(C_Finalize) F(C_GetInfo) F(C_GetFunctionList) F(C_GetSlotList) F(C_GetSlotInfo) \
+	F(C_GetTokenInfo) F(C_GetMechanismList) F(C_GetMechanismInfo) F(C_InitToken) F(C_InitPIN) F(C_SetPIN) \
+	F(C_OpenSession) F(C_CloseSession) F(C_CloseAllSessions) F(C_GetSessionInfo) F(C_GetOperationState) \
+	F(C_SetOperationState) F(C_Login) F(C_Logout) F(C_CreateObject) F(C_CopyObject) F(C_DestroyObject) \
+	F(C_GetObjectSize) F(C_GetAttributeValue) F(C_SetAttributeValue) F(C_FindObjectsInit) F(C_FindObjects) \
+	F(C_FindObjectsFinal) F(C_EncryptInit) F(C_Encrypt) F(C_EncryptUpdate) F(C_EncryptFinal) \
+	F(C_DecryptInit) F(C_Decrypt) F(C_DecryptUpdate) F(C_DecryptFinal) F(C_DigestInit) F(C_Digest) \
+	F(C_DigestUpdate) F(C_DigestKey) F(C_DigestFinal) F(C_SignInit) F(C_Sign) F(C_SignUpdate) F(C_SignFinal) \
+	F(C_SignRecoverInit) F(C_SignRecover) F(C_VerifyInit) F(C_Verify) F(C_VerifyUpdate) F(C_VerifyFinal) \
+	F(C_VerifyRecoverInit) F(C_VerifyRecover) F(C_DigestEncryptUpdate) F(C_DecryptDigestUpdate) \
+	F(C_SignEncryptUpdate) F(C_DecryptVerifyUpdate) F(C_GenerateKey) F(C_GenerateKeyPair) F(C_WrapKey) \
+	F(C_UnwrapKey) F(C_DeriveKey) F(C_SeedRandom) F(C_GenerateRandom) F(C_GetFunctionStatus) \
+	F(C_CancelFunction) F(C_WaitForSlotEvent)
+/* What 3.0 adds behind them. */
+#define CRYPTOKI_FUNCTIONS_3_0(F) \
+	F(C_GetInterfaceList) F(C_GetInterface) F(C_LoginUser) F(C_SessionCancel) F(C_MessageEncryptInit) \
+	F(C_EncryptMessage) F(C_EncryptMessageBegin) F(C_EncryptMessageNext) F(C_MessageEncryptFinal) \
+	F(C_MessageDecryptInit) F(C_DecryptMessage) F(C_DecryptMessageBegin) F(C_DecryptMessageNext) \
+	F(C_MessageDecryptFinal) F(C_MessageSignInit) F(C_SignMessage) F(C_SignMessageBegin) \
+	F(C_SignMessageNext) F(C_MessageSignFinal) F(C_MessageVerifyInit) F(C_VerifyMessage) \
+	F(C_VerifyMessageBegin) F(C_VerifyMessageNext) F(C_MessageVerifyFinal)
+/* clang-format on */
+
 CK_RV C_GetInterfaceList(CK_INTERFACE_PTR list, CK_ULONG_PTR count);
 CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, CK_INTERFACE_PTR_PTR out, CK_FLAGS flags);
+CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_len, CK_UTF8CHAR *name,
+		  CK_ULONG name_len);
+CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags);
+CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *aad,
+		       CK_ULONG aad_len, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *encrypted, CK_ULONG *encrypted_len);
+CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *aad,
+			    CK_ULONG aad_len);
+CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *part,
+			   CK_ULONG part_len, CK_BYTE *encrypted, CK_ULONG *encrypted_len, CK_FLAGS flags);
+CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE session);
+CK_RV C_MessageDecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *aad,
+		       CK_ULONG aad_len, CK_BYTE *encrypted, CK_ULONG encrypted_len, CK_BYTE *data, CK_ULONG *data_len);
+CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *aad,
+			    CK_ULONG aad_len);
+CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *encrypted,
+			   CK_ULONG encrypted_len, CK_BYTE *part, CK_ULONG *part_len, CK_FLAGS flags);
+CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE session);
+CK_RV C_MessageSignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV C_SignMessage(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *data,
+		    CK_ULONG data_len, CK_BYTE *signature, CK_ULONG *signature_len);
+CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len);
+CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *part,
+			CK_ULONG part_len, CK_BYTE *signature, CK_ULONG *signature_len);
+CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session);
+CK_RV C_MessageVerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *data,
+		      CK_ULONG data_len, CK_BYTE *signature, CK_ULONG signature_len);
+CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len);
+CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, void *parameter, CK_ULONG parameter_len, CK_BYTE *part,
+			  CK_ULONG part_len, CK_BYTE *signature, CK_ULONG signature_len);
+CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session);
+
+/* 3.0, 3.6: the version, and a pointer to each function. */
+#ifndef CK_FUNCTION_LIST_3_0_PTR
+#define CRYPTOKI_MEMBER(name) __typeof__(&name) name;
+typedef struct CK_FUNCTION_LIST_3_0 {
+	CK_VERSION version;
+	CRYPTOKI_FUNCTIONS_2_40(CRYPTOKI_MEMBER)
+	CRYPTOKI_FUNCTIONS_3_0(CRYPTOKI_MEMBER)
+} CK_FUNCTION_LIST_3_0;
+#undef CRYPTOKI_MEMBER
 #endif
 #pragma GCC visibility pop

@@ -38,7 +38,7 @@ CK_RV C_GetInfo(CK_INFO *info)
 	if (!info)
 		return CKR_ARGUMENTS_BAD;
 	memset(info, 0, sizeof(*info));
-	info->cryptokiVersion = function_list.version;
+	info->cryptokiVersion = function_list_3_0.version;
 	info->libraryVersion = library_version();
 	token_pad(info->manufacturerID, sizeof(info->manufacturerID), "kbs-pkcs11");
 	token_pad(info->libraryDescription, sizeof(info->libraryDescription), "Keys released by a KBS");
@@ -98,6 +98,17 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *cou
 	return CKR_OK;
 }
 
+/* 3.0: what the C_Message functions do with it. */
+static CK_FLAGS message_flags(const struct mechanism *m)
+{
+	if (m->type == CKM_AES_GCM || m->type == CKM_AES_CCM)
+		return CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
+	if (!(m->flags & CKF_SIGN))
+		return 0;
+	bool parts = m->hash || (m->ops && m->ops->absorb);
+	return CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | (parts ? CKF_MULTI_MESSAGE : 0);
+}
+
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
 	AUTO(token) *token = NULL;
@@ -111,7 +122,7 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
 		return CKR_MECHANISM_INVALID;
 	info->ulMinKeySize = m->min_bits;
 	info->ulMaxKeySize = m->max_bits;
-	info->flags = m->flags;
+	info->flags = m->flags | message_flags(m);
 	return CKR_OK;
 }
 

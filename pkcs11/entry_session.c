@@ -58,6 +58,21 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK
 	return login_user(s, &(struct login_attempt){ user, !pin, { pin, pin_len } });
 }
 
+/* 3.0, 5.6.9. The token's one user has no name: whoever gives one is somebody else. */
+CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_len, CK_UTF8CHAR *name,
+		  CK_ULONG name_len)
+{
+	AUTO(session) *s = NULL;
+	CK_RV rv = process_session(session, &s);
+	if (rv != CKR_OK)
+		return rv;
+	if (name_len && !name)
+		return CKR_ARGUMENTS_BAD;
+	if (name_len && user == CKU_USER)
+		return CKR_PIN_INCORRECT;
+	return C_Login(session, user, pin, pin_len);
+}
+
 CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
 	AUTO(session) *s = NULL;
@@ -84,6 +99,16 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *old_pin, CK_ULONG old_len
 	return (old_len && !old_pin) || (new_len && !new_pin) ? CKR_ARGUMENTS_BAD : CKR_FUNCTION_NOT_SUPPORTED;
 }
 
+/* 3.0, 5.6.5. No operation is ever out of reach: CKR_OPERATION_CANCEL_FAILED does not happen. */
+CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
+{
+	AUTO(session) *s = NULL;
+	CK_RV rv = process_session(session, &s);
+	if (rv == CKR_OK)
+		session_cancel(s, flags);
+	return rv;
+}
+
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *state, CK_ULONG *state_len)
 {
 	(void)state;
@@ -93,12 +118,8 @@ CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *state, CK_ULONG *s
 		return rv;
 	if (!state_len)
 		return CKR_ARGUMENTS_BAD;
-	bool active = false;
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < OP_KINDS; i++)
-		active = active || s->operations[i].mechanism;
-	pthread_mutex_unlock(&s->lock);
-	return active ? CKR_STATE_UNSAVEABLE : CKR_OPERATION_NOT_INITIALIZED;
+	/* OpenSSL has no form of a half-done digest or cipher that could leave it. Nothing is disturbed. */
+	return session_is_busy(s) ? CKR_STATE_UNSAVEABLE : CKR_OPERATION_NOT_INITIALIZED;
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *state, CK_ULONG state_len,

@@ -2,79 +2,43 @@
 
 #include "pkcs11/reason.h"
 
+#include <stddef.h>
 #include <string.h>
 
+/* The lists are an ABI: after the version, pointers without a gap, and those of 2.40 first. */
+#define ONE(name) +1
+#define MOVED(name) offsetof(CK_FUNCTION_LIST, name) != offsetof(CK_FUNCTION_LIST_3_0, name) ||
+_Static_assert(CRYPTOKI_FUNCTIONS_2_40(ONE) == 68, "2.40 has 68 functions");
+_Static_assert(CRYPTOKI_FUNCTIONS_3_0(ONE) == 24, "3.0 adds 24");
+_Static_assert(sizeof(CK_FUNCTION_LIST_3_0) == 93 * sizeof(void *), "the list of 3.0 has no gaps");
+_Static_assert(!(CRYPTOKI_FUNCTIONS_2_40(MOVED) 0), "the list of 3.0 begins like that of 2.40");
+#undef ONE
+#undef MOVED
+
+/* The version of the interface through which it is asked. */
+static CK_RV get_info_2_40(CK_INFO *info)
+{
+	CK_RV rv = C_GetInfo(info);
+	if (rv == CKR_OK)
+		info->cryptokiVersion = function_list.version;
+	return rv;
+}
+
+/* clang-format off */
+#define MEMBER(name) .name = name,
+#define MEMBER_2_40(name) .name = _Generic(&name, CK_RV (*)(CK_INFO *): get_info_2_40, default: name),
 const CK_FUNCTION_LIST function_list = {
-	.version = { CRYPTOKI_VERSION_MAJOR, CRYPTOKI_VERSION_MINOR },
-	.C_Initialize = C_Initialize,
-	.C_Finalize = C_Finalize,
-	.C_GetInfo = C_GetInfo,
-	.C_GetFunctionList = C_GetFunctionList,
-	.C_GetSlotList = C_GetSlotList,
-	.C_GetSlotInfo = C_GetSlotInfo,
-	.C_GetTokenInfo = C_GetTokenInfo,
-	.C_GetMechanismList = C_GetMechanismList,
-	.C_GetMechanismInfo = C_GetMechanismInfo,
-	.C_InitToken = C_InitToken,
-	.C_InitPIN = C_InitPIN,
-	.C_SetPIN = C_SetPIN,
-	.C_OpenSession = C_OpenSession,
-	.C_CloseSession = C_CloseSession,
-	.C_CloseAllSessions = C_CloseAllSessions,
-	.C_GetSessionInfo = C_GetSessionInfo,
-	.C_GetOperationState = C_GetOperationState,
-	.C_SetOperationState = C_SetOperationState,
-	.C_Login = C_Login,
-	.C_Logout = C_Logout,
-	.C_CreateObject = C_CreateObject,
-	.C_CopyObject = C_CopyObject,
-	.C_DestroyObject = C_DestroyObject,
-	.C_GetObjectSize = C_GetObjectSize,
-	.C_GetAttributeValue = C_GetAttributeValue,
-	.C_SetAttributeValue = C_SetAttributeValue,
-	.C_FindObjectsInit = C_FindObjectsInit,
-	.C_FindObjects = C_FindObjects,
-	.C_FindObjectsFinal = C_FindObjectsFinal,
-	.C_EncryptInit = C_EncryptInit,
-	.C_Encrypt = C_Encrypt,
-	.C_EncryptUpdate = C_EncryptUpdate,
-	.C_EncryptFinal = C_EncryptFinal,
-	.C_DecryptInit = C_DecryptInit,
-	.C_Decrypt = C_Decrypt,
-	.C_DecryptUpdate = C_DecryptUpdate,
-	.C_DecryptFinal = C_DecryptFinal,
-	.C_DigestInit = C_DigestInit,
-	.C_Digest = C_Digest,
-	.C_DigestUpdate = C_DigestUpdate,
-	.C_DigestKey = C_DigestKey,
-	.C_DigestFinal = C_DigestFinal,
-	.C_SignInit = C_SignInit,
-	.C_Sign = C_Sign,
-	.C_SignUpdate = C_SignUpdate,
-	.C_SignFinal = C_SignFinal,
-	.C_SignRecoverInit = C_SignRecoverInit,
-	.C_SignRecover = C_SignRecover,
-	.C_VerifyInit = C_VerifyInit,
-	.C_Verify = C_Verify,
-	.C_VerifyUpdate = C_VerifyUpdate,
-	.C_VerifyFinal = C_VerifyFinal,
-	.C_VerifyRecoverInit = C_VerifyRecoverInit,
-	.C_VerifyRecover = C_VerifyRecover,
-	.C_DigestEncryptUpdate = C_DigestEncryptUpdate,
-	.C_DecryptDigestUpdate = C_DecryptDigestUpdate,
-	.C_SignEncryptUpdate = C_SignEncryptUpdate,
-	.C_DecryptVerifyUpdate = C_DecryptVerifyUpdate,
-	.C_GenerateKey = C_GenerateKey,
-	.C_GenerateKeyPair = C_GenerateKeyPair,
-	.C_WrapKey = C_WrapKey,
-	.C_UnwrapKey = C_UnwrapKey,
-	.C_DeriveKey = C_DeriveKey,
-	.C_SeedRandom = C_SeedRandom,
-	.C_GenerateRandom = C_GenerateRandom,
-	.C_GetFunctionStatus = C_GetFunctionStatus,
-	.C_CancelFunction = C_CancelFunction,
-	.C_WaitForSlotEvent = C_WaitForSlotEvent,
+	.version = { 2, 40 },
+	CRYPTOKI_FUNCTIONS_2_40(MEMBER_2_40)
 };
+const CK_FUNCTION_LIST_3_0 function_list_3_0 = {
+	.version = { 3, 0 },
+	CRYPTOKI_FUNCTIONS_2_40(MEMBER)
+	CRYPTOKI_FUNCTIONS_3_0(MEMBER)
+};
+#undef MEMBER
+#undef MEMBER_2_40
+/* clang-format on */
 
 /* These work at any time, before C_Initialize and in a forked child. We define all three, so that nobody who looks them
  * up in us finds a dependency's. */
@@ -86,10 +50,13 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 	return CKR_OK;
 }
 
-/* PKCS #11 3.0, 5.4.4 to 5.4.6. Not "fork safe": a child has to initialize for itself. */
+/* PKCS #11 3.0, 5.4.4 to 5.4.6; the first one that fits is taken. CKF_INTERFACE_FORK_SAFE (3.0, 3.5) would promise that
+ * a forked child goes on with its sessions, its login and its operations. Ours finds CKR_CRYPTOKI_NOT_INITIALIZED and
+ * has to initialize for itself, which is safe, but is not what the flag says. */
 static CK_CHAR interface_name[] = "PKCS 11";
 static CK_CHAR reason_name[] = TOKEN_REASON_NAME;
 static const CK_INTERFACE interfaces[] = {
+	{ interface_name, (CK_VOID_PTR)&function_list_3_0, 0 },
 	{ interface_name, (CK_VOID_PTR)&function_list, 0 },
 	{ reason_name, (CK_VOID_PTR)&reason_interface, 0 },
 };

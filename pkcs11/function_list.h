@@ -1,5 +1,6 @@
 #pragma once
 #include "pkcs11/cryptoki.h"
 
-/* Cryptoki 2.40, all 68 functions. */
+/* Cryptoki 2.40, all 68 functions; 3.0, all 92. They differ in what C_GetInfo says, and in that alone. */
 extern const CK_FUNCTION_LIST function_list;
+extern const CK_FUNCTION_LIST_3_0 function_list_3_0;

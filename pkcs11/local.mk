@@ -2,18 +2,22 @@
 noinst_LTLIBRARIES += libpkcs11.la
 libpkcs11_la_SOURCES = \
 	pkcs11/broker.c pkcs11/broker.h \
+	pkcs11/call.c pkcs11/call.h \
 	pkcs11/catalog.c pkcs11/catalog.h \
 	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
 	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
 	pkcs11/entry.c pkcs11/entry.h \
-	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_general.c pkcs11/entry_generate.c pkcs11/entry_object.c \
-	pkcs11/entry_session.c pkcs11/entry_unsupported.c pkcs11/entry_wrap.c \
+	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
+	pkcs11/entry_message.c pkcs11/entry_message_sign.c pkcs11/entry_object.c pkcs11/entry_session.c \
+	pkcs11/entry_sign.c pkcs11/entry_wrap.c \
 	pkcs11/fnv.h \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/key_export.c pkcs11/key_export.h pkcs11/key_params.c pkcs11/key_params.h \
 	pkcs11/material.c pkcs11/material.h \
+	pkcs11/message.c pkcs11/message.h pkcs11/message_iv.c pkcs11/message_iv.h \
+	pkcs11/message_sign.c pkcs11/message_sign.h \
 	pkcs11/mech_aes.c pkcs11/mech_aes.h \
 	pkcs11/mech_cipher.c \
 	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_kdf.c pkcs11/mech_kdf.h pkcs11/mech_key_wrap.c pkcs11/mech_key_wrap.h pkcs11/mech_mac.c pkcs11/mech_rsa.c pkcs11/mech_rsa_aes.c \

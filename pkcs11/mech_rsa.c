@@ -19,9 +19,12 @@ static int init_for(struct mechanism_use *use)
 {
 	switch (use->kind) {
 	case OP_SIGN:
+	case OP_SIGN_RECOVER:
 		return EVP_PKEY_sign_init(use->ctx);
 	case OP_VERIFY:
 		return EVP_PKEY_verify_init(use->ctx);
+	case OP_VERIFY_RECOVER:
+		return EVP_PKEY_verify_recover_init(use->ctx);
 	case OP_ENCRYPT:
 		return EVP_PKEY_encrypt_init(use->ctx);
 	default:
@@ -182,6 +185,8 @@ static CK_RV check_input(const struct mechanism *m, const struct mechanism_use *
 {
 	if (use->kind == OP_DECRYPT)
 		return in.len == modulus_len(use) ? CKR_OK : CKR_ENCRYPTED_DATA_LEN_RANGE;
+	if (use->kind == OP_VERIFY_RECOVER)
+		return in.len == modulus_len(use) ? CKR_OK : CKR_SIGNATURE_LEN_RANGE;
 	if (use->params.hash[0] && m->ops != &mech_rsa_oaep)
 		return in.len == (size_t)EVP_MD_get_size(mechanism_md(use->params.hash)) ? CKR_OK : CKR_DATA_LEN_RANGE;
 	return in.len <= input_max(m, use) ? CKR_OK : CKR_DATA_LEN_RANGE;
@@ -191,12 +196,22 @@ static int evp_run(struct mechanism_use *use, struct bytes in, uint8_t *to, size
 {
 	switch (use->kind) {
 	case OP_SIGN:
+	case OP_SIGN_RECOVER:
 		return EVP_PKEY_sign(use->ctx, to, len, in.data, in.len);
+	case OP_VERIFY_RECOVER:
+		return EVP_PKEY_verify_recover(use->ctx, to, len, in.data, in.len);
 	case OP_ENCRYPT:
 		return EVP_PKEY_encrypt(use->ctx, to, len, in.data, in.len);
 	default:
 		return EVP_PKEY_decrypt(use->ctx, to, len, in.data, in.len);
 	}
+}
+
+static CK_RV failure(enum operation_kind kind)
+{
+	if (kind == OP_DECRYPT)
+		return CKR_ENCRYPTED_DATA_INVALID;
+	return kind == OP_VERIFY_RECOVER ? CKR_SIGNATURE_INVALID : CKR_FUNCTION_FAILED;
 }
 
 static CK_RV run_any(const struct mechanism *m, struct mechanism_use *use, struct bytes in, uint8_t *to, CK_ULONG *len)
@@ -210,7 +225,7 @@ static CK_RV run_any(const struct mechanism *m, struct mechanism_use *use, struc
 		in.data = (const uint8_t *)"";
 	if (evp_run(use, in, to, &got) <= 0) {
 		openssl_errors_drop();
-		return use->kind == OP_DECRYPT ? CKR_ENCRYPTED_DATA_INVALID : CKR_FUNCTION_FAILED;
+		return failure(use->kind);
 	}
 	*len = got;
 	return CKR_OK;

@@ -7,6 +7,7 @@
 
 #define NO_KEY CK_UNAVAILABLE_INFORMATION
 #define SIGN_VERIFY (CKF_SIGN | CKF_VERIFY)
+#define RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
 #define CRYPT (CKF_ENCRYPT | CKF_DECRYPT)
 #define WRAPS (CKF_WRAP | CKF_UNWRAP)
 #define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
@@ -17,7 +18,7 @@
 #define SECRET_BYTES 1, 4096
 
 static const struct mechanism table[] = {
-	{ CKM_RSA_PKCS, SIGN_VERIFY | CRYPT | WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pkcs1, NULL },
+	{ CKM_RSA_PKCS, SIGN_VERIFY | RECOVER | CRYPT | WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pkcs1, NULL },
 	{ CKM_SHA1_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA1", &mech_rsa_pkcs1, NULL },
 	{ CKM_SHA224_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA224", &mech_rsa_pkcs1, NULL },
 	{ CKM_SHA256_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA256", &mech_rsa_pkcs1, NULL },
@@ -27,7 +28,7 @@ static const struct mechanism table[] = {
 	{ CKM_SHA3_256_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-256", &mech_rsa_pkcs1, NULL },
 	{ CKM_SHA3_384_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-384", &mech_rsa_pkcs1, NULL },
 	{ CKM_SHA3_512_RSA_PKCS, SIGN_VERIFY, RSA_BITS, CKK_RSA, "SHA3-512", &mech_rsa_pkcs1, NULL },
-	{ CKM_RSA_X_509, SIGN_VERIFY | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_raw, NULL },
+	{ CKM_RSA_X_509, SIGN_VERIFY | RECOVER | CRYPT, RSA_BITS, CKK_RSA, NULL, &mech_rsa_raw, NULL },
 	{ CKM_RSA_PKCS_OAEP, CRYPT | WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_oaep, NULL },
 	{ CKM_RSA_AES_KEY_WRAP, WRAPS, RSA_BITS, CKK_RSA, NULL, &mech_rsa_aes_wrap, NULL },
 	{ CKM_RSA_PKCS_PSS, SIGN_VERIFY, RSA_BITS, CKK_RSA, NULL, &mech_rsa_pss, NULL },
@@ -263,8 +264,13 @@ CK_RV mechanism_check_none(const struct mechanism *m, const CK_MECHANISM *from, 
 CK_FLAGS mechanism_flag(enum operation_kind kind)
 {
 	static const CK_FLAGS flags[OP_KINDS] = {
-		[OP_ENCRYPT] = CKF_ENCRYPT, [OP_DECRYPT] = CKF_DECRYPT, [OP_DIGEST] = CKF_DIGEST,
-		[OP_SIGN] = CKF_SIGN,       [OP_VERIFY] = CKF_VERIFY,
+		[OP_ENCRYPT] = CKF_ENCRYPT,
+		[OP_DECRYPT] = CKF_DECRYPT,
+		[OP_DIGEST] = CKF_DIGEST,
+		[OP_SIGN] = CKF_SIGN,
+		[OP_VERIFY] = CKF_VERIFY,
+		[OP_SIGN_RECOVER] = CKF_SIGN_RECOVER,
+		[OP_VERIFY_RECOVER] = CKF_VERIFY_RECOVER,
 	};
 	return flags[kind];
 }

@@ -3,7 +3,16 @@
 
 #define MECHANISM_MAX 160 /* rows there may be */
 
-enum operation_kind { OP_ENCRYPT, OP_DECRYPT, OP_DIGEST, OP_SIGN, OP_VERIFY, OP_KINDS };
+enum operation_kind {
+	OP_ENCRYPT,
+	OP_DECRYPT,
+	OP_DIGEST,
+	OP_SIGN,
+	OP_VERIFY,
+	OP_SIGN_RECOVER,
+	OP_VERIFY_RECOVER, /* `run` takes the signature and gives the data */
+	OP_KINDS
+};
 
 /* The parameters of a mechanism, checked, as OpenSSL calls them. Plain data: equal bytes are equal parameters. */
 struct mechanism_params {

@@ -7,10 +7,8 @@
 #include <openssl/err.h>
 
 static const CK_ATTRIBUTE_TYPE usages[OP_KINDS] = {
-	[OP_ENCRYPT] = CKA_ENCRYPT,
-	[OP_DECRYPT] = CKA_DECRYPT,
-	[OP_SIGN] = CKA_SIGN,
-	[OP_VERIFY] = CKA_VERIFY,
+	[OP_ENCRYPT] = CKA_ENCRYPT, [OP_DECRYPT] = CKA_DECRYPT,           [OP_SIGN] = CKA_SIGN,
+	[OP_VERIFY] = CKA_VERIFY,   [OP_SIGN_RECOVER] = CKA_SIGN_RECOVER, [OP_VERIFY_RECOVER] = CKA_VERIFY_RECOVER,
 };
 
 CK_RV operation_check(enum operation_kind kind, const CK_MECHANISM *from, struct operation_start *start)
@@ -172,17 +170,23 @@ static CK_RV hash_part(struct operation *op, struct bytes part)
 	return CKR_OK;
 }
 
+/* How long the result is shows only when it is there. */
+static bool is_stripped(const struct operation *op)
+{
+	return op->mechanism->ops && (op->use.kind == OP_DECRYPT || op->use.kind == OP_VERIFY_RECOVER);
+}
+
 static CK_RV run_into(struct operation *op, struct bytes in, struct operation_out out)
 {
 	const struct mechanism_stream *stream = op->mechanism->ops->stream;
 	CK_ULONG got = result_max(op, in.len);
-	if (op->use.kind != OP_DECRYPT || (stream && *out.len >= got)) {
+	if (!is_stripped(op) || (stream && *out.len >= got)) {
 		CK_RV rv = op->mechanism->ops->run(op->mechanism, &op->use, in, out.data, &got);
 		if (rv == CKR_OK)
 			*out.len = got;
 		return rv;
 	}
-	/* How long a plain text is shows only afterwards; what does not fit must not have been written. */
+	/* What does not fit must not have been written. */
 	AUTO(secret) *plain = NULL;
 	if (secret_new(got, &plain, NULL) != OK)
 		return CKR_HOST_MEMORY;
@@ -206,7 +210,7 @@ static bool only_sized(const struct operation *op, CK_ULONG in_len, struct opera
 		*rv = CKR_OK;
 		return true;
 	}
-	if (op->mechanism->ops && op->use.kind == OP_DECRYPT)
+	if (is_stripped(op))
 		return false;
 	if (*out.len >= need)
 		return false;
@@ -350,6 +354,55 @@ CK_RV operation_crypt_final(struct operation *op, struct operation_out out)
 		return CKR_OK;
 	}
 	return finish(op, stream->final(&op->use, out.data, out.len));
+}
+
+bool operation_takes_parts(const struct operation *op)
+{
+	return absorbs(op);
+}
+
+CK_ULONG operation_result_size(const struct operation *op)
+{
+	return result_max(op, 0);
+}
+
+static CK_RV finish_both(struct operation *one, struct operation *other, CK_RV rv)
+{
+	finish(one, rv);
+	return finish(other, rv);
+}
+
+CK_RV operation_dual_update(struct operation *crypt, struct operation *absorber, struct bytes part,
+			    struct operation_out out)
+{
+	if (!crypt->mechanism || !absorber->mechanism)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	CK_RV rv = admit(crypt);
+	if (rv == CKR_OK)
+		rv = admit(absorber);
+	const struct mechanism_stream *stream = rv == CKR_OK ? stream_of(crypt) : NULL;
+	if (rv == CKR_OK && (!stream || !absorbs(absorber)))
+		rv = CKR_FUNCTION_NOT_SUPPORTED;
+	if (rv == CKR_OK && (!out.len || (part.len && !part.data)))
+		rv = CKR_ARGUMENTS_BAD;
+	if (rv != CKR_OK)
+		return finish_both(crypt, absorber, rv);
+	CK_ULONG need = stream->update_size(&crypt->use, part.len);
+	bool fits = *out.len >= need;
+	*out.len = need;
+	if (!out.data)
+		return CKR_OK;
+	if (!fits)
+		return CKR_BUFFER_TOO_SMALL;
+	crypt->updated = absorber->updated = true;
+	/* Before the cipher text is written over it. Should encryption fail then, both are ended. */
+	if (crypt->use.kind == OP_ENCRYPT)
+		rv = hash_part(absorber, part);
+	if (rv == CKR_OK)
+		rv = stream->update(&crypt->use, part, out.data);
+	if (rv == CKR_OK && crypt->use.kind == OP_DECRYPT)
+		rv = hash_part(absorber, (struct bytes){ out.data, need });
+	return rv == CKR_OK ? rv : finish_both(crypt, absorber, rv);
 }
 
 CK_RV operation_refuse_part(struct operation *op)

@@ -2,7 +2,7 @@
 #include "pkcs11/mechanism.h"
 #include "pkcs11/object.h"
 
-/* One operation of a session (each kind has its own): PKCS #11 2.40 section 5.8 to 5.13. Every result but a size query
+/* One operation of a session (each kind has its own): PKCS #11 2.40 section 5.8 to 5.12. Every result but a size query
  * and CKR_BUFFER_TOO_SMALL ends it. The caller holds the session's lock. */
 struct operation {
 	const struct mechanism *mechanism; /* NULL: none is active */
@@ -36,7 +36,7 @@ CK_RV operation_begin(struct operation *op, struct operation_start *start);
 void operation_end(struct operation *op);
 void operation_clear(struct operation *op); /* ends it and lets go of the key */
 
-/* Sign, encrypt, decrypt and digest in one call. */
+/* Sign, encrypt, decrypt, digest and recover in one call. */
 CK_RV operation_whole(struct operation *op, struct bytes in, struct operation_out out);
 /* Sign, verify and digest by parts. */
 CK_RV operation_update(struct operation *op, struct bytes part);
@@ -46,5 +46,12 @@ CK_RV operation_verify_final(struct operation *op, struct bytes signature);
 /* Encrypt and decrypt by parts: an update with its output, the end with what is left. */
 CK_RV operation_crypt_update(struct operation *op, struct bytes part, struct operation_out out);
 CK_RV operation_crypt_final(struct operation *op, struct operation_out out);
+/* 2.40 5.12: what is encrypted, or comes out of decryption, also goes to a digest or a signature. An error ends both;
+ * where there is no output, nothing went anywhere. */
+CK_RV operation_dual_update(struct operation *crypt, struct operation *absorber, struct bytes part,
+			    struct operation_out out);
+/* Of one that is active: whether its input may come by parts, and how long the result is at most. */
+bool operation_takes_parts(const struct operation *op);
+CK_ULONG operation_result_size(const struct operation *op);
 /* Mechanisms that take everything at once have no parts: ends the operation. */
 CK_RV operation_refuse_part(struct operation *op);

@@ -21,10 +21,65 @@ void session_free(struct session *s)
 		return;
 	for (size_t i = 0; i < OP_KINDS; i++)
 		operation_clear(&s->operations[i]);
+	for (size_t i = 0; i < 2; i++) {
+		message_free(s->messages[i]);
+		message_sign_free(s->signed_messages[i]);
+	}
 	free(s->found.items);
 	pthread_mutex_destroy(&s->lock);
 	token_free(s->token);
 	free(s);
+}
+
+bool session_is_active(struct session *s, enum operation_kind kind)
+{
+	pthread_mutex_lock(&s->lock);
+	bool active = s->operations[kind].mechanism != NULL;
+	pthread_mutex_unlock(&s->lock);
+	return active;
+}
+
+bool session_is_busy(struct session *s)
+{
+	bool busy = false;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < OP_KINDS; i++)
+		busy = busy || s->operations[i].mechanism;
+	for (size_t i = 0; i < 2; i++)
+		busy = busy || s->messages[i] || s->signed_messages[i];
+	pthread_mutex_unlock(&s->lock);
+	return busy;
+}
+
+static void cancel_messages(struct session *s, CK_FLAGS flags)
+{
+	static const CK_FLAGS crypt[2] = { CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_DECRYPT };
+	static const CK_FLAGS sign[2] = { CKF_MESSAGE_SIGN, CKF_MESSAGE_VERIFY };
+	for (size_t i = 0; i < 2; i++) {
+		if (flags & crypt[i]) {
+			message_free(s->messages[i]);
+			s->messages[i] = NULL;
+		}
+		if (flags & sign[i]) {
+			message_sign_free(s->signed_messages[i]);
+			s->signed_messages[i] = NULL;
+		}
+	}
+}
+
+void session_cancel(struct session *s, CK_FLAGS flags)
+{
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < OP_KINDS; i++)
+		if (flags & mechanism_flag((enum operation_kind)i))
+			operation_end(&s->operations[i]);
+	cancel_messages(s, flags);
+	if (flags & CKF_FIND_OBJECTS) {
+		s->searching = false;
+		free(s->found.items);
+		memset(&s->found, 0, sizeof(s->found));
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 bool session_awaits_login(struct session *s)
@@ -33,6 +88,8 @@ bool session_awaits_login(struct session *s)
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < OP_KINDS; i++)
 		awaits = awaits || (s->operations[i].mechanism && s->operations[i].needs_login);
+	for (size_t i = 0; i < 2; i++)
+		awaits = awaits || (s->signed_messages[i] && message_sign_awaits_login(s->signed_messages[i]));
 	pthread_mutex_unlock(&s->lock);
 	return awaits;
 }
@@ -42,6 +99,9 @@ void session_context_login(struct session *s)
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < OP_KINDS; i++)
 		s->operations[i].needs_login = false;
+	for (size_t i = 0; i < 2; i++)
+		if (s->signed_messages[i])
+			message_sign_login(s->signed_messages[i]);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-#include "pkcs11/operation.h"
+#include "pkcs11/message.h"
+#include "pkcs11/message_sign.h"
 #include "pkcs11/token.h"
 
 /* One session; counted, so that a call in flight outlives C_CloseSession and C_Finalize in another thread. */
@@ -11,6 +12,8 @@ struct session {
 	struct token *token; /* a reference */
 	pthread_mutex_t lock; /* guards what follows; never held across I/O */
 	struct operation operations[OP_KINDS];
+	struct message *messages[2]; /* OP_ENCRYPT, OP_DECRYPT; NULL: none is active */
+	struct message_sign *signed_messages[2]; /* OP_SIGN, OP_VERIFY, in this order */
 	bool searching;
 	struct handle_list found;
 	size_t found_next;
@@ -20,6 +23,12 @@ struct session *session_new(struct token *token, CK_SLOT_ID slot, CK_FLAGS flags
 void session_free(struct session *s); /* drops one reference */
 AUTO_DEFINE(session)
 
+/* Whether an operation is; locks the session. */
+bool session_is_active(struct session *s, enum operation_kind kind);
+/* C_SessionCancel: ends the operations of these CKF_ flags; others are ignored. Locks the session. */
+void session_cancel(struct session *s, CK_FLAGS flags);
+/* C_GetOperationState: whether anything cryptographic is active. Locks the session. */
+bool session_is_busy(struct session *s);
 /* CKU_CONTEXT_SPECIFIC: whether an operation of a key with CKA_ALWAYS_AUTHENTICATE waits for a login
  * (CKR_OPERATION_NOT_INITIALIZED where none does), and that it came. They lock the session. */
 bool session_awaits_login(struct session *s);

@@ -219,14 +219,6 @@ static void what_is_not_done_says_so(void **state)
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitToken(0, NULL, 0, buffer));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitPIN(s, NULL, 0));
 	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SetPIN(s, NULL, 0, NULL, 0));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignRecoverInit(s, &sha256, 1));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignRecover(s, &byte, 1, buffer, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_VerifyRecoverInit(s, &sha256, 1));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_VerifyRecover(s, buffer, 1, &byte, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_DigestEncryptUpdate(s, &byte, 1, buffer, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_DecryptDigestUpdate(s, &byte, 1, buffer, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SignEncryptUpdate(s, &byte, 1, buffer, &len));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_DecryptVerifyUpdate(s, &byte, 1, buffer, &len));
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_GetFunctionStatus(s));
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_CancelFunction(s));
 	check_rv(CKR_RANDOM_SEED_NOT_SUPPORTED, C_SeedRandom(s, buffer, 1));
@@ -242,29 +234,6 @@ static void mechanisms_of_another_kind_are_refused(void **state)
 	check_rv(CKR_MECHANISM_INVALID, C_UnwrapKey(s, &sha256, 1, buffer, 1, NULL, 0, &object));
 	check_rv(CKR_MECHANISM_INVALID, C_GenerateKey(s, &sha256, NULL, 0, &object));
 	check_rv(CKR_MECHANISM_INVALID, C_GenerateKeyPair(s, &sha256, NULL, 0, NULL, 0, &object, &object));
-}
-
-static void interfaces_are_found_by_name_and_version(void **state)
-{
-	(void)state;
-	CK_INTERFACE list[4], *one = NULL;
-	CK_ULONG n = 0;
-	CK_VERSION good = { 2, 40 }, bad = { 3, 7 };
-	CK_UTF8CHAR name[] = "PKCS 11", other[] = "Vendor X";
-	check_rv(CKR_ARGUMENTS_BAD, C_GetInterfaceList(NULL, NULL));
-	check_rv(CKR_OK, C_GetInterfaceList(NULL, &n));
-	assert_true(n >= 1 && n <= 4);
-	n = 0;
-	check_rv(CKR_BUFFER_TOO_SMALL, C_GetInterfaceList(list, &n));
-	check_rv(CKR_OK, C_GetInterfaceList(list, &n));
-	assert_string_equal((const char *)list[0].pInterfaceName, "PKCS 11");
-	check_rv(CKR_ARGUMENTS_BAD, C_GetInterface(NULL, NULL, NULL, 0));
-	check_rv(CKR_OK, C_GetInterface(NULL, NULL, &one, 0));
-	check_rv(CKR_OK, C_GetInterface(name, &good, &one, 0));
-	assert_ptr_equal(one->pFunctionList, &function_list);
-	check_rv(CKR_FUNCTION_FAILED, C_GetInterface(name, &bad, &one, 0));
-	check_rv(CKR_FUNCTION_FAILED, C_GetInterface(other, NULL, &one, 0));
-	check_rv(CKR_FUNCTION_FAILED, C_GetInterface(name, &good, &one, CKF_INTERFACE_FORK_SAFE));
 }
 
 static void assert_padded(const CK_UTF8CHAR *text, size_t width, const char *wanted)
@@ -296,7 +265,7 @@ static void token_info_tells_a_token_without_pin_that_cannot_be_written(void **s
 	check_rv(CKR_OK, C_GetTokenInfo(slots[0], &token_info));
 	assert_int_equal(token_info.ulSessionCount, 0);
 	check_rv(CKR_OK, C_GetInfo(&info));
-	assert_int_equal(info.cryptokiVersion.major, 2);
+	assert_int_equal(info.cryptokiVersion.major, 3);
 }
 
 static void the_mechanism_list_is_what_mechanism_info_knows(void **state)
@@ -328,7 +297,6 @@ int main(void)
 		TEST(null_arguments_are_refused),
 		TEST(what_is_not_done_says_so),
 		TEST(mechanisms_of_another_kind_are_refused),
-		TEST(interfaces_are_found_by_name_and_version),
 		TEST(token_info_tells_a_token_without_pin_that_cannot_be_written),
 		TEST(the_mechanism_list_is_what_mechanism_info_knows),
 	};
