@@ -16,9 +16,10 @@ libverifier_la_SOURCES = \
 	attest/reference.c attest/reference.h \
 	attest/snp_appraise.c attest/snp_json.c attest/snp_report.c attest/snp_report.h \
 	attest/tcb.c attest/tcb.h \
+	attest/tpm_appraise.c attest/tpm_attest.c attest/tpm_attest.h \
 	attest/trust.c attest/trust.h \
 	attest/verifier.c attest/verifier.h attest/verifier_row.h \
-	attest/verifier_sample.c attest/verifier_sgx.c attest/verifier_tdx.c
+	attest/verifier_sample.c attest/verifier_sgx.c attest/verifier_tdx.c attest/verifier_tpm.c
 libverifier_la_LIBADD = libattest.la
 # After whatever CFLAGS the builder gave.
 $(libverifier_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)

@@ -8,6 +8,7 @@ static const struct verifier verifiers[] = {
 	{ "tdx", verifier_tdx_unpack, verifier_tdx_appraise, true },
 	{ "sgx", verifier_sgx_unpack, verifier_sgx_appraise, true },
 	{ "snp", verifier_snp_unpack, verifier_snp_appraise, false },
+	{ "tpm", verifier_tpm_unpack, verifier_tpm_appraise, false },
 };
 
 static enum err find(const char *tee, const struct verifier **out, struct errmsg *em)
@@ -62,6 +63,9 @@ static void evidence_clear(struct evidence *e)
 {
 	buf_clear(&e->binary);
 	buf_clear(&e->event_log);
+	buf_clear(&e->signature);
+	buf_clear(&e->pcrs);
+	buf_clear(&e->key);
 	for (size_t i = 0; i < EVIDENCE_CERTS_MAX; i++)
 		buf_clear(&e->certs[i]);
 }
@@ -82,6 +86,11 @@ static enum err appraise_unpacked(const struct verifier *v, const struct evidenc
 	all.cert_count = count;
 	if (evidence->event_log.len)
 		all.event_log = buf_bytes(&evidence->event_log);
+	if (evidence->signature.len) {
+		all.tpm.signature = buf_bytes(&evidence->signature);
+		all.tpm.pcrs = buf_bytes(&evidence->pcrs);
+		all.tpm.key = buf_bytes(&evidence->key);
+	}
 	enum err e = appraise(v, &all, out, em);
 	free(certs);
 	return e;
@@ -134,6 +143,8 @@ static enum err check_row(const struct verifier *v, const struct verifier_policy
 		.reference = policy->reference,
 		.report_data = { request->report_data->data, request->report_data->len },
 		.tcb_accepted = policy->tcb_accepted,
+		.certs = &policy->tpm_keys,
+		.cert_count = v->appraise == verifier_tpm_appraise && policy->tpm_keys.data,
 		.vmpl_given = true,
 		.now = policy->now,
 	};

@@ -9,9 +9,16 @@
 struct verifier_input {
 	struct bytes evidence; /* a quote or report in binary: verifier_appraise() only */
 	struct bytes collateral; /* Intel: the JSON bundle; without it the TCB is not judged */
-	const struct bytes *certs; /* AMD: PEM, DER or the table of an extended report; certificates and CRLs */
+	/* AMD: PEM, DER or the table of an extended report; certificates and CRLs. TPM: the attestation keys that are
+	 * trusted, public keys or certificates (PEM, as many as there are; DER, one). */
+	const struct bytes *certs;
 	size_t cert_count;
 	struct bytes event_log; /* TDX: CCEL */
+	struct {
+		struct bytes signature; /* TPMT_SIGNATURE; `evidence` is the TPMS_ATTEST */
+		struct bytes pcrs; /* of the SHA-256 bank, 32 bytes each: all 24, or those that were quoted */
+		struct bytes key; /* what the evidence calls its key: DER */
+	} tpm;
 	struct bytes report_data; /* at most 64 bytes; compared padded with zeros */
 	struct bytes init_data; /* the digest; compared cut or padded as the TEE carries it */
 	struct bytes reference; /* reference values, JSON as reference value providers write it */
@@ -21,7 +28,7 @@ struct verifier_input {
 	int64_t now; /* seconds of the epoch: the clock that certificates and collateral are held against */
 };
 
-/* tee: "tdx", "sgx" or "snp". OK: judged, `out` says how, also of what is malformed; to be given to appraisal_clear().
+/* tee: "tdx", "sgx", "snp" or "tpm". OK: judged, `out` says how, also of what is malformed; to be given to appraisal_clear().
  * ERR_UNSUPPORTED: no verifier for this TEE's binary form; ERR_ARG: report data longer than 64 bytes; ERR_PARSE,
  * ERR_LIMIT: collateral, certificates or reference values (not the evidence) are malformed; ERR_NOMEM. */
 enum err verifier_appraise(const char *tee, const struct verifier_input *in, struct appraisal *out,
@@ -50,6 +57,7 @@ struct verifier_policy {
 		reference; /* as above; without them every guest of a real TEE would do, so it is refused unless... */
 	bool allow_any_measurement; /* ...this says that whoever takes the claims compares them */
 	unsigned tcb_accepted;
+	struct bytes tpm_keys; /* PEM: the TPM attestation keys that are trusted */
 };
 
 struct verifier_request {

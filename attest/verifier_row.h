@@ -12,6 +12,7 @@ struct evidence {
 	struct buf event_log;
 	struct buf certs[EVIDENCE_CERTS_MAX];
 	size_t cert_count;
+	struct buf signature, pcrs, key; /* TPM */
 };
 
 struct verifier {
@@ -27,6 +28,8 @@ enum err verifier_sgx_unpack(json_object *json, struct evidence *out, struct err
 enum err verifier_sgx_appraise(const struct verifier_input *in, struct appraisal *a, struct errmsg *em) MUST_USE;
 enum err verifier_snp_unpack(json_object *json, struct evidence *out, struct errmsg *em) MUST_USE;
 enum err verifier_snp_appraise(const struct verifier_input *in, struct appraisal *a, struct errmsg *em) MUST_USE;
+enum err verifier_tpm_unpack(json_object *json, struct evidence *out, struct errmsg *em) MUST_USE;
+enum err verifier_tpm_appraise(const struct verifier_input *in, struct appraisal *a, struct errmsg *em) MUST_USE;
 
 /* Base64 of at most `max` bytes. */
 enum err evidence_base64(json_object *json, const char *name, size_t max, struct buf *out, struct errmsg *em) MUST_USE;

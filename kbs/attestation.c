@@ -87,10 +87,11 @@ static enum err nonce_check(const struct attestation *a, const struct session_ch
 	return OK;
 }
 
-/* Collateral and reference values, read anew each time: fresh ones count without a restart. */
+/* Collateral, reference values and trusted keys, read anew each time: fresh ones count without a restart. */
 struct appraisal_files {
 	struct buf collateral;
 	struct buf reference;
+	struct buf tpm_keys;
 };
 
 static enum err file_take(const char *path, struct buf *to, struct bytes *view, struct errmsg *em)
@@ -110,12 +111,15 @@ static enum err evidence_verify(const struct service *s, const struct verifier_r
 	enum err e = file_take(s->collateral_path, &files.collateral, &policy.collateral, em);
 	if (e == OK)
 		e = file_take(s->reference_path, &files.reference, &policy.reference, em);
+	if (e == OK)
+		e = file_take(s->tpm_keys_path, &files.tpm_keys, &policy.tpm_keys, em);
 	if (e != OK)
 		e = err_wrap(em, ERR_INTERNAL, "what evidence is held against");
 	else
 		e = verifier_check(&policy, request, &facts->claims, em);
 	buf_clear(&files.collateral);
 	buf_clear(&files.reference);
+	buf_clear(&files.tpm_keys);
 	return e;
 }
 

@@ -51,6 +51,7 @@ static enum err strings_read(struct server_config *c, struct errmsg *em)
 		{ "listen", &c->listen },         { "tls-cert", &c->tls_cert },
 		{ "tls-key", &c->tls_key },       { "issuer", &c->issuer },
 		{ "collateral", &c->collateral }, { "reference-values", &c->reference_values },
+		{ "tpm-keys", &c->tpm_keys },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
 		enum err e = json_get_string_opt(c->root, strings[i].name, strings[i].to, em);
@@ -124,6 +125,7 @@ static enum err config_read(struct server_config *c, struct errmsg *em)
 					     "issuer",
 					     "collateral",
 					     "reference-values",
+					     "tpm-keys",
 					     "result-lifetime",
 					     "session-lifetime",
 					     "max-sessions",

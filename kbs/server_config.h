@@ -9,6 +9,7 @@ struct server_config {
 	const char *tls_key;
 	const char *issuer;
 	const char *collateral; /* or NULL: no Intel evidence is taken */
+	const char *tpm_keys; /* or NULL: no evidence of a TPM is taken */
 	const char *reference_values; /* or NULL: no evidence of a real TEE is taken */
 	const char *storage_kind;
 	const char *storage_path;

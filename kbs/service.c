@@ -21,6 +21,7 @@ void service_free(struct service *s)
 	free(s->policy_path);
 	free(s->collateral_path);
 	free(s->reference_path);
+	free(s->tpm_keys_path);
 	server_config_clear(&s->config);
 	pthread_rwlock_destroy(&s->policy_lock);
 	pthread_mutex_destroy(&s->policy_set_lock);
@@ -147,6 +148,8 @@ enum err service_open(const char *dir, bool allow_sample, struct service **out, 
 		e = appraisal_path(dir, s->config.collateral, &s->collateral_path, em);
 	if (e == OK)
 		e = appraisal_path(dir, s->config.reference_values, &s->reference_path, em);
+	if (e == OK)
+		e = appraisal_path(dir, s->config.tpm_keys, &s->tpm_keys_path, em);
 	if (e == OK)
 		e = storage_start(s, dir, em);
 	struct session_limits limits = { (size_t)s->config.max_sessions, s->config.session_lifetime * 1000, GRACE_MS };

@@ -14,6 +14,7 @@ struct service {
 	struct server_config config;
 	char *collateral_path; /* or NULL */
 	char *reference_path; /* or NULL */
+	char *tpm_keys_path; /* or NULL */
 	bool allow_sample;
 	struct result_issuer issuer;
 	struct admin_keys admins;

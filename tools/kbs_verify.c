@@ -15,10 +15,13 @@ static const char help[] =
 	"Prints one line for each check, both values of those that failed, and the status.\n"
 	"\n"
 	"Options:\n"
-	"  --tee NAME          json: tdx, sgx or snp\n"
+	"  --tee NAME          json: tdx, sgx, snp or tpm\n"
 	"  --collateral FILE   tdx, sgx: JSON bundle of TCB info, QE identity, CRLs. Without it the TCB is not judged\n"
 	"  --certs FILE        snp: VCEK or VLEK certificate, further CA certificates, CRLs (PEM, DER, or the table\n"
 	"                      of an extended report); several times. AMD's roots and CAs are built in\n"
+	"                      tpm: the attestation keys that are trusted (PEM)\n"
+	"  --signature FILE    tpm: the signature (TPMT_SIGNATURE) of FILE (TPMS_ATTEST), as tpm2_quote writes them\n"
+	"  --pcrs FILE         tpm: the values of the quoted PCRs (tpm2_quote --pcrs_format values)\n"
 	"  --event-log FILE    tdx: CCEL event log, replayed against the RTMRs\n"
 	"  --time RFC3339      the clock, instead of now: 2025-07-01T00:00:00Z\n"
 	"  --report-data HEX   what the evidence must be bound to; padded with zeros to 64 bytes\n"
@@ -31,6 +34,7 @@ static const char help[] =
 	"Examples:\n"
 	"  kbs-verify tdx quote.dat --collateral collateral.json --report-data 00ff...\n"
 	"  kbs-verify snp report.bin --certs vcek.der --reference values.json\n"
+	"  kbs-verify tpm quote.msg --signature quote.sig --pcrs quote.pcrs --certs ak.pem\n"
 	"  kbs-verify json evidence.json --tee snp --json | jq -r .status\n"
 	"\n"
 	"Exit codes: 0 affirming; 1 a fault inside; 2 command line; 3 expired or not yet valid; 4 out-of-date TCB;\n"
@@ -42,7 +46,7 @@ enum { FILE_MAX_LEN = 8 << 20 };
 
 /* Files, kept as long as the input that borrows them. */
 struct files {
-	struct buf evidence, collateral, event_log, init_data, reference;
+	struct buf evidence, collateral, event_log, init_data, reference, signature, pcrs;
 	struct buf certs[VERIFY_CERTS_MAX];
 	struct bytes cert_views[VERIFY_CERTS_MAX];
 	uint8_t report_data[ATTEST_DIGEST_MAX];
@@ -51,7 +55,8 @@ struct files {
 
 static void files_clear(struct files *f)
 {
-	struct buf *all[] = { &f->evidence, &f->collateral, &f->event_log, &f->init_data, &f->reference };
+	struct buf *all[] = { &f->evidence,  &f->collateral, &f->event_log, &f->init_data,
+			      &f->reference, &f->signature,  &f->pcrs };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		buf_clear(all[i]);
 	for (size_t i = 0; i < VERIFY_CERTS_MAX; i++)
@@ -81,6 +86,10 @@ static enum err files_read(const struct verify_args *args, struct files *f, stru
 		e = read_optional(args->event_log, &f->event_log, &in->event_log, em);
 	if (e == OK)
 		e = read_optional(args->reference, &f->reference, &in->reference, em);
+	if (e == OK)
+		e = read_optional(args->signature, &f->signature, &in->tpm.signature, em);
+	if (e == OK)
+		e = read_optional(args->pcrs, &f->pcrs, &in->tpm.pcrs, em);
 	if (e == OK)
 		e = read_optional(args->init_data, &f->init_data, &init_data, em);
 	for (size_t i = 0; i < args->cert_count && e == OK; i++)

@@ -13,6 +13,8 @@ struct verify_args {
 	const char *certs[VERIFY_CERTS_MAX];
 	size_t cert_count;
 	const char *event_log;
+	const char *signature;
+	const char *pcrs;
 	const char *time;
 	const char *report_data;
 	const char *init_data;

@@ -9,6 +9,8 @@ static const struct option options[] = {
 	{ "collateral", required_argument, NULL, 'c' },
 	{ "certs", required_argument, NULL, 'k' },
 	{ "event-log", required_argument, NULL, 'e' },
+	{ "signature", required_argument, NULL, 's' },
+	{ "pcrs", required_argument, NULL, 'p' },
 	{ "time", required_argument, NULL, 'T' },
 	{ "report-data", required_argument, NULL, 'd' },
 	{ "init-data", required_argument, NULL, 'i' },
@@ -39,6 +41,10 @@ static const char **once(struct verify_args *args, int option)
 		return &args->collateral;
 	case 'e':
 		return &args->event_log;
+	case 's':
+		return &args->signature;
+	case 'p':
+		return &args->pcrs;
 	case 'T':
 		return &args->time;
 	case 'd':
@@ -89,10 +95,20 @@ static int fit_check(const struct verify_args *args)
 	const char *tee = json ? args->tee : args->kind;
 	bool snp = strcmp(tee, "snp") == 0;
 	bool tdx = strcmp(tee, "tdx") == 0;
-	if (snp && (args->collateral || args->tcb_accepted))
+	bool tpm = strcmp(tee, "tpm") == 0;
+	if ((snp || tpm) && (args->collateral || args->tcb_accepted))
 		return cli_usage("--collateral, --accept-tcb: for Intel's TEEs only");
-	if (!snp && (args->cert_count || args->vmpl))
-		return cli_usage("--certs, --vmpl: for snp only");
+	if (!snp && args->vmpl)
+		return cli_usage("--vmpl: for snp only");
+	if (!snp && !tpm && args->cert_count)
+		return cli_usage("--certs: for snp and tpm only");
+	bool loose = tpm && !json; /* the parts of a quote come as files of their own */
+	if (!loose && (args->signature || args->pcrs))
+		return cli_usage("--signature, --pcrs: for tpm only");
+	if (loose && !args->signature)
+		return cli_usage("tpm: --signature FILE is missing");
+	if (tpm && !args->cert_count)
+		return cli_usage("tpm: --certs FILE is missing: the attestation keys that are trusted");
 	if (!tdx && args->event_log)
 		return cli_usage("--event-log: for tdx only");
 	if (args->tcb_accepted && !args->collateral)

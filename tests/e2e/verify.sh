@@ -36,7 +36,8 @@ passes "an option twice: the command line" exits 2 "twice" tdx x --time a --time
 passes "an option that would not be looked at: the command line" exits 2 "Intel" snp x --collateral y
 passes "a bad clock: the command line" exits 2 "not like" tdx x --time yesterday
 passes "a missing file" exits 10 "No such file" tdx "$work/none"
-passes "tpm is not supported yet" exits 8 'no verifier for evidence of "tpm"' tpm "$TOP_SRCDIR/README.md"
+passes "a TPM's quote without its signature: the command line" exits 2 "--signature" tpm x --certs y
+passes "a TPM's quote without a trusted key: the command line" exits 2 "--certs" tpm x --signature y
 head -c 1000 /dev/zero >"$work/zeros"
 : >"$work/empty"
 passes "zeros are malformed" exits 8 "quote version 0" tdx "$work/zeros"
@@ -45,6 +46,52 @@ passes "a report of another length is malformed" exits 8 "1000 bytes" snp "$work
 passes "JSON that is none is malformed" exits 8 "" json "$work/zeros" --tee snp
 echo '{"attestation_report":{}}' >"$work/report.json"
 passes "JSON without a report is malformed" exits 8 "evidence format" json "$work/report.json" --tee snp
+
+# --- a TPM, emulated ----------------------------------------------------------------------------------------------
+# tpm_start: sets TPM2TOOLS_TCTI. The emulator takes two ports next to each other.
+tpm_start() {
+	local port
+	mkdir -p "$work/tpm"
+	for _ in 1 2 3 4 5; do
+		port=$((10000 + RANDOM % 20000))
+		swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --server "type=tcp,bindaddr=127.0.0.1,port=$port" \
+			--ctrl "type=tcp,bindaddr=127.0.0.1,port=$((port + 1))" --flags not-need-init,startup-clear >"$work/tpm.log" 2>&1 &
+		pid=$!
+		started+=("$pid")
+		export TPM2TOOLS_TCTI="swtpm:host=127.0.0.1,port=$port"
+		local deadline=$((SECONDS + 10))
+		until tpm2_pcrread sha256:0 >/dev/null 2>&1; do
+			if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $deadline ]; then continue 2; fi
+			sleep 0.1
+		done
+		return 0
+	done
+	return 1
+}
+tpm_quote() {
+	# Without a resource manager the TPM has room for three objects.
+	tpm2_createek -Q -c "$work/ek.ctx" -G ecc && tpm2_flushcontext -t && tpm2_createak -Q -C "$work/ek.ctx" -c "$work/ak.ctx" -G ecc -g sha256 \
+		-s ecdsa -u "$work/ak.pem" -f pem -n "$work/ak.name" &&
+		tpm2_flushcontext -t &&
+		tpm2_pcrextend "8:sha256=$(sha256sum <"$work/init.toml" | cut -c1-64)" &&
+		tpm2_quote -Q -c "$work/ak.ctx" -l sha256:0,7,8 -q "$nonce" -m "$work/quote.msg" -s "$work/quote.sig" \
+			-o "$work/quote.pcrs" -F values -g sha256
+}
+nonce=$(printf '5a%.0s' {1..48})
+printf 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n' >"$work/init.toml"
+if ! command -v swtpm >/dev/null || ! command -v tpm2_quote >/dev/null; then
+	skip "a TPM's quote" "swtpm or tpm2-tools is not installed"
+elif passes "an emulated TPM starts" tpm_start && passes "it quotes" tpm_quote; then
+	quote=("$work/quote.msg" --signature "$work/quote.sig" --pcrs "$work/quote.pcrs")
+	passes "a TPM's quote, bound to its nonce and its init data" exits 0 '^affirming' tpm "${quote[@]}" \
+		--certs "$work/ak.pem" --report-data "$nonce" --init-data "$work/init.toml"
+	passes "another nonce" exits 6 'FAIL +report data' tpm "${quote[@]}" --certs "$work/ak.pem" --report-data 5a5b
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null | openssl pkey -pubout >"$work/other.pem"
+	passes "a key that is not trusted" exits 7 'FAIL +quote signature' tpm "${quote[@]}" --certs "$work/other.pem"
+	echo >>"$work/init.toml"
+	passes "init data with one more byte" exits 6 'FAIL +init data' tpm "${quote[@]}" --certs "$work/ak.pem" \
+		--init-data "$work/init.toml"
+fi
 
 # --- real evidence ------------------------------------------------------------------------------------------------
 if [ ! -r "$tdx" ]; then

@@ -62,3 +62,10 @@ tests_fuzz_attest_firmware_fuzz_SOURCES = tests/fuzz/attest/firmware_fuzz.c
 tests_fuzz_attest_firmware_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_firmware_fuzz_LDADD = $(FUZZ_DRIVER) libmeasure.la libcommon.la $(CRYPTO_LIBS)
 EXTRA_DIST += tests/fuzz/attest/firmware.seeds
+
+check_PROGRAMS += tests/fuzz/attest/tpm_quote_fuzz
+FUZZ_TESTS += tests/fuzz/attest/tpm_quote_fuzz
+tests_fuzz_attest_tpm_quote_fuzz_SOURCES = tests/fuzz/attest/tpm_quote_fuzz.c
+tests_fuzz_attest_tpm_quote_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_tpm_quote_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/tpm_quote.seeds

@@ -31,6 +31,13 @@ tests_unit_attest_appraise_snp_test_SOURCES = tests/unit/attest/appraise_snp_tes
 	tests/support/tee_pki.c tests/support/tee_pki.h tests/support/tee_amd.c tests/support/tee_amd.h
 tests_unit_attest_appraise_snp_test_LDADD = $(attest_libs)
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/appraise_tpm_test
+TESTS += tests/unit/attest/appraise_tpm_test
+endif
+tests_unit_attest_appraise_tpm_test_SOURCES = tests/unit/attest/appraise_tpm_test.c tests/support/check.h \
+	tests/support/tee_pki.c tests/support/tee_pki.h
+tests_unit_attest_appraise_tpm_test_LDADD = $(attest_libs)
+if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/attest/relying_party_test
 TESTS += tests/unit/attest/relying_party_test
 endif
