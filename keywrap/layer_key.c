@@ -70,7 +70,7 @@ static bool key_try(struct opening *o, size_t i, struct bytes element)
 	if (error_rank(e) > error_rank(o->attempts[i].e))
 		o->attempts[i] = (struct attempt){ e, why };
 	/* A provider may fail for this element and open the next; one that hangs is not asked again. */
-	bool next_may_do = o->context->unwrap[i]->call && e == ERR_PROTO;
+	bool next_may_do = o->context->unwrap[i]->call && (e == ERR_PROTO || e == ERR_DENIED);
 	o->given_up[i] = error_rank(e) >= 5 && !next_may_do;
 	return false;
 }

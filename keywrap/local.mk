@@ -5,7 +5,9 @@ KEYWRAP_SOURCES = \
 	keywrap/coco_packet.c keywrap/coco_packet.h \
 	keywrap/context.c keywrap/context.h \
 	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
+	keywrap/grpc.c keywrap/grpc.h \
 	keywrap/hash_ring.c keywrap/hash_ring.h \
+	keywrap/http2.c keywrap/http2.h \
 	keywrap/key_file.c keywrap/key_file.h \
 	keywrap/key_spec.c \
 	keywrap/layer_cipher.c keywrap/layer_cipher.h \
@@ -14,18 +16,24 @@ KEYWRAP_SOURCES = \
 	keywrap/layer_options.c keywrap/layer_options.h \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
+	keywrap/outbox.c keywrap/outbox.h \
 	keywrap/pgp_home.c keywrap/pgp_home.h keywrap/pgp_key.c keywrap/pgp_key.h keywrap/pgp_lib.c keywrap/pgp_lib.h \
 	keywrap/pgp_message.c keywrap/pgp_message.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
 	keywrap/provider_config.c keywrap/provider_config.h \
+	keywrap/provider_connection.c keywrap/provider_connection.h \
 	keywrap/provider_daemon.c keywrap/provider_daemon.h \
+	keywrap/provider_grpc.c keywrap/provider_grpc.h \
+	keywrap/provider_jobs.c keywrap/provider_jobs.h \
 	keywrap/provider_message.c keywrap/provider_message.h \
+	keywrap/provider_peer.h keywrap/provider_peer_grpc.c keywrap/provider_peer_ttrpc.c \
 	keywrap/provider_server.c keywrap/provider_server.h \
 	keywrap/provider_ttrpc.c keywrap/provider_ttrpc.h \
 	keywrap/protobuf.c keywrap/protobuf.h \
 	keywrap/reader.c \
+	keywrap/rpc_code.c keywrap/rpc_code.h \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
 	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
@@ -37,11 +45,13 @@ KEYWRAP_SOURCES = \
 	keywrap/token_ref.c keywrap/token_ref.h \
 	keywrap/token_why.c keywrap/token_why.h \
 	keywrap/ttrpc.c keywrap/ttrpc.h \
+	keywrap/wire.c keywrap/wire.h keywrap/wire_address.c keywrap/wire_address.h \
+	keywrap/wire_lookup.c keywrap/wire_lookup.h keywrap/wire_tls.c keywrap/wire_tls.h \
 	keywrap/yaml_doc.c keywrap/yaml_doc.h
 
 noinst_LTLIBRARIES += libkeywrap.la
 libkeywrap_la_SOURCES = $(KEYWRAP_SOURCES) keywrap/ocikeywrap.h
-libkeywrap_la_LIBADD = libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) $(YAML_LIBS)
+libkeywrap_la_LIBADD = libcommon.la $(CRYPTO_LIBS) $(SSL_LIBS) $(NGHTTP2_LIBS) $(P11KIT_LIBS) $(YAML_LIBS)
 
 lib_LTLIBRARIES += libocikeywrap.la
 libocikeywrap_la_SOURCES =

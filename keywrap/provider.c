@@ -2,6 +2,7 @@
 
 #include "keywrap/provider_cmd.h"
 #include "keywrap/provider_config.h"
+#include "keywrap/provider_grpc.h"
 #include "keywrap/provider_ttrpc.h"
 
 #define SPEC "provider:"
@@ -37,6 +38,31 @@ enum err provider_key_parse(const char *spec, struct provider_key **out, struct 
 	return e;
 }
 
+static enum err grpc_ask(const struct provider_config *config, struct provider_grpc_call call, struct secret **answer,
+			 struct errmsg *em)
+{
+	const struct wire_tls tls = { .ca = config->root_ca_file,
+				      .certificate = config->cert_file,
+				      .key = config->key_file };
+	call.tls = config->grpc_tls ? &tls : NULL;
+	call.server_name = config->server_name;
+	return provider_grpc_run(&call, deadline_in_ms(config->timeout_ms), answer, em);
+}
+
+static enum err transport_ask(const struct provider_config *config, enum provider_op op, struct bytes request,
+			      struct secret **answer, struct errmsg *em)
+{
+	struct deadline until = deadline_in_ms(config->timeout_ms);
+	if (config->grpc)
+		return grpc_ask(config,
+				(struct provider_grpc_call){ .address = config->grpc, .op = op, .request = request },
+				answer, em);
+	if (config->ttrpc)
+		return provider_ttrpc_run(&(struct provider_ttrpc_call){ config->ttrpc, op, request }, until, answer,
+					  em);
+	return provider_cmd_run(config->argv, request, until, answer, em);
+}
+
 static enum err answer_get(enum provider_op op, const struct provider_call *call, struct bytes what,
 			   struct secret **out, struct errmsg *em)
 {
@@ -47,16 +73,14 @@ static enum err answer_get(enum provider_op op, const struct provider_call *call
 	if (e != OK)
 		return e;
 	e = provider_request_write(op, call, what, &request, em);
-	struct deadline until = deadline_in_ms(config.timeout_ms);
-	struct provider_ttrpc_call remote = { config.ttrpc, op, secret_bytes(request) };
 	if (e == OK)
-		e = config.ttrpc ? provider_ttrpc_run(&remote, until, &answer, em)
-				 : provider_cmd_run(config.argv, secret_bytes(request), until, &answer, em);
+		e = transport_ask(&config, op, secret_bytes(request), &answer, em);
 	if (e == OK) {
 		e = provider_answer_read(op, secret_bytes(answer), out, em);
 		e = e == OK ? OK : err_wrap(em, e, "its answer");
 	}
-	return e == OK ? OK : err_wrap(em, e, "%s", config.ttrpc ? config.ttrpc : config.argv[0]);
+	const char *who = config.grpc ? config.grpc : config.ttrpc ? config.ttrpc : config.argv[0];
+	return e == OK ? OK : err_wrap(em, e, "%s", who);
 }
 
 enum err provider_ask(enum provider_op op, const struct provider_call *call, struct bytes what, struct secret **out,

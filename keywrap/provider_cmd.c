@@ -222,6 +222,15 @@ static const char *complaint_line(struct child *c)
 	return c->complaint;
 }
 
+/* What kbs-keyprovider(1) says by its exit status reaches its caller's; other providers say nothing by theirs. */
+static enum err status_err(int status)
+{
+	static const enum err errs[] = {
+		[4] = ERR_NET, [5] = ERR_DENIED, [6] = ERR_NOT_FOUND, [7] = ERR_INTEGRITY, [9] = ERR_KEY
+	};
+	return status > 0 && (size_t)status < ARRAY_LEN(errs) && errs[status] ? errs[status] : ERR_PROTO;
+}
+
 static enum err child_judge(struct child *c, struct errmsg *em)
 {
 	const char *line = complaint_line(c);
@@ -230,7 +239,8 @@ static enum err child_judge(struct child *c, struct errmsg *em)
 		return OK;
 	if (WIFSIGNALED(c->status))
 		return err_set(em, ERR_PROTO, "it was ended by signal %d%s%s", WTERMSIG(c->status), between, line);
-	return err_set(em, ERR_PROTO, "it ended with exit status %d%s%s", WEXITSTATUS(c->status), between, line);
+	int status = WEXITSTATUS(c->status);
+	return err_set(em, status_err(status), "it ended with exit status %d%s%s", status, between, line);
 }
 
 static void child_end(struct child *c)

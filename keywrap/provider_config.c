@@ -3,11 +3,9 @@
 
 #include "common/file.h"
 #include "common/json.h"
-#include "keywrap/ttrpc.h"
+#include "keywrap/wire_address.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #define FILE_MAX ((size_t)256 * 1024)
 #define VARIABLE "OCICRYPT_KEYPROVIDER_CONFIG"
@@ -17,6 +15,11 @@ void provider_config_clear(struct provider_config *config)
 	for (size_t i = 0; i < ARRAY_LEN(config->argv); i++)
 		free(config->argv[i]);
 	free(config->ttrpc);
+	free(config->grpc);
+	free(config->root_ca_file);
+	free(config->cert_file);
+	free(config->key_file);
+	free(config->server_name);
 	*config = (struct provider_config){ .timeout_ms = 0 };
 }
 
@@ -59,21 +62,76 @@ static enum err command_read(json_object *cmd, struct provider_config *config, s
 
 static enum err ttrpc_take(const char *address, struct provider_config *config, struct errmsg *em)
 {
-	struct sockaddr_un ignored;
-	uint32_t len = 0;
-	enum err e = ttrpc_address(address, &ignored, &len, em);
+	struct wire_address where;
+	enum err e = wire_address_parse(address, &where, em);
+	if (e == OK && !where.local)
+		e = err_set(em, ERR_ARG, "\"%.100s\" is not unix:///PATH or unix://@NAME", address);
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "\"ttrpc\"");
 	config->ttrpc = strdup(address);
 	return config->ttrpc ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
 }
 
+static enum err text_take(json_object *from, const char *member, char **out, struct errmsg *em)
+{
+	const char *text = NULL;
+	enum err e = json_get_string_opt(from, member, &text, em);
+	if (e != OK || !text || !text[0]) /* the Go library takes an empty one for none */
+		return e;
+	*out = strdup(text);
+	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+}
+
+static enum err tls_take(json_object *tls, struct provider_config *config, struct errmsg *em)
+{
+	bool blind = false;
+	config->grpc_tls = true;
+	enum err e = text_take(tls, "root-ca-file", &config->root_ca_file, em);
+	if (e == OK)
+		e = text_take(tls, "cert-file", &config->cert_file, em);
+	if (e == OK)
+		e = text_take(tls, "key-file", &config->key_file, em);
+	if (e == OK)
+		e = text_take(tls, "server-name", &config->server_name, em);
+	if (e == OK)
+		e = json_get_bool_opt(tls, "insecure-skip-verify", &blind, em);
+	if (e == OK && blind)
+		e = err_set(em, ERR_UNSUPPORTED, "\"insecure-skip-verify\" would give layers' keys to anybody");
+	return e;
+}
+
+static enum err grpc_take(json_object *provider, const char *address, struct provider_config *config, struct errmsg *em)
+{
+	struct wire_address where;
+	json_object *tls = NULL;
+	bool plain = false;
+	enum err e = wire_address_parse(address, &where, em);
+	if (e != OK)
+		return err_wrap(em, ERR_CONFIG, "\"grpc\"");
+	e = json_get_object_opt(provider, "grpc-tls", &tls, em);
+	if (e == OK)
+		e = json_get_bool_opt(provider, "grpc-plain", &plain, em);
+	if (e == OK && tls)
+		e = tls_take(tls, config, em);
+	if (e != OK)
+		return e;
+	if (!tls && !plain && !wire_address_loopback(&where))
+		return err_set(em, ERR_CONFIG,
+			       "layers' keys would go to %s unprotected: say \"grpc-tls\", or \"grpc-plain\": true",
+			       address);
+	config->grpc = strdup(address);
+	return config->grpc ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+}
+
 static enum err provider_read(json_object *provider, struct provider_config *config, struct errmsg *em)
 {
 	json_object *cmd = NULL;
 	const char *ttrpc = NULL;
+	const char *grpc = NULL;
 	int64_t timeout = 60;
 	enum err e = json_get_object_opt(provider, "cmd", &cmd, em);
+	if (e == OK)
+		e = json_get_string_opt(provider, "grpc", &grpc, em);
 	if (e == OK)
 		e = json_get_string_opt(provider, "ttrpc", &ttrpc, em);
 	if (e == OK)
@@ -81,13 +139,14 @@ static enum err provider_read(json_object *provider, struct provider_config *con
 	if (e != OK)
 		return e;
 	config->timeout_ms = timeout * 1000;
+	/* The Go library's order. */
 	if (cmd)
 		return command_read(cmd, config, em);
+	if (grpc && grpc[0])
+		return grpc_take(provider, grpc, config, em);
 	if (ttrpc)
 		return ttrpc_take(ttrpc, config, em);
-	if (json_object_object_get(provider, "grpc"))
-		return err_set(em, ERR_UNSUPPORTED, "grpc is not supported (supported: cmd, ttrpc)");
-	return err_set(em, ERR_CONFIG, "it has neither \"cmd\" nor \"ttrpc\"");
+	return err_set(em, ERR_CONFIG, "it has neither \"cmd\" nor \"grpc\" nor \"ttrpc\"");
 }
 
 enum err provider_config_parse(struct bytes text, const char *name, struct provider_config *out, struct errmsg *em)

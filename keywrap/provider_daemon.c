@@ -1,192 +1,45 @@
 #define _GNU_SOURCE 1
 #include "keywrap/provider_daemon.h"
 
-#include "keywrap/provider_message.h"
-#include "keywrap/provider_ttrpc.h"
-#include "keywrap/ttrpc.h"
+#include "common/sigpipe.h"
+#include "keywrap/provider_connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #define CONNECTIONS_MAX 64
-#define FRAME_MS 30000 /* for what follows a header, and for an answer to go out */
+#define PLACE_MS 1000 /* for an idle connection to make place */
 #define STOP_MS 5000
 
-/* Listening */
-
-static enum err stale_remove(const struct sockaddr_un *at, uint32_t len, struct errmsg *em)
-{
-	struct stat st;
-	AUTO_FD
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool dead = probe >= 0 && connect(probe, (const struct sockaddr *)at, len) != 0 && errno == ECONNREFUSED;
-	if (!dead || lstat(at->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return err_set(em, ERR_EXISTS, "%s is in use", at->sun_path);
-	return unlink(at->sun_path) == 0 ? OK : err_errno(em, ERR_IO, "%s", at->sun_path);
-}
-
-enum err provider_daemon_listen(const char *address, int *out, struct errmsg *em)
-{
-	struct sockaddr_un at;
-	uint32_t len = 0;
-	enum err e = ttrpc_address(address, &at, &len, em);
-	if (e != OK)
-		return e;
-	AUTO_FD
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_errno(em, ERR_IO, "no socket");
-	bool path = at.sun_path[0] == '/';
-	int result = bind(fd, (const struct sockaddr *)&at, len);
-	if (result != 0 && errno == EADDRINUSE && path) {
-		e = stale_remove(&at, len, em);
-		if (e != OK)
-			return e;
-		result = bind(fd, (const struct sockaddr *)&at, len);
-	}
-	if (result != 0)
-		return err_errno(em, errno == EADDRINUSE ? ERR_EXISTS : ERR_IO, "%s", address);
-	/* Nobody can connect before listen(). */
-	if ((path && chmod(at.sun_path, 0600) != 0) || listen(fd, CONNECTIONS_MAX) != 0)
-		return err_errno(em, ERR_IO, "%s", address);
-	*out = fd;
-	fd = -1;
-	return OK;
-}
-
-/* Connections */
+struct slot {
+	struct crowd *crowd;
+	bool used;
+	int fd;
+	struct provider_listener listener;
+	atomic_llong idle_since;
+};
 
 struct crowd {
 	struct provider_daemon daemon; /* a copy: threads may outlive its owner's frame */
-	pthread_mutex_t lock; /* guards count and users */
+	struct provider_jobs *jobs;
+	pthread_mutex_t lock; /* guards all below, but idle_since */
 	pthread_cond_t fewer;
 	unsigned count;
-	unsigned users; /* threads, and who runs the daemon: the last one frees it */
+	bool left; /* by who runs the daemon: the last connection frees it */
+	struct slot slots[CONNECTIONS_MAX];
 };
 
-struct connection {
-	struct crowd *crowd;
-	int fd;
-};
-
-/* What is answered to one frame: a payload, or a code and why. */
-struct reply {
-	enum ttrpc_code code;
-	struct errmsg why;
-	struct secret *payload;
-};
-
-static void reply_fail(struct reply *reply, enum ttrpc_code code, const char *why)
+static void crowd_free(struct crowd *crowd)
 {
-	reply->code = code;
-	(void)err_set(&reply->why, ERR_PROTO, "%s", why);
-}
-
-static void call_answer(struct provider_server *server, const struct ttrpc_request *request, struct reply *reply)
-{
-	AUTO(secret) *answer = NULL;
-	struct bytes json;
-	int64_t started = monotonic_ms();
-	if (ttrpc_bytes_read(request->payload, &json, &reply->why) != OK) {
-		reply->code = TTRPC_UNKNOWN;
-		return;
-	}
-	enum err e = provider_server_answer(server, json, &answer, &reply->why);
-	int64_t took = monotonic_ms() - started;
-	if (request->timeout_ns > 0 && took > request->timeout_ns / 1000000) {
-		reply_fail(reply, TTRPC_DEADLINE_EXCEEDED, "the answer came too late");
-		return;
-	}
-	if (e == OK)
-		e = ttrpc_bytes_write(secret_bytes(answer), &reply->payload, &reply->why);
-	reply->code = e == OK ? TTRPC_OK : TTRPC_INTERNAL;
-}
-
-static void frame_answer(struct provider_server *server, struct ttrpc_header header, struct bytes message,
-			 struct reply *reply)
-{
-	struct ttrpc_request request;
-	if (header.type != TTRPC_REQUEST || header.stream % 2 == 0)
-		reply_fail(reply, TTRPC_INVALID_ARGUMENT, "not a request of an odd stream");
-	else if (ttrpc_request_read(message, &request, &reply->why) != OK)
-		reply->code = TTRPC_INVALID_ARGUMENT;
-	else if (!bytes_equal(request.service, bytes_str(PROVIDER_SERVICE)))
-		reply_fail(reply, TTRPC_INVALID_ARGUMENT, "the service is not " PROVIDER_SERVICE);
-	else if (!bytes_equal(request.method, bytes_str("WrapKey")) &&
-		 !bytes_equal(request.method, bytes_str("UnWrapKey")))
-		reply_fail(reply, TTRPC_UNIMPLEMENTED, "the method is neither WrapKey nor UnWrapKey");
-	else
-		call_answer(server, &request, reply);
-}
-
-static enum err frame_discard(int fd, uint32_t len, struct errmsg *em)
-{
-	uint8_t waste[4096];
-	struct deadline until = deadline_in_ms(FRAME_MS);
-	enum err e = OK;
-	while (e == OK && len > 0) {
-		uint32_t part = len < sizeof(waste) ? len : (uint32_t)sizeof(waste);
-		e = ttrpc_receive(fd, waste, part, until, em);
-		len -= part;
-	}
-	secret_wipe(waste, sizeof(waste));
-	return e;
-}
-
-static enum err frame_take(const struct connection *c, struct ttrpc_header header, struct reply *reply,
-			   struct errmsg *em)
-{
-	AUTO(secret) *message = NULL;
-	if (header.len > PROVIDER_MESSAGE_MAX) {
-		reply_fail(reply, TTRPC_INVALID_ARGUMENT, "the message is too large");
-		return frame_discard(c->fd, header.len, em);
-	}
-	enum err e = secret_new(header.len, &message, em);
-	if (e == OK)
-		e = ttrpc_receive(c->fd, secret_data(message), header.len, deadline_in_ms(FRAME_MS), em);
-	if (e == OK)
-		frame_answer(c->crowd->daemon.server, header, secret_bytes(message), reply);
-	return e;
-}
-
-static enum err frame_serve(const struct connection *c, struct errmsg *em)
-{
-	uint8_t bytes[TTRPC_HEADER];
-	AUTO(secret) *frame = NULL;
-	struct reply reply = { .code = TTRPC_OK };
-	enum err e = ttrpc_receive(c->fd, bytes, sizeof(bytes), deadline_in_ms(FRAME_MS), em);
-	if (e != OK)
-		return e;
-	struct ttrpc_header header = ttrpc_header_read(bytes);
-	e = frame_take(c, header, &reply, em);
-	struct ttrpc_response response = { .code = (int32_t)reply.code, .payload = secret_bytes(reply.payload) };
-	if (reply.code != TTRPC_OK)
-		response.message = bytes_str(reply.why.text);
-	if (e == OK)
-		e = ttrpc_response_write(header.stream, &response, &frame, em);
-	if (e == OK)
-		e = ttrpc_send(c->fd, secret_bytes(frame), deadline_in_ms(FRAME_MS), em);
-	secret_free(reply.payload);
-	return e;
-}
-
-/* False when the daemon stops. */
-static bool readable_wait(int fd, int stop)
-{
-	for (;;) {
-		struct pollfd polled[] = { { .fd = fd, .events = POLLIN }, { .fd = stop, .events = POLLIN } };
-		if (poll(polled, 2, -1) < 0 && errno != EINTR)
-			return false;
-		if (polled[1].revents)
-			return false;
-		if (polled[0].revents)
-			return true;
-	}
+	pthread_mutex_destroy(&crowd->lock);
+	pthread_cond_destroy(&crowd->fewer);
+	for (size_t i = 0; i < crowd->daemon.count; i++)
+		SSL_CTX_free(crowd->daemon.listeners[i].tls);
+	free(crowd);
 }
 
 /* Who asks must be who could as well read our memory: root, or the same user. */
@@ -194,102 +47,183 @@ static bool peer_trusted(int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
+	int family = 0;
+	socklen_t family_len = sizeof(family);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_len) != 0)
+		return false;
+	if (family != AF_UNIX)
+		return true; /* TLS knows, or nobody */
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static void crowd_leave(struct crowd *crowd, bool connection)
+static void *slot_serve(void *user)
 {
+	static struct provider_peer *(*const protocols[])(
+		void) = { [PROVIDER_TTRPC] = provider_peer_ttrpc, [PROVIDER_GRPC] = provider_peer_grpc };
+	struct slot *slot = user;
+	struct crowd *crowd = slot->crowd;
+	int fd = slot->fd;
+	const struct provider_connection connection = {
+		.fd = fd,
+		.tls = slot->listener.tls,
+		.protocol = protocols[slot->listener.protocol],
+		.jobs = crowd->jobs,
+		.stop = crowd->daemon.stop,
+		.idle_since = &slot->idle_since,
+	};
+	if (peer_trusted(fd))
+		provider_connection_serve(&connection);
 	pthread_mutex_lock(&crowd->lock);
-	crowd->count -= connection;
-	bool last = --crowd->users == 0;
+	slot->used = false; /* from here on nobody shuts down its descriptor */
+	close(fd);
+	bool last = --crowd->count == 0 && crowd->left;
 	pthread_cond_signal(&crowd->fewer);
 	pthread_mutex_unlock(&crowd->lock);
-	if (!last)
-		return;
-	pthread_mutex_destroy(&crowd->lock);
-	pthread_cond_destroy(&crowd->fewer);
-	free(crowd);
-}
-
-static void *connection_serve(void *user)
-{
-	struct connection c = *(struct connection *)user;
-	struct errmsg ignored = { "" }; /* the peer is gone, or is none of ours */
-	int stop = c.crowd->daemon.stop;
-	free(user);
-	while (peer_trusted(c.fd) && readable_wait(c.fd, stop) && frame_serve(&c, &ignored) == OK)
-		;
-	close(c.fd);
-	crowd_leave(c.crowd, true);
+	if (last)
+		crowd_free(crowd);
 	return NULL;
 }
 
-/* False: too many, or no memory; the peer sees its connection closed. */
-static bool connection_start(struct crowd *crowd, int fd)
+static void idle_end_locked(struct crowd *crowd)
 {
-	pthread_t thread;
-	struct connection *c = malloc(sizeof(*c));
-	pthread_mutex_lock(&crowd->lock);
-	bool good = c && crowd->count < CONNECTIONS_MAX;
-	crowd->count += good;
-	crowd->users += good;
-	pthread_mutex_unlock(&crowd->lock);
-	if (good) {
-		*c = (struct connection){ crowd, fd };
-		if (pthread_create(&thread, NULL, connection_serve, c) == 0) {
-			pthread_detach(thread);
-			return true;
-		}
-		crowd_leave(crowd, true);
+	struct slot *longest = NULL;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct slot *slot = &crowd->slots[i];
+		long long since = slot->used ? atomic_load(&slot->idle_since) : 0;
+		if (since && (!longest || since < atomic_load(&longest->idle_since)))
+			longest = slot;
 	}
-	free(c);
-	return false;
+	if (longest)
+		shutdown(longest->fd, SHUT_RDWR);
 }
 
-/* NULL without memory. */
-static struct crowd *crowd_new(const struct provider_daemon *daemon)
+/* NULL: all are in use. */
+static struct slot *slot_take(struct crowd *crowd)
+{
+	struct deadline until = deadline_in_ms(PLACE_MS);
+	struct timespec at = deadline_timespec(until);
+	struct slot *slot = NULL;
+	pthread_mutex_lock(&crowd->lock);
+	if (crowd->count == CONNECTIONS_MAX)
+		idle_end_locked(crowd);
+	while (crowd->count == CONNECTIONS_MAX && !deadline_passed(until))
+		pthread_cond_timedwait(&crowd->fewer, &crowd->lock, &at);
+	for (size_t i = 0; i < CONNECTIONS_MAX && !slot && crowd->count < CONNECTIONS_MAX; i++)
+		if (!crowd->slots[i].used)
+			slot = &crowd->slots[i];
+	if (slot) {
+		slot->used = true;
+		atomic_store(&slot->idle_since, 0);
+		crowd->count++;
+	}
+	pthread_mutex_unlock(&crowd->lock);
+	return slot;
+}
+
+static void slot_give_back(struct crowd *crowd, struct slot *slot)
+{
+	pthread_mutex_lock(&crowd->lock);
+	slot->used = false;
+	crowd->count--;
+	pthread_mutex_unlock(&crowd->lock);
+}
+
+/* Where there is no place the peer sees its connection closed. */
+static void connection_start(struct crowd *crowd, const struct provider_listener *listener, int fd)
+{
+	int yes = 1;
+	pthread_t thread;
+	struct slot *slot = slot_take(crowd);
+	if (!slot) {
+		close(fd);
+		return;
+	}
+	/* Of TCP; elsewhere they fail. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+	slot->crowd = crowd;
+	slot->fd = fd;
+	slot->listener = *listener;
+	if (pthread_create(&thread, NULL, slot_serve, slot) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	slot_give_back(crowd, slot);
+	close(fd);
+}
+
+static enum err crowd_new(const struct provider_daemon *daemon, struct crowd **out, struct errmsg *em)
 {
 	pthread_condattr_t attr;
 	struct crowd *crowd = calloc(1, sizeof(*crowd));
 	if (!crowd)
-		return NULL;
+		return err_set(em, ERR_NOMEM, "no memory for a daemon");
+	enum err e = provider_jobs_new(daemon->server, &crowd->jobs, em);
+	if (e != OK) {
+		free(crowd);
+		return e;
+	}
 	crowd->daemon = *daemon;
-	crowd->users = 1;
+	for (size_t i = 0; i < daemon->count; i++)
+		if (daemon->listeners[i].tls)
+			SSL_CTX_up_ref(daemon->listeners[i].tls);
 	pthread_mutex_init(&crowd->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&crowd->fewer, &attr);
 	pthread_condattr_destroy(&attr);
-	return crowd;
+	*out = crowd;
+	return OK;
 }
 
 /* Idle connections end by themselves: they watch `stop`, too. */
-static enum err crowd_wait(struct crowd *crowd, struct errmsg *em)
+static enum err crowd_end(struct crowd *crowd, struct errmsg *em)
 {
 	struct deadline until = deadline_in_ms(STOP_MS);
 	struct timespec at = deadline_timespec(until);
 	pthread_mutex_lock(&crowd->lock);
 	while (crowd->count > 0 && !deadline_passed(until))
 		pthread_cond_timedwait(&crowd->fewer, &crowd->lock, &at);
-	unsigned left = crowd->count;
+	unsigned count = crowd->count;
+	crowd->left = true;
 	pthread_mutex_unlock(&crowd->lock);
-	return left ? err_set(em, ERR_BUSY, "%u requests were not answered in time", left) : OK;
+	/* Connections that are left may still submit: their process has to end now, with all that they use. */
+	if (count > 0)
+		return err_set(em, ERR_BUSY, "%u connections had not got their answers in time", count);
+	bool ended = provider_jobs_end(crowd->jobs, until);
+	crowd_free(crowd);
+	return ended ? OK : err_set(em, ERR_BUSY, "some requests were not answered in time");
+}
+
+static void connection_accept(struct crowd *crowd, const struct provider_listener *listener)
+{
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		connection_start(crowd, listener, fd);
+	/* Out of descriptors or memory, until a connection ends: no reason to spin. */
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		(void)deadline_sleep_ms(deadline_in_ms(100), 100);
 }
 
 enum err provider_daemon_run(const struct provider_daemon *daemon, struct errmsg *em)
 {
-	struct crowd *crowd = crowd_new(daemon);
-	if (!crowd)
-		return err_set(em, ERR_NOMEM, "no memory for a daemon");
-	while (readable_wait(daemon->listener, daemon->stop)) {
-		int fd = accept4(daemon->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0 && !connection_start(crowd, fd))
-			close(fd);
-		/* Out of descriptors or memory, until a connection ends: no reason to spin. */
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-			(void)deadline_sleep_ms(deadline_in_ms(100), 100);
+	struct pollfd polled[PROVIDER_LISTENERS_MAX + 1] = { { .fd = daemon->stop, .events = POLLIN } };
+	struct crowd *crowd = NULL;
+	enum err e = crowd_new(daemon, &crowd, em);
+	if (e != OK)
+		return e;
+	/* TLS writes to sockets as others do; the threads that are started here inherit it. */
+	struct sigpipe_guard pipe = sigpipe_block();
+	for (size_t i = 0; i < daemon->count; i++)
+		polled[i + 1] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
+	while (!polled[0].revents) {
+		if (poll(polled, daemon->count + 1, -1) < 0 && errno != EINTR)
+			break;
+		for (size_t i = 0; i < daemon->count && !polled[0].revents; i++)
+			if (polled[i + 1].revents)
+				connection_accept(crowd, &daemon->listeners[i]);
 	}
-	enum err e = crowd_wait(crowd, em);
-	crowd_leave(crowd, false);
+	e = crowd_end(crowd, em);
+	sigpipe_unblock(&pipe);
 	return e;
 }

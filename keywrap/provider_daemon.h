@@ -1,18 +1,27 @@
 #pragma once
 #include "keywrap/provider_server.h"
+#include "keywrap/wire_tls.h"
 
-/* A key provider behind a ttrpc socket, for whoever keeps a connection: requests of one connection are answered in
- * their order, connections at the same time. */
+/* A key provider behind sockets, for whoever keeps a connection. Connections and their requests are served at the same
+ * time, each bounded in number, size and time. When there are too many connections, the one that is idle for the
+ * longest time ends. */
 
-/* A listening socket at "unix:///path" (mode 0600; what a dead daemon left there is taken away) or "unix://@name".
- * ERR_EXISTS: somebody listens there, or it is no socket. */
-enum err provider_daemon_listen(const char *address, int *out, struct errmsg *em) MUST_USE;
+#define PROVIDER_LISTENERS_MAX 8
 
-/* Serves peers that are root or the same user until `stop` is readable (which is not read); then waits at most 5 s for
- * those who are being answered. ERR_BUSY: some still are, and use `server`. */
+enum provider_protocol { PROVIDER_TTRPC, PROVIDER_GRPC };
+
+struct provider_listener {
+	int fd; /* does not block */
+	enum provider_protocol protocol;
+	SSL_CTX *tls; /* NULL: plain */
+};
+
+/* Serves until `stop` is readable (which is not read); then waits at most 5 s for those who are being answered. At a
+ * Unix socket only root and the same user are served. ERR_BUSY: some are not answered yet, and use `server`. */
 struct provider_daemon {
 	struct provider_server *server;
-	int listener; /* does not block */
+	struct provider_listener listeners[PROVIDER_LISTENERS_MAX];
+	size_t count;
 	int stop;
 };
 enum err provider_daemon_run(const struct provider_daemon *daemon, struct errmsg *em) MUST_USE;

@@ -1,49 +1,11 @@
 #define _GNU_SOURCE 1
 #include "keywrap/provider_ttrpc.h"
 
+#include "keywrap/rpc_code.h"
 #include "keywrap/ttrpc.h"
-
-#include <ctype.h>
-#include <errno.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "keywrap/wire_address.h"
 
 #define STREAM 1
-
-/* A socket whose backlog is full says EAGAIN: tried again until the deadline. */
-static enum err socket_open(const char *address, struct deadline until, int *out, struct errmsg *em)
-{
-	struct sockaddr_un to;
-	uint32_t len = 0;
-	enum err e = ttrpc_address(address, &to, &len, em);
-	if (e != OK)
-		return e;
-	AUTO_FD
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_errno(em, ERR_IO, "no socket");
-	while (connect(fd, (const struct sockaddr *)&to, len) != 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			return err_errno(em, ERR_NET, "not reached");
-		if (!deadline_sleep_ms(until, 10))
-			return err_set(em, ERR_TIMEOUT, "it took no connection in time");
-	}
-	*out = fd;
-	fd = -1;
-	return OK;
-}
-
-/* Its message, as far as it is text. */
-static enum err status_failed(const struct ttrpc_response *response, struct errmsg *em)
-{
-	char text[201];
-	size_t len = response->message.len < sizeof(text) - 1 ? response->message.len : sizeof(text) - 1;
-	for (size_t i = 0; i < len; i++)
-		text[i] = isprint(response->message.data[i]) ? (char)response->message.data[i] : '?';
-	text[len] = '\0';
-	return err_set(em, response->code == TTRPC_DEADLINE_EXCEEDED ? ERR_TIMEOUT : ERR_PROTO, "status %d%s%s",
-		       response->code, text[0] ? ": " : "", text);
-}
 
 static enum err answer_take(struct bytes message, struct secret **answer, struct errmsg *em)
 {
@@ -52,8 +14,8 @@ static enum err answer_take(struct bytes message, struct secret **answer, struct
 	enum err e = ttrpc_response_read(message, &response, em);
 	if (e != OK)
 		return e;
-	if (response.code != TTRPC_OK)
-		return status_failed(&response, em);
+	if (response.code != RPC_OK)
+		return rpc_failed(response.code, response.message, em);
 	e = ttrpc_bytes_read(response.payload, &octets, em);
 	return e == OK ? secret_copy(octets, answer, em) : e;
 }
@@ -83,7 +45,10 @@ enum err provider_ttrpc_run(const struct provider_ttrpc_call *call, struct deadl
 	int fd = -1;
 	AUTO(secret) *payload = NULL;
 	AUTO(secret) *frame = NULL;
-	enum err e = ttrpc_bytes_write(call->request, &payload, em);
+	struct wire_address to;
+	enum err e = wire_address_parse(call->address, &to, em);
+	if (e == OK)
+		e = ttrpc_bytes_write(call->request, &payload, em);
 	struct ttrpc_request request = {
 		.service = bytes_str(PROVIDER_SERVICE),
 		.method = bytes_str(call->op == PROVIDER_WRAP ? "WrapKey" : "UnWrapKey"),
@@ -93,7 +58,7 @@ enum err provider_ttrpc_run(const struct provider_ttrpc_call *call, struct deadl
 	if (e == OK)
 		e = ttrpc_request_write(STREAM, &request, &frame, em);
 	if (e == OK)
-		e = socket_open(call->address, until, &fd, em);
+		e = wire_connect(&to, until, &fd, em);
 	if (e == OK)
 		e = ttrpc_send(fd, secret_bytes(frame), until, em);
 	return e == OK ? response_receive(fd, until, answer, em) : e;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 static uint32_t be32_read(const uint8_t *from)
 {
@@ -93,7 +92,7 @@ static enum err status_read(struct bytes text, struct ttrpc_response *out, struc
 enum err ttrpc_response_read(struct bytes text, struct ttrpc_response *out, struct errmsg *em)
 {
 	struct proto_field field;
-	*out = (struct ttrpc_response){ .code = TTRPC_OK };
+	*out = (struct ttrpc_response){ .code = 0 };
 	while (text.len > 0) {
 		enum err e = proto_next(&text, &field, em);
 		if (e == OK && field.number <= 2 && field.type != PROTO_BYTES)
@@ -114,7 +113,7 @@ enum err ttrpc_response_write(uint32_t stream, const struct ttrpc_response *resp
 	struct proto_message message = { .count = 0 };
 	struct proto_message inner = { .count = 0 };
 	AUTO(secret) *status = NULL;
-	if (response->code != TTRPC_OK)
+	if (response->code != 0)
 		proto_add_varint(&inner, 1, (uint64_t)response->code);
 	if (response->message.len)
 		proto_add_bytes(&inner, 2, response->message);
@@ -198,23 +197,5 @@ enum err ttrpc_receive(int fd, uint8_t *to, size_t len, struct deadline until, s
 		if (e != OK)
 			return e;
 	}
-	return OK;
-}
-
-enum err ttrpc_address(const char *text, struct sockaddr_un *out, uint32_t *len, struct errmsg *em)
-{
-	static const char scheme[] = "unix://";
-	const char *path = strncmp(text, scheme, strlen(scheme)) == 0 ? text + strlen(scheme) : "";
-	size_t path_len = strlen(path);
-	if ((path[0] != '/' && path[0] != '@') || path_len < 2)
-		return err_set(em, ERR_ARG, "\"%.100s\" is not unix:///PATH or unix://@NAME", text);
-	if (path_len >= sizeof(out->sun_path))
-		return err_set(em, ERR_ARG, "\"%.100s...\" is too long for a socket", text);
-	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(out->sun_path, path, path_len);
-	bool abstract = path[0] == '@';
-	if (abstract)
-		out->sun_path[0] = '\0';
-	*len = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + path_len + !abstract);
 	return OK;
 }

@@ -10,16 +10,6 @@
 
 enum ttrpc_type { TTRPC_REQUEST = 1, TTRPC_RESPONSE = 2, TTRPC_DATA = 3 };
 
-/* Of google.rpc.Code, those that are given. */
-enum ttrpc_code {
-	TTRPC_OK = 0,
-	TTRPC_UNKNOWN = 2,
-	TTRPC_INVALID_ARGUMENT = 3,
-	TTRPC_DEADLINE_EXCEEDED = 4,
-	TTRPC_UNIMPLEMENTED = 12,
-	TTRPC_INTERNAL = 13,
-};
-
 struct ttrpc_header {
 	uint32_t len; /* of what follows */
 	uint32_t stream;
@@ -40,7 +30,7 @@ enum err ttrpc_request_write(uint32_t stream, const struct ttrpc_request *reques
 			     struct errmsg *em) MUST_USE;
 
 struct ttrpc_response {
-	int32_t code;
+	int32_t code; /* rpc_code.h */
 	struct bytes message;
 	struct bytes payload;
 };
@@ -55,7 +45,3 @@ enum err ttrpc_bytes_write(struct bytes value, struct secret **out, struct errms
 /* Sockets. `fd` does not block; ERR_TIMEOUT, ERR_NET (also: the peer closed it). SIGPIPE is never raised. */
 enum err ttrpc_send(int fd, struct bytes what, struct deadline until, struct errmsg *em) MUST_USE;
 enum err ttrpc_receive(int fd, uint8_t *to, size_t len, struct deadline until, struct errmsg *em) MUST_USE;
-
-/* "unix:///path", or "unix://@name" in the abstract name space, as an address. ERR_ARG. */
-struct sockaddr_un;
-enum err ttrpc_address(const char *text, struct sockaddr_un *out, uint32_t *len, struct errmsg *em) MUST_USE;

@@ -1,4 +1,4 @@
-#include "keywrap/provider_daemon.h"
+#include "tools/kbs_keyprovider.h"
 
 #include "common/file.h"
 #include "keywrap/provider_message.h"
@@ -6,33 +6,36 @@
 #include "tools/own_module.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 
 static const char help[] =
 	"Usage: kbs-keyprovider [OPTION]...\n"
 	"A key provider of ocicrypt: wraps and unwraps the keys of encrypted image layers with keys of a PKCS#11\n"
-	"token. Reads one request from standard input and writes the answer to standard output; or, with --ttrpc,\n"
-	"serves until it gets SIGTERM or SIGINT.\n"
+	"token. Reads one request from standard input and writes the answer to standard output; or, with --grpc or\n"
+	"--ttrpc, or sockets that systemd hands over, serves until it gets SIGTERM or SIGINT.\n"
 	"\n"
 	"  --token URI             the token, a PKCS#11 URI without an object; a PIN by pin-source only\n"
 	"                          (default: this project's own token)\n"
 	"  --module FILE           the PKCS#11 module to load (default: this project's own)\n"
 	"  --name NAME             whose parameters in a request are meant (default: the only ones)\n"
 	"  --packet-version 1|2    which annotation packet to write (default 1, which every reader knows)\n"
-	"  --ttrpc ADDRESS         listen on unix:///PATH or unix://@NAME, and say so on standard output; a socket "
-	"that\n"
-	"                          systemd hands over is taken in its place\n"
+	"  --grpc ADDRESS          listen on unix:///PATH, unix://@NAME or HOST:PORT (a number, or localhost; port 0: "
+	"any\n"
+	"                          free one) for gRPC, and say so on standard output\n"
+	"  --ttrpc ADDRESS         listen on unix:///PATH or unix://@NAME for ttrpc; both may be given\n"
+	"  --tls-cert FILE, --tls-key FILE\n"
+	"                          the server's certificate with its chain, and its key: HOST:PORT speaks TLS only\n"
+	"  --tls-client-ca FILE    and serves only clients with a certificate of this CA\n"
+	"  --grpc-plain            without TLS also on a HOST:PORT that others can reach, or read\n"
 	"  --help, --version\n"
 	"\n"
 	"Make it known to skopeo and to kbs-image:\n"
 	"  echo '{\"key-providers\":{\"kbs\":{\"cmd\":{\"path\":\"/usr/bin/kbs-keyprovider\"}}}}' >providers.json\n"
 	"  export OCICRYPT_KEYPROVIDER_CONFIG=$PWD/providers.json\n"
+	"or, for a daemon that attests once for all: kbs-keyprovider --grpc unix:///run/kbs-keyprovider/grpc, and\n"
+	"  {\"key-providers\":{\"kbs\":{\"grpc\":\"unix:///run/kbs-keyprovider/grpc\"}}}\n"
 	"\n"
 	"Encrypt with the key that the Key Broker Service holds as kbs:///default/key/1, and decrypt:\n"
 	"  skopeo copy --encryption-key provider:kbs:kbs:///default/key/1 oci:plain:app oci:images:app\n"
@@ -41,18 +44,64 @@ static const char help[] =
 	"Exit status: 0 done, 1 internal, 2 command line, 3 configuration, 4 network, 5 not attested or denied,\n"
 	"6 not found, 7 integrity, 8 malformed or unsupported, 9 no key fits, 10 file error. See kbs-keyprovider(1).\n";
 
-enum option_code { OPT_TOKEN = 256, OPT_MODULE, OPT_NAME, OPT_PACKET, OPT_TTRPC };
+enum option_code {
+	OPT_TOKEN = 256,
+	OPT_MODULE,
+	OPT_NAME,
+	OPT_PACKET,
+	OPT_TTRPC,
+	OPT_GRPC,
+	OPT_GRPC_PLAIN,
+	OPT_TLS_CERT,
+	OPT_TLS_KEY,
+	OPT_TLS_CLIENT_CA
+};
 
 static const struct option options[] = {
-	{ "token", required_argument, NULL, OPT_TOKEN }, { "module", required_argument, NULL, OPT_MODULE },
-	{ "name", required_argument, NULL, OPT_NAME },   { "packet-version", required_argument, NULL, OPT_PACKET },
-	{ "ttrpc", required_argument, NULL, OPT_TTRPC }, { NULL, 0, NULL, 0 },
+	{ "token", required_argument, NULL, OPT_TOKEN },
+	{ "module", required_argument, NULL, OPT_MODULE },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "packet-version", required_argument, NULL, OPT_PACKET },
+	{ "ttrpc", required_argument, NULL, OPT_TTRPC },
+	{ "grpc", required_argument, NULL, OPT_GRPC },
+	{ "grpc-plain", no_argument, NULL, OPT_GRPC_PLAIN },
+	{ "tls-cert", required_argument, NULL, OPT_TLS_CERT },
+	{ "tls-key", required_argument, NULL, OPT_TLS_KEY },
+	{ "tls-client-ca", required_argument, NULL, OPT_TLS_CLIENT_CA },
+	{ NULL, 0, NULL, 0 },
 };
 
 struct command {
 	struct provider_server_options server;
-	const char *ttrpc; /* NULL: one request, by cmd */
+	struct keyprovider_places places;
 };
+
+/* The daemon's. False: another one. */
+static bool place_take(struct keyprovider_places *places, int code)
+{
+	switch (code) {
+	case OPT_TTRPC:
+		places->ttrpc = optarg;
+		return true;
+	case OPT_GRPC:
+		places->grpc = optarg;
+		return true;
+	case OPT_GRPC_PLAIN:
+		places->grpc_plain = true;
+		return true;
+	case OPT_TLS_CERT:
+		places->tls.certificate = optarg;
+		return true;
+	case OPT_TLS_KEY:
+		places->tls.key = optarg;
+		return true;
+	case OPT_TLS_CLIENT_CA:
+		places->tls.ca = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
 
 static int option_take(struct command *command, int code)
 {
@@ -70,10 +119,9 @@ static int option_take(struct command *command, int code)
 	case OPT_NAME:
 		o->name = optarg;
 		return 0;
-	case OPT_TTRPC:
-		command->ttrpc = optarg;
-		return 0;
 	default:
+		if (place_take(&command->places, code))
+			return 0;
 		if (strcmp(optarg, "1") != 0 && strcmp(optarg, "2") != 0)
 			return cli_usage("--packet-version is 1 or 2");
 		o->packet_version = optarg[0] - '0';
@@ -96,7 +144,12 @@ static int options_parse(int argc, char **argv, struct command *command)
 		if (result != 0)
 			return result;
 	}
-	return optind < argc ? cli_usage("no arguments but options") : 0;
+	const struct keyprovider_places *p = &command->places;
+	if (optind < argc)
+		return cli_usage("no arguments but options");
+	if (!p->tls.certificate != !p->tls.key || (p->tls.ca && !p->tls.key))
+		return cli_usage("--tls-cert and --tls-key belong together, and --tls-client-ca to them");
+	return 0;
 }
 
 /* Past stdio, whose buffers are not wiped. */
@@ -122,66 +175,16 @@ static enum err request_serve(struct provider_server *server, struct errmsg *em)
 	return e == OK ? answer_give(secret_bytes(answer), em) : e;
 }
 
-/* sd_listen_fds(3): one listening stream socket of this kind, as descriptor 3. */
-static bool socket_handed_over(int *out)
-{
-	const char *pid = getenv("LISTEN_PID");
-	const char *count = getenv("LISTEN_FDS");
-	if (!pid || !count || atol(pid) != (long)getpid() || strcmp(count, "1") != 0)
-		return false;
-	int family = 0;
-	int listening = 0;
-	socklen_t len = sizeof(int);
-	if (getsockopt(3, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0 || family != AF_UNIX ||
-	    getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening ||
-	    fcntl(3, F_SETFL, O_NONBLOCK) != 0 || fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
-		return false;
-	*out = 3;
-	return true;
-}
-
-/* Readable once we are to end. */
-static enum err signals_take(int *out, struct errmsg *em)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	*out = signalfd(-1, &set, SFD_CLOEXEC);
-	return *out >= 0 ? OK : err_errno(em, ERR_IO, "no signals");
-}
-
-static enum err daemon_run(struct provider_server *server, const char *address, struct errmsg *em)
-{
-	AUTO_FD
-	int stop = -1;
-	AUTO_FD
-	int listener = -1;
-	enum err e = signals_take(&stop, em);
-	bool ours = e == OK && !socket_handed_over(&listener);
-	if (ours)
-		e = provider_daemon_listen(address, &listener, em);
-	if (e != OK)
-		return e;
-	printf("listening on %s\n", address);
-	fflush(stdout);
-	const struct provider_daemon daemon = { server, listener, stop };
-	e = provider_daemon_run(&daemon, em);
-	if (ours && strncmp(address, "unix:///", 8) == 0)
-		(void)unlink(address + 7);
-	return e;
-}
-
 static enum err command_run(const struct command *command, struct errmsg *em)
 {
 	AUTO(provider_server) *server = NULL;
 	enum err e = provider_server_new(&command->server, &server, em);
 	if (e != OK)
 		return e;
-	if (!command->ttrpc)
+	const struct keyprovider_places *places = &command->places;
+	if (!places->ttrpc && !places->grpc && places->handed.count == 0)
 		return request_serve(server, em);
-	e = daemon_run(server, command->ttrpc, em);
+	e = keyprovider_serve(server, places, em);
 	/* Threads still use it; and nobody waits for them. */
 	if (e == ERR_BUSY)
 		_exit(cli_fail(e, em));
@@ -190,7 +193,7 @@ static enum err command_run(const struct command *command, struct errmsg *em)
 
 int main(int argc, char **argv)
 {
-	struct command command = { .server = { .packet_version = 1 } };
+	struct command command = { .server = { .packet_version = 1 }, .places = { .tls = { .server = true } } };
 	struct errmsg em = { "" };
 	char module[OWN_MODULE_PATH_SIZE];
 	cli_begin("kbs-keyprovider", help, argc, argv);
@@ -199,6 +202,8 @@ int main(int argc, char **argv)
 		return result;
 	if (!command.server.module && own_module_path(module, NULL) == OK)
 		command.server.module = module;
-	enum err e = command_run(&command, &em);
+	enum err e = activation_take(&command.places.handed, &em);
+	if (e == OK)
+		e = command_run(&command, &em);
 	return e == OK ? 0 : cli_fail(e, &em);
 }

@@ -22,10 +22,11 @@ kbs_image_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la
 
 bin_PROGRAMS += kbs-keyprovider
-kbs_keyprovider_SOURCES = tools/kbs_keyprovider.c
+kbs_keyprovider_SOURCES = tools/kbs_keyprovider.c tools/kbs_keyprovider_daemon.c tools/kbs_keyprovider.h \
+	tools/activation.c tools/activation.h
 kbs_keyprovider_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_keyprovider_LDFLAGS = $(PROGRAM_LINK_FLAGS)
-kbs_keyprovider_LDADD = libcli.la libkeywrap.la libcommon.la $(P11KIT_LIBS)
+kbs_keyprovider_LDADD = libcli.la libkeywrap.la libcommon.la $(SSL_LIBS) $(P11KIT_LIBS)
 
 # Installed as `kbs`. It is built here because kbs/ is a folder of the build as well.
 bin_PROGRAMS += tools/kbs

@@ -209,7 +209,13 @@ static void tells_how_a_provider_failed(void **state)
 {
 	(void)state;
 	run_fails("exit 3", ERR_PROTO, "exit status 3");
-	run_fails("cat >/dev/null; echo 'no such key' >&2; echo more >&2; exit 4", ERR_PROTO, "status 4: no such key");
+	run_fails("cat >/dev/null; echo 'no such key' >&2; echo more >&2; exit 6", ERR_NOT_FOUND,
+		  "status 6: no such key");
+	run_fails("exit 4", ERR_NET, "exit status 4");
+	run_fails("exit 5", ERR_DENIED, "exit status 5");
+	run_fails("exit 7", ERR_INTEGRITY, "exit status 7");
+	run_fails("exit 9", ERR_KEY, "exit status 9");
+	run_fails("exit 127", ERR_PROTO, "exit status 127");
 	run_fails("kill -9 $$", ERR_PROTO, "signal 9");
 	run_fails("cat /dev/zero", ERR_LIMIT, "printed more than");
 }
@@ -280,7 +286,36 @@ static void refuses_bad_configurations(void **state)
 	config_fails("{\"key-providers\":{\"a\":{\"cmd\":{}}}}", "a", ERR_CONFIG);
 	config_fails("{\"key-providers\":{\"a\":{\"cmd\":{\"path\":\"\"}}}}", "a", ERR_CONFIG);
 	config_fails("{\"key-providers\":{\"a\":{\"cmd\":{\"path\":\"x\",\"args\":[1]}}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"ttrpc\":\"localhost:1\"}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"grpc\":\"localhost\"}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"grpc\":\"kbs.example:1\"}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"grpc\":\"kbs.example:1\",\"grpc-plain\":1}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"grpc\":\"kbs.example:1\",\"grpc-tls\":true}}}", "a", ERR_CONFIG);
+	config_fails("{\"key-providers\":{\"a\":{\"grpc\":\"x:1\",\"grpc-tls\":{\"insecure-skip-verify\":true}}}}", "a",
+		     ERR_UNSUPPORTED);
 	config_fails("{\"key-providers\":{\"a\":{\"cmd\":{\"path\":\"x\"},\"timeout\":0}}}", "a", ERR_CONFIG);
+}
+
+static void takes_what_the_go_library_has_for_grpc(void **state)
+{
+	(void)state;
+	struct errmsg em = { "" };
+	AUTO_PROVIDER_CONFIG plain = { .timeout_ms = 0 };
+	AUTO_PROVIDER_CONFIG tls = { .timeout_ms = 0 };
+	const char *text = "{\"key-providers\":{\"a\":{\"grpc\":\"127.0.0.1:50000\"},"
+			   "\"b\":{\"grpc\":\"kbs.example:1\",\"ttrpc\":\"\",\"grpc-tls\":{\"root-ca-file\":\"ca\","
+			   "\"cert-file\":\"cert\",\"key-file\":\"\",\"server-name\":\"name\",\"other\":1}},"
+			   "\"c\":{\"grpc\":\"kbs.example:1\",\"grpc-plain\":true}}}";
+	assert_int_equal(provider_config_parse(bytes_str(text), "a", &plain, &em), OK);
+	assert_string_equal(plain.grpc, "127.0.0.1:50000");
+	assert_false(plain.grpc_tls);
+	assert_int_equal(provider_config_parse(bytes_str(text), "b", &tls, &em), OK);
+	assert_true(tls.grpc_tls && !tls.key_file);
+	assert_string_equal(tls.root_ca_file, "ca");
+	assert_string_equal(tls.cert_file, "cert");
+	assert_string_equal(tls.server_name, "name");
+	provider_config_clear(&plain);
+	assert_int_equal(provider_config_parse(bytes_str(text), "c", &plain, &em), OK);
 }
 
 static void runs_nothing_that_others_may_have_written(void **state)
@@ -358,7 +393,7 @@ static void refuses_a_layer(const char *name, const char *value, enum okw_code c
 static void names_the_provider_and_what_failed(void **state)
 {
 	(void)state;
-	refuses_a_layer(KEYS "provider.dies", "aGVsbG8=", OKW_ERR_TOKEN,
+	refuses_a_layer(KEYS "provider.dies", "aGVsbG8=", OKW_ERR_KEY,
 			"provider.dies: the key provider dies: /bin/sh: it ended with exit status 7: no such kek");
 	refuses_a_layer(KEYS "provider.hangs", "aGVsbG8=,aGVsbG8=", OKW_ERR_UNREACHABLE, "did not answer in time");
 	refuses_a_layer(KEYS "provider.absent", "aGVsbG8=", OKW_ERR_NOT_FOUND, "it cannot be run");
@@ -396,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_provider_that_does_not_read_does_no_harm),
 		cmocka_unit_test(a_provider_gets_no_descriptor_but_the_standard_ones),
 		cmocka_unit_test(refuses_bad_configurations),
+		cmocka_unit_test(takes_what_the_go_library_has_for_grpc),
 		cmocka_unit_test(runs_nothing_that_others_may_have_written),
 		cmocka_unit_test(opens_a_layer_through_a_provider),
 		cmocka_unit_test(asks_a_provider_even_when_only_other_keys_are_given),

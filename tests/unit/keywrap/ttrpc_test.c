@@ -3,6 +3,8 @@
 
 #include "keywrap/provider_daemon.h"
 #include "keywrap/provider_ttrpc.h"
+#include "keywrap/rpc_code.h"
+#include "keywrap/wire_address.h"
 #include "tests/unit/keywrap/layers.h"
 
 #include <pthread.h>
@@ -93,21 +95,54 @@ static void refuses_what_is_no_protobuf(void **state)
 static void knows_addresses(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "",        "unix:", "unix://", "unix:///", "unix://path",
-					   "tcp://1", "/path", "unix://@" };
+	static const char *const bad[] = {
+		"",         "unix:", "unix://", "unix:///",   "unix://path", "tcp://1",     "/path", "unix://@",
+		"host",     "host:", ":1",      "host:65536", "host:1x",     "::1:1",       "[::1]", "[::1",
+		"[host]:1", "a b:1", "a/b:1",   "-a:1",       "dns://h/a:1", "http://a:1/", "[]:1"
+	};
 	struct errmsg em = { "" };
-	struct sockaddr_un at;
-	uint32_t len = 0;
-	char text[200] = "unix:///";
+	struct wire_address at;
+	char text[400] = "unix:///";
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(ttrpc_address(bad[i], &at, &len, &em), ERR_ARG);
+		if (wire_address_parse(bad[i], &at, &em) != ERR_ARG)
+			fail_msg("%s", bad[i]);
 	memset(text + 8, 'a', 120);
-	assert_int_equal(ttrpc_address(text, &at, &len, &em), ERR_ARG);
-	assert_int_equal(ttrpc_address("unix:///a/b", &at, &len, &em), OK);
-	assert_string_equal(at.sun_path, "/a/b");
-	assert_int_equal(ttrpc_address("unix://@b", &at, &len, &em), OK);
-	assert_int_equal(at.sun_path[0], '\0');
-	assert_int_equal(len, offsetof(struct sockaddr_un, sun_path) + 2);
+	assert_int_equal(wire_address_parse(text, &at, &em), ERR_ARG);
+	memset(text, 'a', 300);
+	strcpy(text + 300, ":1");
+	assert_int_equal(wire_address_parse(text, &at, &em), ERR_ARG);
+	assert_int_equal(wire_address_parse("unix:///a/b", &at, &em), OK);
+	assert_true(at.local);
+	assert_string_equal(at.at.sun_path, "/a/b");
+	assert_int_equal(wire_address_parse("unix://@b", &at, &em), OK);
+	assert_int_equal(at.at.sun_path[0], '\0');
+	assert_int_equal(at.len, offsetof(struct sockaddr_un, sun_path) + 2);
+}
+
+static void knows_what_stays_on_this_machine(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address;
+		bool here;
+	} cases[] = { { "localhost:1", true },    { "127.0.0.1:1", true },    { "127.9.9.9:1", true },
+		      { "[::1]:1", true },        { "unix:///x", true },      { "dns:///localhost:1", true },
+		      { "0.0.0.0:1", false },     { "[::]:1", false },        { "192.0.2.1:1", false },
+		      { "localhost.x:1", false }, { "127.0.0.1.x:1", false }, { "example:1", false } };
+	struct errmsg em = { "" };
+	struct wire_address at;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(wire_address_parse(cases[i].address, &at, &em), OK);
+		if (wire_address_loopback(&at) != cases[i].here)
+			fail_msg("%s", cases[i].address);
+	}
+}
+
+static enum err listen_at(const char *address, int *fd, struct errmsg *em)
+{
+	struct wire_address at;
+	enum err e = wire_address_parse(address, &at, em);
+	return e == OK ? wire_listen(&at, fd, em) : e;
 }
 
 /* A daemon in a thread, at a socket of its own. */
@@ -142,7 +177,8 @@ static int bench_start(void **state)
 	b->daemon.server = b->server;
 	b->daemon.stop = eventfd(0, EFD_CLOEXEC);
 	assert_true(b->daemon.stop >= 0);
-	if (provider_daemon_listen(b->address, &b->daemon.listener, &em) != OK)
+	b->daemon.count = 1;
+	if (listen_at(b->address, &b->daemon.listeners[0].fd, &em) != OK)
 		fail_msg("%s", em.text);
 	assert_int_equal(pthread_create(&b->thread, NULL, bench_run, b), 0);
 	*state = b;
@@ -155,7 +191,7 @@ static int bench_end(void **state)
 	assert_int_equal(eventfd_write(b->daemon.stop, 1), 0);
 	pthread_join(b->thread, NULL);
 	assert_int_equal(b->result, OK);
-	close(b->daemon.listener);
+	close(b->daemon.listeners[0].fd);
 	close(b->daemon.stop);
 	provider_server_free(b->server);
 	unlink(b->address + 7);
@@ -167,12 +203,11 @@ static int bench_end(void **state)
 static int bench_connect(const struct bench *b)
 {
 	struct errmsg em = { "" };
-	struct sockaddr_un at;
-	uint32_t len = 0;
-	assert_int_equal(ttrpc_address(b->address, &at, &len, &em), OK);
+	struct wire_address at;
+	assert_int_equal(wire_address_parse(b->address, &at, &em), OK);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at.at, at.len), 0);
 	return fd;
 }
 
@@ -212,15 +247,15 @@ static void answers_each_bad_request_and_goes_on(void **state)
 	call(fd, 2, PROVIDER_SERVICE, "WrapKey", (struct bytes){ 0 });
 	call(fd, 5, PROVIDER_SERVICE, "WrapKey", bytes_str("\x0a\x7f"));
 	call(fd, 7, PROVIDER_SERVICE, "UnWrapKey", bytes_str("\x0a\x02{}"));
-	expect_status(fd, 1, TTRPC_INVALID_ARGUMENT, "the service is not");
-	expect_status(fd, 3, TTRPC_UNIMPLEMENTED, "WrapKey nor UnWrapKey");
-	expect_status(fd, 2, TTRPC_INVALID_ARGUMENT, "odd stream");
-	expect_status(fd, 5, TTRPC_UNKNOWN, "protobuf");
-	expect_status(fd, 7, TTRPC_INTERNAL, "the request");
+	expect_status(fd, 1, RPC_UNIMPLEMENTED, "the service is not");
+	expect_status(fd, 3, RPC_UNIMPLEMENTED, "WrapKey nor UnWrapKey");
+	expect_status(fd, 2, RPC_INVALID_ARGUMENT, "odd stream");
+	expect_status(fd, 5, RPC_INVALID_ARGUMENT, "protobuf");
+	expect_status(fd, 7, RPC_INVALID_ARGUMENT, "the request");
 	assert_int_equal(send(fd, "\0\0\0\x02\0\0\0\x09\x01\0\x0a\x7f", 12, 0), 12);
-	expect_status(fd, 9, TTRPC_INVALID_ARGUMENT, "protobuf");
+	expect_status(fd, 9, RPC_INVALID_ARGUMENT, "protobuf");
 	assert_int_equal(send(fd, "\0\0\0\0\0\0\0\x0b\x03\0", 10, 0), 10);
-	expect_status(fd, 11, TTRPC_INVALID_ARGUMENT, "not a request");
+	expect_status(fd, 11, RPC_INVALID_ARGUMENT, "not a request");
 }
 
 static void throws_away_what_is_too_large(void **state)
@@ -234,9 +269,9 @@ static void throws_away_what_is_too_large(void **state)
 	assert_int_equal(send(fd, "\0\x04\x93\xe0\0\0\0\x01\x01\0", 10, 0), 10); /* 300000 */
 	struct bytes large = { (const uint8_t *)data, 300000 };
 	assert_int_equal(ttrpc_send(fd, large, deadline_in_ms(20000), &em), OK);
-	expect_status(fd, 1, TTRPC_INVALID_ARGUMENT, "too large");
+	expect_status(fd, 1, RPC_RESOURCE_EXHAUSTED, "too large");
 	call(fd, 3, "no.Service", "WrapKey", (struct bytes){ 0 });
-	expect_status(fd, 3, TTRPC_INVALID_ARGUMENT, "the service");
+	expect_status(fd, 3, RPC_UNIMPLEMENTED, "the service");
 }
 
 static void one_that_says_nothing_does_not_stop_others(void **state)
@@ -251,7 +286,7 @@ static void one_that_says_nothing_does_not_stop_others(void **state)
 	assert_int_equal(send(half, "\0\0", 2, 0), 2);
 	assert_true(silent >= 0);
 	call(fd, 1, "no.Service", "WrapKey", (struct bytes){ 0 });
-	expect_status(fd, 1, TTRPC_INVALID_ARGUMENT, "the service");
+	expect_status(fd, 1, RPC_UNIMPLEMENTED, "the service");
 	shutdown(half, SHUT_RDWR); /* or the end would wait for the rest of its header */
 }
 
@@ -262,7 +297,7 @@ static void the_caller_hears_why(void **state)
 	AUTO(secret) *out = NULL;
 	struct provider_ttrpc_call bad = { b->address, PROVIDER_UNWRAP, bytes_str("{}") };
 	assert_int_equal(provider_ttrpc_run(&bad, deadline_in_ms(20000), &out, &em), ERR_PROTO);
-	assert_non_null(strstr(em.text, "status 13: the request: "));
+	assert_non_null(strstr(em.text, "status 3: the request: "));
 	bad.address = "unix:///nonexistent/socket";
 	assert_int_equal(provider_ttrpc_run(&bad, deadline_in_ms(20000), &out, &em), ERR_NET);
 	assert_null(out);
@@ -276,8 +311,8 @@ static void a_socket_is_private_and_taken_once(void **state)
 	int fd = -1;
 	assert_int_equal(stat(b->address + 7, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(provider_daemon_listen(b->address, &fd, &em), ERR_EXISTS);
-	assert_int_equal(provider_daemon_listen("unix:///dev/null", &fd, &em), ERR_EXISTS);
+	assert_int_equal(listen_at(b->address, &fd, &em), ERR_EXISTS);
+	assert_int_equal(listen_at("unix:///dev/null", &fd, &em), ERR_EXISTS);
 	assert_int_equal(fd, -1);
 }
 
@@ -291,7 +326,7 @@ static void caller_hears(const char *answer, size_t len, enum err expected)
 	int listener = -1;
 	assert_non_null(mkdtemp(folder));
 	snprintf(address, sizeof(address), "unix://%s/s", folder);
-	assert_int_equal(provider_daemon_listen(address, &listener, &em), OK);
+	assert_int_equal(listen_at(address, &listener, &em), OK);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -330,7 +365,8 @@ static void the_caller_bears_bad_providers(void **state)
 	caller_hears("\xff\xff\xff\xff\0\0\0\x01\x02\0", 10, ERR_LIMIT);
 	caller_hears("\0\0\0\x02\0\0\0\x01\x02\0\x12\x7f", 12, ERR_PARSE);
 	caller_hears("\0\0\0\x04\0\0\0\x01\x02\0\x0a\x02\x08\x04", 14, ERR_TIMEOUT);
-	caller_hears("\0\0\0\x04\0\0\0\x01\x02\0\x0a\x02\x08\x05", 14, ERR_PROTO);
+	caller_hears("\0\0\0\x04\0\0\0\x01\x02\0\x0a\x02\x08\x05", 14, ERR_NOT_FOUND);
+	caller_hears("\0\0\0\x04\0\0\0\x01\x02\0\x0a\x02\x08\x0d", 14, ERR_PROTO);
 }
 
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_start, bench_end)
@@ -342,6 +378,7 @@ int main(void)
 		cmocka_unit_test(reads_frames_of_the_peers),
 		cmocka_unit_test(refuses_what_is_no_protobuf),
 		cmocka_unit_test(knows_addresses),
+		cmocka_unit_test(knows_what_stays_on_this_machine),
 		cmocka_unit_test(the_caller_bears_bad_providers),
 		BENCH_TEST(answers_each_bad_request_and_goes_on),
 		BENCH_TEST(throws_away_what_is_too_large),
