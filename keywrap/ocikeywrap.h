@@ -145,6 +145,23 @@ OKW_API void okw_reader_free(struct okw_reader *reader); /* at any time; NULL is
 OKW_API enum okw_code okw_add_recipients(struct okw_context *context, struct okw_annotations *annotations,
 					 struct okw_error *error);
 
+/* A recipient of an encrypted layer, as far as can be told without any key. Printable. */
+struct okw_recipient {
+	char scheme[64]; /* "jwe", "pkcs7", "pkcs11", "pgp", "provider.NAME" */
+	char text[256]; /* "RSA-OAEP, RSA-3072", "RSA-2048, serial 01 of CN=...", "RSA, key id ...": may be cut */
+};
+/* All of them, malloc'd as one array: free() it. What cannot be read counts as one recipient, and its text says why. */
+OKW_API enum okw_code okw_list_recipients(const struct okw_annotations *annotations, struct okw_recipient **out,
+					  size_t *count, struct okw_error *error);
+/* *opens: whether one of the context's decryption keys opens this one, the number-th of the list from 0. May block on a
+ * token, which may attest. An error only where a key could not be used at all. */
+OKW_API enum okw_code okw_recipient_opens(struct okw_context *context, const struct okw_annotations *annotations,
+					  size_t number, int *opens, struct okw_error *error);
+/* Takes the number-th recipient away, without any key; those behind it move up. Whoever has the layer's key, or older
+ * annotations, opens the layer all the same. OKW_ERR_ARG: no such number, or it is the last one. On an error nothing
+ * was changed. */
+OKW_API enum okw_code okw_remove_recipient(struct okw_annotations *annotations, size_t number, struct okw_error *error);
+
 /* "application/vnd.oci.image.layer.v1.tar+gzip" <-> "...+encrypted": malloc'd, NULL if the type has no such form. */
 OKW_API char *okw_media_type_encrypted(const char *media_type);
 OKW_API char *okw_media_type_plain(const char *media_type);

@@ -1,6 +1,7 @@
 #pragma once
 #include "common/jwe.h"
 #include "keywrap/annotations.h"
+#include "keywrap/element.h"
 
 /* The wrap schemes: ways to wrap a layer's privopts for recipients, one annotation each. A scheme is a row of
  * wrap_schemes[]. */
@@ -63,6 +64,7 @@ struct wrap_scheme {
 	enum err (*wrap)(struct wrap_recipients to, struct bytes plain, struct buf *element, struct errmsg *em);
 	/* Unwraps one element with one key. ERR_KEY: this key is none of the recipients. May block on a token. */
 	enum err (*unwrap)(struct unwrap_key *key, struct bytes element, struct secret **plain, struct errmsg *em);
+	const struct element_kind *kind;
 };
 
 extern const struct wrap_scheme *const wrap_schemes[];
