@@ -37,9 +37,9 @@ KEYWRAP_SOURCES = \
 	keywrap/rpc_code.c keywrap/rpc_code.h \
 	keywrap/recipients.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
-	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
+	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c keywrap/scheme_kek.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
-	keywrap/token_kek.c keywrap/token_kek.h \
+	keywrap/token_kek.c keywrap/token_kek.h keywrap/token_kek_local.c \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \
 	keywrap/token_object.c keywrap/token_object.h \

@@ -128,4 +128,23 @@ if command -v gpg >/dev/null && [ -w /dev/shm ]; then
 else
 	skip "OpenPGP recipients" "no gpg, or no /dev/shm, here"
 fi
+
+# --- an AES key that only the KBS holds -------------------------------------------------------------------------
+kbs_start --allow-sample
+conf_write "$kbs_url"
+head -c 32 /dev/urandom >"$work/kek"
+resource_set kbs:///default/key/1 "$work/kek"
+kek='pkcs11:token=kbs;object=default%2Fkey%2F1'
+passes "adds an AES key of the token" kbs-image recipients add -q --decryption-key "$work/bob.key" --decryption-key "$work/dave.key" \
+	--encryption-key "kek:$kek" "$image"
+passes "the list tells its label" grep -E '^0\.[0-9] +kek +A256KW, kid "default/key/1"$' <(list --layer 0)
+passes "opens with it" opens "$kek"
+passes "and with its type named" opens "$kek;type=secret-key"
+passes "with the name of the scheme, too" opens "kek:$kek"
+refuses "a key of another kind says so" 9 'layer 0 .*no key opens the layer' \
+	kbs-image copy -q --decryption-key "$work/nobody.key" "$image" "oci:$work/never:x"
+head -c 32 /dev/urandom >"$work/kek2"
+resource_set kbs:///default/key/2 "$work/kek2"
+refuses "another AES key does not open it" 9 'kek: pkcs11:token=kbs;object=default%2Fkey%2F2;type=secret-key: JWE: not encrypted for this key' \
+	kbs-image copy -q --decryption-key 'pkcs11:token=kbs;object=default%2Fkey%2F2;type=secret-key' "$image" "oci:$work/never:x"
 tap_end
