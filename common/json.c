@@ -37,8 +37,8 @@ static uint8_t *comment_end(uint8_t *at, uint8_t *end)
 	return line ? end : NULL;
 }
 
-/* Comments become blanks here, and not in json-c, so that both readers see the same text. Lines keep their numbers. */
-static enum err comments_blank(struct buf *text, struct errmsg *em)
+/* Here and not in json-c, so that both readers see the same text. */
+enum err json_comments_blank(struct buf *text, struct errmsg *em)
 {
 	if (text->len == 0)
 		return OK;
@@ -91,7 +91,7 @@ enum err json_parse(struct bytes text, size_t max, enum json_flags flags, json_o
 	if (flags & JSON_COMMENTS) {
 		enum err e = buf_append(&copy, text, 0, em);
 		if (e == OK)
-			e = comments_blank(&copy, em);
+			e = json_comments_blank(&copy, em);
 		if (e != OK)
 			return e;
 		text = buf_bytes(&copy);

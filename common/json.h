@@ -18,6 +18,9 @@ enum json_flags {
 enum err json_parse(struct bytes text, size_t max, enum json_flags flags, json_object **out,
 		    struct errmsg *em) MUST_USE;
 
+/* Makes comments blanks in place, as JSON_COMMENTS does; lines keep their numbers. ERR_PARSE: one does not end. */
+enum err json_comments_blank(struct buf *text, struct errmsg *em) MUST_USE;
+
 /* Getters: borrowed from `obj`. A missing member, one of another type, a string with a NUL in it or an integer out of
  * range is ERR_PARSE, naming it.
  * The _opt ones leave *out alone (the default) where the member is missing or null. */

@@ -1,17 +1,18 @@
 #include "common/settings.h"
 
 #include "common/file.h"
+#include "common/json_grammar.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { SETTINGS_MAX = 1 << 20 };
+enum { SETTINGS_MAX = 16 << 20, REST_MAX = 1 << 20, DEPTH_MAX = 32 };
 
 static const char default_path[] = "/etc/kbs-pkcs11/kbs-pkcs11.json";
 
 /* O_NONBLOCK: a pipe under that name is refused instead of waited for. */
-static enum err open_trusted(const char *path, int *out, struct errmsg *em)
+static enum err open_trusted(const char *path, int *out, size_t *size, struct errmsg *em)
 {
 	AUTO_FD
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -23,14 +24,18 @@ static enum err open_trusted(const char *path, int *out, struct errmsg *em)
 	enum err e = file_check_trusted(fd, path, em);
 	if (e != OK)
 		return e;
+	*size = (size_t)st.st_size;
 	*out = fd;
 	fd = -1;
 	return OK;
 }
 
 /* From the descriptor that was checked: the name may lead elsewhere by now. */
-static enum err read_all(int fd, struct buf *text, struct errmsg *em)
+static enum err read_all(int fd, size_t size, struct buf *text, struct errmsg *em)
 {
+	enum err first = buf_reserve(text, size < SETTINGS_MAX ? size + 4096 : 4096, em);
+	if (first != OK)
+		return first;
 	for (;;) {
 		enum err e = buf_reserve(text, 4096, em);
 		if (e != OK)
@@ -72,14 +77,18 @@ static enum err load(const char *path, struct settings *s, struct errmsg *em)
 {
 	AUTO_FD
 	int fd = -1;
-	enum err e = open_trusted(path, &fd, em);
+	size_t size = 0;
+	enum err e = open_trusted(path, &fd, &size, em);
 	if (e != OK)
 		return e;
-	AUTO_BUF
-	text = { 0 };
-	e = read_all(fd, &text, em);
+	const struct json_cut_names names = { "objects", "tokens" };
+	e = read_all(fd, size, &s->text, em);
 	if (e == OK)
-		e = json_parse(buf_bytes(&text), SETTINGS_MAX, JSON_COMMENTS, &s->root, em);
+		e = json_cut(&s->text, names, &s->lists, em);
+	if (e == OK && s->lists.rest.len > REST_MAX)
+		e = err_set(em, ERR_CONFIG, "more than %d bytes besides lists of objects", REST_MAX);
+	if (e == OK)
+		e = json_parse(buf_bytes(&s->lists.rest), REST_MAX, JSON_COMMENTS, &s->root, em);
 	if (e == OK)
 		e = check_members(s->root, em);
 	if (e != OK)
@@ -106,10 +115,25 @@ enum err settings_load(const char *path, struct settings **out, struct errmsg *e
 	return OK;
 }
 
+struct bytes settings_objects(const struct settings *s, long token)
+{
+	for (size_t i = 0; i < s->lists.count; i++)
+		if (s->lists.items[i].outer == token || (token < 0 && s->lists.items[i].outer < 0))
+			return s->lists.items[i].array;
+	return (struct bytes){ NULL, 0 };
+}
+
+enum err settings_check(const struct settings *s, struct errmsg *em)
+{
+	return json_grammar_check(buf_bytes(&s->text), DEPTH_MAX, em);
+}
+
 void settings_free(struct settings *s)
 {
 	if (!s)
 		return;
+	json_cuts_clear(&s->lists);
+	buf_clear(&s->text);
 	free(s->path);
 	json_object_put(s->root);
 	free(s);

@@ -11,8 +11,7 @@
 #define CMDLINE_KEY "agent.aa_kbc_params="
 #define CMDLINE_MAX 65536
 
-static const char *const members[] = { "kbc",     "url",      "ca",  "attester", "timeout",   "allow-http",
-				       "tee-key", "tee-root", "tpm", "devices",  "init-data", NULL };
+static const char *const members[] = { "kbc", "url", "ca", "attester", "timeout", "allow-http", "tee-key", NULL };
 static const char *const key_types[] = { "P-256", "P-521", "RSA" };
 
 static void set_defaults(struct kbc_options *o)
@@ -32,7 +31,6 @@ void kbc_options_clear(struct kbc_options *o)
 	for (size_t i = 0; i < o->url_count; i++)
 		free(o->urls[i]);
 	free(o->ca_file);
-	kbc_options_clear_tee(o);
 	*o = (struct kbc_options){ .kind = "" };
 }
 
@@ -51,10 +49,10 @@ bool kbc_options_equal(const struct kbc_options *a, const struct kbc_options *b)
 	return text_equal(a->kind, b->kind) && text_equal(a->ca_file, b->ca_file) &&
 	       text_equal(a->attester, b->attester) && text_equal(a->key_type, b->key_type) &&
 	       a->allow_plain == b->allow_plain && a->timeout_ms == b->timeout_ms && a->lifetime_ms == b->lifetime_ms &&
-	       a->max_resource == b->max_resource && kbc_options_equal_tee(a, b);
+	       a->max_resource == b->max_resource;
 }
 
-enum err kbc_options_add_url(struct kbc_options *o, const char *url, struct errmsg *em)
+static enum err add_url(struct kbc_options *o, const char *url, struct errmsg *em)
 {
 	if (o->url_count == KBC_URLS_MAX)
 		return err_set(em, ERR_CONFIG, "more than %d URLs", KBC_URLS_MAX);
@@ -95,7 +93,7 @@ enum err kbc_options_from_params(const char *params, const char *source, struct 
 		return err_set(em, ERR_CONFIG, "%s: not of the form cc_kbc::URL", source);
 	enum err e = set_kind(out, (struct bytes){ (const uint8_t *)params, (size_t)(colons - params) }, em);
 	if (e == OK)
-		e = kbc_options_add_url(out, colons + 2, em);
+		e = add_url(out, colons + 2, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", source);
 }
 
@@ -163,20 +161,17 @@ static enum err read_params(struct kbc_options *o, struct errmsg *em)
 static enum err read_urls(json_object *kbs, struct kbc_options *o, struct errmsg *em)
 {
 	json_object *url = NULL;
-	bool there = json_object_object_get_ex(kbs, "url", &url) && url;
-	if (o->url_count)
-		return there ? kbc_options_url_agrees(url, o, em) : OK;
-	if (!there)
+	if (!json_object_object_get_ex(kbs, "url", &url) || !url)
 		return read_params(o, em);
 	if (json_object_is_type(url, json_type_string))
-		return kbc_options_add_url(o, json_object_get_string(url), em);
+		return add_url(o, json_object_get_string(url), em);
 	if (!json_object_is_type(url, json_type_array) || json_object_array_length(url) == 0)
 		return err_set(em, ERR_CONFIG, "not a string, nor an array of strings");
 	for (size_t i = 0; i < json_object_array_length(url); i++) {
 		json_object *one = json_object_array_get_idx(url, i);
 		if (!json_object_is_type(one, json_type_string))
 			return err_set(em, ERR_CONFIG, "element %zu is not a string", i);
-		enum err e = kbc_options_add_url(o, json_object_get_string(one), em);
+		enum err e = add_url(o, json_object_get_string(one), em);
 		if (e != OK)
 			return e;
 	}
@@ -235,8 +230,6 @@ static enum err read_ca(json_object *kbs, struct kbc_options *o, struct errmsg *
 		return e;
 	if (!*path)
 		return err_set(em, ERR_CONFIG, "an empty path");
-	if (o->ca_pem)
-		return err_set(em, ERR_CONFIG, "the init data name the KBS's certificates");
 	o->ca_file = strdup(path);
 	return o->ca_file ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
 }
@@ -256,23 +249,18 @@ static enum err read_allow_http(json_object *kbs, struct kbc_options *o, struct 
 
 static enum err read_object(json_object *kbs, struct kbc_options *o, struct errmsg *em)
 {
-	/* "allow-http" and "kbc" come before the URLs, which are held against the one and may replace the other; init
-	 * data before what they may replace. */
+	/* "allow-http" and "kbc" come before the URLs, which are held against the one and may replace the other. */
 	static const struct {
 		const char *member;
 		enum err (*read)(json_object *kbs, struct kbc_options *o, struct errmsg *em);
 	} readers[] = {
 		{ "allow-http", read_allow_http },
 		{ "kbc", read_kind },
-		{ "init-data", kbc_options_read_init_data },
 		{ "url", read_urls },
 		{ "ca", read_ca },
 		{ "attester", read_attester },
 		{ "timeout", read_timeout },
 		{ "tee-key", read_key_type },
-		{ "tee-root", kbc_options_read_root },
-		{ "tpm", kbc_options_read_tpm },
-		{ "devices", kbc_options_read_devices },
 	};
 	if (!json_object_is_type(kbs, json_type_object))
 		return err_set(em, ERR_CONFIG, "\"kbs\" is not an object");

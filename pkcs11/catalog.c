@@ -1,128 +1,131 @@
 #include "pkcs11/catalog.h"
 
 #include "common/log.h"
-#include "pkcs11/fnv.h"
+#include "pkcs11/catalog_row.h"
 #include "pkcs11/object_attributes.h"
 
 #define ON_DEMAND_MAX 1024 /* labels an application may make up */
-#define CATALOG_TEXT_MAX (8 << 20)
+#define ROWS_MAX (1 << 20) /* the handles of session objects begin above */
 
-struct catalog {
-	struct source_set *sources;
-	struct source *remote; /* or NULL */
-	pthread_mutex_t lock; /* guards what follows */
-	struct object **objects; /* handle - 1 is the place */
-	size_t count, cap;
-	struct object **by_label, **by_id;
-	size_t buckets; /* a power of two */
-	size_t on_demand;
-	uint64_t remote_serial; /* of the remote catalog as it was last taken over */
-};
-
-static size_t bucket(const struct catalog *c, struct bytes key)
+static enum err make_room_locked(struct catalog *c, size_t more, struct errmsg *em)
 {
-	return fnv64(key) & (c->buckets - 1);
-}
-
-static struct bytes label_of(const struct object *o)
-{
-	return (struct bytes){ (const uint8_t *)o->label, o->label_len };
-}
-
-static struct bytes id_of(const struct object *o)
-{
-	return (struct bytes){ o->id, o->id_len };
-}
-
-static enum err make_room_locked(struct catalog *c, struct errmsg *em)
-{
-	if (c->count < c->cap)
+	if (c->count + more > ROWS_MAX)
+		return err_set(em, ERR_LIMIT, "more than %d objects", ROWS_MAX);
+	if (c->count + more <= c->cap)
 		return OK;
 	size_t cap = c->cap ? 2 * c->cap : 16;
-	struct object **more = realloc(c->objects, cap * sizeof(*more));
-	if (!more)
+	if (cap < c->count + more)
+		cap = c->count + more;
+	struct catalog_row **rows = reallocarray(c->rows, cap, sizeof(*rows));
+	if (!rows)
 		return err_set(em, ERR_NOMEM, "no memory for objects");
-	c->objects = more;
+	c->rows = rows;
 	c->cap = cap;
 	return OK;
 }
 
-static enum err add_locked(struct catalog *c, const struct entry *entry, CK_OBJECT_CLASS class, struct object **out,
-			   struct errmsg *em)
+static void put_row(struct catalog *c, struct catalog_row *row, const struct entry *entry)
 {
-	struct object *o = NULL;
-	enum err e = make_room_locked(c, em);
-	if (e == OK)
-		e = object_new(c->sources, entry, class, &o, em);
+	row->entry = *entry;
+	row->place = c->count;
+	c->rows[c->count++] = row;
+}
+
+/* "kbs:///a/b/c" and "a/b/c" are one resource. */
+static const char *resource_of(const char *uri)
+{
+	return strncmp(uri, "kbs:///", 7) == 0 ? uri + 7 : uri;
+}
+
+static bool is_guarded_key(const struct entry *entry)
+{
+	return entry->uri && !entry->extractable && (entry->class == CKO_PRIVATE_KEY || entry->class == CKO_SECRET_KEY);
+}
+
+/* What an entry names as a key is not to be had as data under another label, whether or not anybody asked for the key
+ * before. */
+static void guard_data_locked(struct catalog *c, const struct object *data, const struct entry *entry)
+{
+	c->data_made = true;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct entry *other = &c->rows[i]->entry;
+		if (is_guarded_key(other) && strcmp(resource_of(other->uri), resource_of(entry->uri)) == 0)
+			source_mark_key(data->content);
+	}
+}
+
+enum err catalog_add_locked(struct catalog *c, const struct entry *entry, struct catalog_row **out, struct errmsg *em)
+{
+	enum err e = make_room_locked(c, 1, em);
 	if (e != OK)
 		return e;
-	c->objects[c->count++] = o;
-	o->handle = c->count;
-	size_t at = bucket(c, label_of(o));
-	o->next_label = c->by_label[at];
-	c->by_label[at] = o;
-	at = bucket(c, id_of(o));
-	o->next_id = c->by_id[at];
-	c->by_id[at] = o;
-	*out = o;
+	struct catalog_row *row = pool_take(&c->pool, sizeof(*row));
+	if (!row)
+		return err_set(em, ERR_NOMEM, "no memory for objects");
+	put_row(c, row, entry);
+	*out = row;
+	/* Its key may lie under a data object's label already: making the object guards it. */
+	struct object *o;
+	return c->data_made && is_guarded_key(entry) ? catalog_part_locked(c, row, PART_SELF, &o, em) : OK;
+}
+
+/* All at once: thousands of them are a matter of a millisecond. */
+static enum err add_all(struct catalog *c, struct entry_list *entries, struct errmsg *em)
+{
+	c->pool = entries->pool;
+	entries->pool = (struct pool){ NULL };
+	if (!entries->count)
+		return OK;
+	enum err e = make_room_locked(c, entries->count, em);
+	if (e != OK)
+		return e;
+	struct catalog_row *rows = pool_take(&c->pool, entries->count * sizeof(*rows));
+	if (!rows)
+		return err_set(em, ERR_NOMEM, "no memory for objects");
+	for (size_t i = 0; i < entries->count; i++)
+		put_row(c, &rows[i], &entries->items[i]);
+	entries->count = 0;
 	return OK;
 }
 
-/* A private key brings its public half (shown once that is known) and its certificate along. */
-static enum err add_entry_locked(struct catalog *c, const struct entry *entry, bool from_kbs, struct errmsg *em)
-{
-	struct object *made[3] = { NULL };
-	size_t n = 0;
-	enum err e = add_locked(c, entry, entry->class, &made[n++], em);
-	if (e == OK && entry->class == CKO_PRIVATE_KEY)
-		e = add_locked(c, entry, CKO_PUBLIC_KEY, &made[n++], em);
-	if (e == OK && entry->certificate && entry->class != CKO_CERTIFICATE)
-		e = add_locked(c, entry, CKO_CERTIFICATE, &made[n++], em);
-	for (size_t i = 0; i < n; i++)
-		if (made[i])
-			made[i]->from_kbs = from_kbs;
-	return e;
-}
-
-static enum err make_index(struct catalog *c, size_t entries, struct errmsg *em)
-{
-	c->buckets = 256;
-	while (c->buckets < 2 * entries)
-		c->buckets *= 2;
-	c->by_label = calloc(c->buckets, sizeof(struct object *));
-	c->by_id = calloc(c->buckets, sizeof(struct object *));
-	return c->by_label && c->by_id ? OK : err_set(em, ERR_NOMEM, "no memory for an index");
-}
-
-enum err catalog_new(const struct catalog_options *options, const struct entry_list *entries, struct catalog **out,
+enum err catalog_new(const struct catalog_options *options, struct entry_list *entries, struct catalog **out,
 		     struct errmsg *em)
 {
 	AUTO(catalog) *c = calloc(1, sizeof(*c));
 	if (!c)
 		return err_set(em, ERR_NOMEM, "no memory for a catalog");
 	pthread_mutex_init(&c->lock, NULL);
+	c->lease = options->lease;
 	enum err e = source_set_new(options->broker, &options->lease, &c->sources, em);
-	if (e == OK)
-		e = make_index(c, entries->count, em);
 	if (e == OK && options->remote)
 		e = source_of_uri(c->sources, options->remote, &c->remote, em);
-	for (size_t i = 0; e == OK && i < entries->count; i++)
-		e = add_entry_locked(c, &entries->items[i], false, em);
+	if (e == OK)
+		e = add_all(c, entries, em);
 	if (e != OK)
 		return e;
 	*out = steal(&c);
 	return OK;
 }
 
+static void free_objects(struct catalog_row *row)
+{
+	for (struct object *o = row->objects, *next; o; o = next) {
+		next = o->next;
+		object_free(o);
+	}
+}
+
 void catalog_free(struct catalog *c)
 {
 	if (!c)
 		return;
+	for (struct catalog_row *row = c->made; row; row = row->next_made)
+		free_objects(row);
 	for (size_t i = 0; i < c->count; i++)
-		object_free(c->objects[i]);
-	free(c->objects);
-	free(c->by_label);
-	free(c->by_id);
+		spki_pins_free(c->rows[i]->entry.pins);
+	free(c->rows);
+	catalog_index_clear(&c->index);
+	pool_clear(&c->pool);
 	source_set_free(c->sources);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -133,13 +136,208 @@ struct source_set *catalog_sources(struct catalog *c)
 	return c->sources;
 }
 
-struct object *catalog_object(struct catalog *c, CK_OBJECT_HANDLE handle)
+size_t catalog_size(struct catalog *c)
 {
 	pthread_mutex_lock(&c->lock);
-	struct object *o = handle && handle <= c->count ? c->objects[handle - 1] : NULL;
-	o = o && !o->gone ? object_ref(o) : NULL;
+	size_t size = pool_size(&c->pool) + c->cap * sizeof(*c->rows) + 2 * c->index.buckets * sizeof(*c->rows);
+	pthread_mutex_unlock(&c->lock);
+	return size;
+}
+
+/* What kind of object a part is. False: the entry has no such part. */
+static bool part_class(const struct entry *entry, unsigned part, CK_OBJECT_CLASS *class)
+{
+	*class = part == PART_SELF ? entry->class : part == PART_PUBLIC ? CKO_PUBLIC_KEY : CKO_CERTIFICATE;
+	switch (part) {
+	case PART_SELF:
+		return true;
+	case PART_PUBLIC:
+		return entry->class == CKO_PRIVATE_KEY;
+	case PART_CERTIFICATE:
+		return entry->certificate && entry->class != CKO_CERTIFICATE;
+	default:
+		return entry->certificate || entry->class == CKO_CERTIFICATE;
+	}
+}
+
+enum err catalog_part_locked(struct catalog *c, struct catalog_row *row, unsigned part, struct object **out,
+			     struct errmsg *em)
+{
+	CK_OBJECT_CLASS class;
+	*out = NULL;
+	for (struct object *o = row->objects; o && !*out; o = o->next)
+		if (o->handle == catalog_handle(row, part))
+			*out = o;
+	if (*out || !part_class(&row->entry, part, &class))
+		return OK;
+	struct object *o = NULL;
+	enum err e = object_new(c->sources, &row->entry, class, &o, em);
+	if (e != OK)
+		return e;
+	o->handle = catalog_handle(row, part);
+	if (class == CKO_DATA)
+		guard_data_locked(c, o, &row->entry);
+	if (part >= PART_CHAIN && object_set_chain(o, part - PART_CHAIN + 1, em) != OK) {
+		object_free(o);
+		return ERR_NOMEM;
+	}
+	o->next = row->objects;
+	if (!row->objects) {
+		row->next_made = c->made;
+		c->made = row;
+		row->used = true;
+	}
+	row->objects = o;
+	*out = o;
+	return OK;
+}
+
+static bool wants_prefetch(const struct catalog *c, const struct entry *entry)
+{
+	return (entry->lease.prefetch == PREFETCH_UNSAID ? c->lease.prefetch : entry->lease.prefetch) > PREFETCH_NEVER;
+}
+
+enum err catalog_prefetch(struct catalog *c, enum prefetch when, struct errmsg *em)
+{
+	enum err e = OK;
+	struct object *o;
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; e == OK && i < c->count; i++)
+		if (!c->rows[i]->gone && wants_prefetch(c, &c->rows[i]->entry))
+			e = catalog_part_locked(c, c->rows[i], PART_SELF, &o, em);
+	pthread_mutex_unlock(&c->lock);
+	return e == OK ? source_set_prefetch(c->sources, when, em) : e;
+}
+
+/* A reference; NULL: there is none, or no memory for it. */
+static struct object *object_of(struct catalog *c, struct catalog_row *row, unsigned part)
+{
+	struct object *o = NULL;
+	struct errmsg ignored;
+	pthread_mutex_lock(&c->lock);
+	if (catalog_part_locked(c, row, part, &o, &ignored) != OK)
+		o = NULL;
+	object_ref(o);
 	pthread_mutex_unlock(&c->lock);
 	return o;
+}
+
+struct object *catalog_object(struct catalog *c, CK_OBJECT_HANDLE handle)
+{
+	if (!handle)
+		return NULL;
+	CK_OBJECT_HANDLE place = (handle - 1) / PART_COUNT;
+	pthread_mutex_lock(&c->lock);
+	struct catalog_row *row = place < c->count ? c->rows[place] : NULL;
+	pthread_mutex_unlock(&c->lock);
+	if (!row || row->gone)
+		return NULL;
+	AUTO(object) *o = object_of(c, row, (handle - 1) % PART_COUNT);
+	return o && (!o->chain || object_visible(o)) ? steal(&o) : NULL;
+}
+
+static bool equals(const CK_ATTRIBUTE *a, struct bytes value)
+{
+	return a->ulValueLen == value.len && (!value.len || memcmp(a->pValue, value.data, value.len) == 0);
+}
+
+enum answer { NO, YES, ASK };
+
+/* What the entry alone says to one attribute. ASK: the object has to be looked at. */
+static enum answer entry_answers(const struct entry *entry, CK_OBJECT_CLASS class, const CK_ATTRIBUTE *a)
+{
+	uint8_t made[ENTRY_ID_MADE];
+	CK_BBOOL yes = CK_TRUE;
+	switch (a->type) {
+	case CKA_CLASS:
+		return equals(a, BYTES(&class)) ? YES : NO;
+	case CKA_TOKEN:
+		return equals(a, (struct bytes){ &yes, sizeof(yes) }) ? YES : NO;
+	case CKA_LABEL:
+		return equals(a, (struct bytes){ (const uint8_t *)entry->label, entry->label_len }) ? YES : NO;
+	case CKA_ID:
+		if (class == CKO_DATA)
+			return NO;
+		return equals(a, entry_id(entry, made)) ? YES : NO;
+	case CKA_KEY_TYPE:
+		if (class == CKO_DATA || class == CKO_CERTIFICATE)
+			return NO;
+		if (entry->key_type == CK_UNAVAILABLE_INFORMATION)
+			return ASK;
+		return equals(a, BYTES(&entry->key_type)) ? YES : NO;
+	default:
+		return ASK;
+	}
+}
+
+static enum answer entry_matches(const struct catalog_row *row, unsigned part, const CK_ATTRIBUTE *attributes,
+				 CK_ULONG count)
+{
+	CK_OBJECT_CLASS class;
+	const struct entry *entry = &row->entry;
+	if (!part_class(entry, part, &class))
+		return NO;
+	enum answer all = YES;
+	for (CK_ULONG i = 0; i < count; i++) {
+		/* Those that follow in a chain have labels of their own. */
+		bool chain_label = part >= PART_CHAIN && attributes[i].type == CKA_LABEL;
+		enum answer one = chain_label ? ASK : entry_answers(entry, class, &attributes[i]);
+		if (one == NO)
+			return NO;
+		if (one == ASK)
+			all = ASK;
+	}
+	/* Shown whatever is known of it. */
+	bool certain = part == PART_SELF || part == PART_CERTIFICATE ||
+		       (part == PART_PUBLIC && (entry->public_part || entry->certificate));
+	return certain ? all : ASK;
+}
+
+static bool object_matches(struct catalog *c, struct catalog_row *row, unsigned part, const CK_ATTRIBUTE *attributes,
+			   CK_ULONG count)
+{
+	/* Nothing was ever asked of this key, so nothing is known of its public half. */
+	if (part == PART_PUBLIC && !row->alone && !row->used && !row->entry.public_part && !row->entry.certificate)
+		return false;
+	AUTO(object) *o = object_of(c, row, part);
+	if (!o || !object_attributes_match(o, attributes, count))
+		return false;
+	return (part == PART_PUBLIC && row->alone) || object_visible(o);
+}
+
+/* How many certificates follow the first one, as far as that is known without the network. */
+static unsigned chain_length(struct catalog *c, struct catalog_row *row, const CK_ATTRIBUTE *attributes, CK_ULONG count)
+{
+	const struct entry *entry = &row->entry;
+	if (entry_matches(row, PART_CHAIN, attributes, count) == NO)
+		return 0;
+	AUTO(object) *o = object_of(c, row, entry->class == CKO_CERTIFICATE ? PART_SELF : PART_CERTIFICATE);
+	size_t length = o ? object_chain_length(o) : 0;
+	return length < PART_COUNT - PART_CHAIN ? (unsigned)length : PART_COUNT - PART_CHAIN;
+}
+
+static CK_RV add_matching(struct catalog *c, struct catalog_row *row, const CK_ATTRIBUTE *attributes, CK_ULONG count,
+			  struct handle_list *found)
+{
+	unsigned end = PART_CHAIN + chain_length(c, row, attributes, count);
+	CK_RV rv = CKR_OK;
+	for (unsigned part = 0; rv == CKR_OK && part < end; part++) {
+		enum answer answer = entry_matches(row, part, attributes, count);
+		if (answer == YES || (answer == ASK && object_matches(c, row, part, attributes, count)))
+			rv = handle_list_add(found, catalog_handle(row, part));
+	}
+	return rv;
+}
+
+static CK_RV search_known(struct catalog *c, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found)
+{
+	struct row_list rows = { NULL, 0, 0 };
+	CK_RV rv = catalog_candidates(c, attributes, count, &rows);
+	for (size_t i = 0; rv == CKR_OK && i < rows.count; i++)
+		if (!rows.items[i]->gone)
+			rv = add_matching(c, rows.items[i], attributes, count, found);
+	free(rows.items);
+	return rv;
 }
 
 static const CK_ATTRIBUTE *attribute_find(const CK_ATTRIBUTE *attributes, CK_ULONG count, CK_ATTRIBUTE_TYPE type)
@@ -148,53 +346,6 @@ static const CK_ATTRIBUTE *attribute_find(const CK_ATTRIBUTE *attributes, CK_ULO
 		if (attributes[i].type == type)
 			return &attributes[i];
 	return NULL;
-}
-
-/* What may match, by the narrowest index: a chain of the label's or the id's bucket, or everything. Matching may read
- * local files, so it is done on copies of the pointers, which live as long as the catalog. */
-static CK_RV candidates(struct catalog *c, const CK_ATTRIBUTE *label, const CK_ATTRIBUTE *id, struct object ***out,
-			size_t *count)
-{
-	const CK_ATTRIBUTE *key = label ? label : id;
-	size_t n = 0;
-	pthread_mutex_lock(&c->lock);
-	struct object *first = NULL;
-	if (key) {
-		size_t at = bucket(c, (struct bytes){ key->pValue, key->ulValueLen });
-		first = label ? c->by_label[at] : c->by_id[at];
-	}
-	for (struct object *o = first; o; o = label ? o->next_label : o->next_id)
-		n++;
-	if (!key)
-		n = c->count;
-	struct object **list = calloc(n ? n : 1, sizeof(struct object *));
-	if (list && !key && n)
-		memcpy(list, c->objects, n * sizeof(struct object *));
-	/* A chain has the newest first; handles are given out in the order of the list. */
-	for (struct object *o = first; list && o; o = label ? o->next_label : o->next_id)
-		list[--n] = o;
-	if (key)
-		for (struct object *o = first; o; o = label ? o->next_label : o->next_id)
-			n++;
-	pthread_mutex_unlock(&c->lock);
-	*out = list;
-	*count = n;
-	return list ? CKR_OK : CKR_HOST_MEMORY;
-}
-
-static CK_RV search_known(struct catalog *c, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found)
-{
-	const CK_ATTRIBUTE *label = attribute_find(attributes, count, CKA_LABEL);
-	const CK_ATTRIBUTE *id = attribute_find(attributes, count, CKA_ID);
-	struct object **list = NULL;
-	size_t n = 0;
-	CK_RV rv = candidates(c, label, id, &list, &n);
-	for (size_t i = 0; rv == CKR_OK && i < n; i++) {
-		if (object_attributes_match(list[i], attributes, count) && object_visible(list[i]))
-			rv = handle_list_add(found, list[i]->handle);
-	}
-	free(list);
-	return rv;
 }
 
 /* A label that names a resource of the configured KBS. */
@@ -222,27 +373,37 @@ static bool wanted_class(const CK_ATTRIBUTE *class, CK_OBJECT_CLASS *out)
 	return *out <= CKO_SECRET_KEY;
 }
 
-/* Makes an object for the label, unless there is one of that class. */
-static enum err add_on_demand(struct catalog *c, char *label, CK_OBJECT_CLASS class, struct errmsg *em)
+static struct catalog_row *same_locked(struct catalog *c, const char *label, CK_OBJECT_CLASS class)
 {
-	struct entry entry = { .label = label, .uri = label, .class = class, .key_type = CK_UNAVAILABLE_INFORMATION };
-	entry_default_id(label, &entry);
-	struct object *made = NULL, *same = NULL;
+	for (struct catalog_row *row = catalog_label_locked(c, bytes_str(label)); row; row = row->next_label) {
+		CK_OBJECT_CLASS of = row->entry.class;
+		if (strcmp(row->entry.label, label) != 0)
+			continue;
+		if (of == class || (of == CKO_PRIVATE_KEY && class == CKO_PUBLIC_KEY))
+			return row;
+	}
+	return NULL;
+}
+
+/* Makes a row for the label, unless there is one of that class. */
+static enum err add_on_demand(struct catalog *c, const char *label, CK_OBJECT_CLASS class, struct errmsg *em)
+{
+	struct entry entry = { .class = class, .key_type = CK_UNAVAILABLE_INFORMATION };
 	enum err e = OK;
 	pthread_mutex_lock(&c->lock);
-	for (struct object *o = c->by_label[bucket(c, bytes_str(label))]; o; o = o->next_label)
-		if (o->class == class && strcmp(o->label, label) == 0)
-			same = o;
-	if (same)
-		same->derived = false; /* the twin of a private key, now asked for by itself */
-	else if (c->on_demand >= ON_DEMAND_MAX)
+	struct catalog_row *row = same_locked(c, label, class);
+	if (row) {
+		row->alone = true; /* the twin of a private key, now asked for by itself */
+	} else if (c->on_demand >= ON_DEMAND_MAX) {
 		e = err_set(em, ERR_LIMIT, "more than %d labels without an entry", ON_DEMAND_MAX);
-	else if (class == CKO_PRIVATE_KEY)
-		e = add_entry_locked(c, &entry, false, em);
-	else
-		e = add_locked(c, &entry, class, &made, em);
-	if (e == OK && !same)
-		c->on_demand++;
+	} else if (!(entry.label = pool_text(&c->pool, bytes_str(label)))) {
+		e = err_set(em, ERR_NOMEM, "no memory for an object");
+	} else {
+		entry.uri = entry.label;
+		entry.label_len = (uint8_t)strlen(label);
+		e = catalog_add_locked(c, &entry, &row, em);
+		c->on_demand += e == OK;
+	}
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }
@@ -252,12 +413,13 @@ CK_RV catalog_search(struct catalog *c, const CK_ATTRIBUTE *attributes, CK_ULONG
 	const CK_ATTRIBUTE *label = attribute_find(attributes, count, CKA_LABEL);
 	const CK_ATTRIBUTE *id = attribute_find(attributes, count, CKA_ID);
 	struct errmsg em;
+	size_t before = found->count;
 	CK_RV rv = search_known(c, attributes, count, found);
-	if (rv != CKR_OK || found->count || (!label && !id))
+	if (rv != CKR_OK || found->count > before || (!label && !id))
 		return rv;
 	if (c->remote && catalog_refresh(c, &em) == OK) {
 		rv = search_known(c, attributes, count, found);
-		if (rv != CKR_OK || found->count)
+		if (rv != CKR_OK || found->count > before)
 			return rv;
 	}
 	char text[ENTRY_LABEL_MAX + 1];
@@ -270,83 +432,4 @@ CK_RV catalog_search(struct catalog *c, const CK_ATTRIBUTE *attributes, CK_ULONG
 		return e == ERR_NOMEM ? CKR_HOST_MEMORY : CKR_OK;
 	}
 	return search_known(c, attributes, count, found);
-}
-
-/* The objects of an entry that is there already are shown again. */
-static bool known_locked(struct catalog *c, const struct entry *entry)
-{
-	bool known = false;
-	struct source *content = NULL;
-	struct errmsg ignored;
-	if (entry->uri && source_of_uri(c->sources, entry->uri, &content, &ignored) != OK)
-		return false;
-	for (struct object *o = c->by_label[bucket(c, bytes_str(entry->label))]; o; o = o->next_label) {
-		if (strcmp(o->label, entry->label) != 0 || o->id_len != entry->id_len ||
-		    memcmp(o->id, entry->id, o->id_len) != 0 || (entry->uri && o->uri != content))
-			continue;
-		o->gone = false;
-		known = known || o->class == entry->class;
-	}
-	return known;
-}
-
-/* What the KBS no longer lists is gone; what it lists anew is added. The configuration's own entries stay. */
-static enum err take_over_locked(struct catalog *c, const struct entry_list *list, struct errmsg *em)
-{
-	enum err e = OK;
-	for (size_t i = 0; i < c->count; i++)
-		if (c->objects[i]->from_kbs)
-			c->objects[i]->gone = true;
-	for (size_t i = 0; e == OK && i < list->count; i++)
-		if (!known_locked(c, &list->items[i]))
-			e = add_entry_locked(c, &list->items[i], true, em);
-	return e;
-}
-
-static enum err read_remote(const struct material *m, struct entry_list *list, struct errmsg *em)
-{
-	AUTO_OF(json_object) *root = NULL;
-	if (!m->raw)
-		return err_set(em, ERR_PARSE, "it is a key");
-	enum err e = json_parse(secret_bytes(m->raw), CATALOG_TEXT_MAX, JSON_COMMENTS, &root, em);
-	if (e != OK)
-		return e;
-	if (json_object_is_type(root, json_type_array))
-		return entry_list_read(root, ENTRY_FROM_KBS, list, em);
-	static const char *const members[] = { "objects", NULL };
-	json_object *array = NULL;
-	e = json_only_members(root, members, em);
-	if (e == OK)
-		e = json_get_array_opt(root, "objects", &array, em);
-	if (e == OK && !array)
-		e = err_set(em, ERR_PARSE, "\"objects\" is missing");
-	return e == OK ? entry_list_read(array, ENTRY_FROM_KBS, list, em) : e;
-}
-
-enum err catalog_refresh(struct catalog *c, struct errmsg *em)
-{
-	if (!c->remote)
-		return OK;
-	AUTO(material) *m = NULL;
-	struct entry_list list = { NULL, 0 };
-	enum err e = source_get(c->remote, &m, em);
-	if (e != OK)
-		return err_wrap(em, e, "the catalog");
-	pthread_mutex_lock(&c->lock);
-	bool done = c->remote_serial == m->serial;
-	pthread_mutex_unlock(&c->lock);
-	if (done)
-		return OK;
-	e = read_remote(m, &list, em);
-	pthread_mutex_lock(&c->lock);
-	if (e == OK && c->remote_serial < m->serial)
-		e = take_over_locked(c, &list, em);
-	c->remote_serial = m->serial;
-	pthread_mutex_unlock(&c->lock);
-	entry_list_clear(&list);
-	if (e != OK) {
-		err_wrap(em, e, "the catalog %s", source_name(c->remote));
-		log_error("pkcs11", "catalog", "err=%s text=\"%s\"", err_name(e), em->text);
-	}
-	return e;
 }

@@ -2,8 +2,8 @@
 #include "pkcs11/handle_list.h"
 #include "pkcs11/object.h"
 
-/* The token's objects, indexed by label and by id. Grows (labels on demand, the KBS's own catalog), never shrinks:
- * a handle is good as long as the catalog. Thread-safe. */
+/* The token's objects, indexed by label, identifier and public values. Grows (labels on demand, the KBS's own catalog),
+ * never shrinks: a handle is good as long as the catalog. Thread-safe. */
 struct catalog;
 
 struct catalog_options {
@@ -11,7 +11,9 @@ struct catalog_options {
 	struct lease_terms lease; /* complete: of objects that say nothing */
 	const char *remote; /* URI of the KBS's list of objects, or NULL */
 };
-enum err catalog_new(const struct catalog_options *options, const struct entry_list *entries, struct catalog **out,
+/* Takes the entries' pool over. Costs little for each entry: no object is made, and no index, before somebody searches.
+ */
+enum err catalog_new(const struct catalog_options *options, struct entry_list *entries, struct catalog **out,
 		     struct errmsg *em) MUST_USE;
 void catalog_free(struct catalog *c); /* no call may be in flight */
 AUTO_DEFINE(catalog)
@@ -21,9 +23,14 @@ struct object *catalog_object(struct catalog *c, CK_OBJECT_HANDLE handle);
 
 /* Appends the handles of what matches. A label that names a resource is found without any entry (class: the
  * template's, a private key where that says none). Touches no network, but for one thing: with a remote catalog, a
- * search by label or id that finds nothing makes it read that, at most once in a lifetime. */
+ * search by label or id that finds nothing makes it read that, at most once in a lifetime. Local files with public
+ * halves are read where the template asks for such values, or for certificates. */
 CK_RV catalog_search(struct catalog *c, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found);
 
 /* Reads the remote catalog if there is one and it was not read in this lifetime (C_Login). May block. */
 enum err catalog_refresh(struct catalog *c, struct errmsg *em) MUST_USE;
 struct source_set *catalog_sources(struct catalog *c);
+/* Reads the contents of those objects that want it now, up to the first failure. May block. */
+enum err catalog_prefetch(struct catalog *c, enum prefetch when, struct errmsg *em) MUST_USE;
+/* How many bytes of the heap it holds for its entries, without objects that were made. */
+size_t catalog_size(struct catalog *c);

@@ -3,10 +3,10 @@ noinst_LTLIBRARIES += libpkcs11.la
 libpkcs11_la_SOURCES = \
 	pkcs11/broker.c pkcs11/broker.h \
 	pkcs11/call.c pkcs11/call.h \
-	pkcs11/catalog.c pkcs11/catalog.h \
+	pkcs11/catalog.c pkcs11/catalog.h pkcs11/catalog_index.c pkcs11/catalog_remote.c pkcs11/catalog_row.h \
 	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
 	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
-	pkcs11/entry.c pkcs11/entry.h \
+	pkcs11/entry.c pkcs11/entry.h pkcs11/entry_read.h pkcs11/entry_scan.c \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
 	pkcs11/entry_message.c pkcs11/entry_message_sign.c pkcs11/entry_object.c pkcs11/entry_session.c \
 	pkcs11/entry_sign.c pkcs11/entry_wrap.c \
@@ -15,7 +15,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/key_export.c pkcs11/key_export.h pkcs11/key_params.c pkcs11/key_params.h \
-	pkcs11/material.c pkcs11/material.h \
+	pkcs11/material.c pkcs11/material.h pkcs11/material_chain.c \
 	pkcs11/message.c pkcs11/message.h pkcs11/message_iv.c pkcs11/message_iv.h \
 	pkcs11/message_sign.c pkcs11/message_sign.h \
 	pkcs11/mech_aes.c pkcs11/mech_aes.h \
@@ -24,6 +24,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/mech_eddsa.c pkcs11/mech_pqc.c pkcs11/mech_whole.c pkcs11/mech_whole.h pkcs11/mech_generate.c pkcs11/mech_generate.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
 	pkcs11/new_object.c pkcs11/new_object.h \
+	pkcs11/pool.c pkcs11/pool.h \
 	pkcs11/object.c pkcs11/object.h \
 	pkcs11/object_attributes.c pkcs11/object_attributes.h \
 	pkcs11/operation.c pkcs11/operation.h \

@@ -9,7 +9,7 @@ static CK_RV prefetch(struct token *t, enum prefetch when, enum ckr_call call)
 {
 	struct errmsg em;
 	openssl_errors_keep();
-	enum err e = source_set_prefetch(catalog_sources(t->catalog), when, &em);
+	enum err e = catalog_prefetch(t->catalog, when, &em);
 	openssl_errors_restore();
 	return ckr_from_err(e, call, &em);
 }

@@ -32,6 +32,9 @@ void material_free(struct material *m)
 		return;
 	EVP_PKEY_free(m->key);
 	X509_free(m->certificate);
+	for (size_t i = 0; i < m->chain_len; i++)
+		material_free(m->chain[i]);
+	free(m->chain);
 	secret_free(m->raw);
 	struct buf *bufs[] = { &m->modulus, &m->exponent, &m->ec_params, &m->ec_point, &m->value,
 			       &m->spki,    &m->cert,     &m->subject,   &m->issuer,   &m->cert_serial };
@@ -274,6 +277,8 @@ enum err material_parse(struct secret *raw, struct material **out, struct errmsg
 	if (e == OK && m->certificate)
 		e = describe_certificate(m, em);
 	libctx_leave(guard);
+	if (e == OK && m->certificate)
+		e = material_chain_parse(m, secret_bytes(raw), em);
 	if (e != OK)
 		return e;
 	if (m->private_key) {

@@ -18,11 +18,18 @@ struct material {
 	/* Public parts, as attributes want them. */
 	struct buf modulus, exponent, ec_params, ec_point, value, spki;
 	struct buf cert, subject, issuer, cert_serial;
+	/* The certificates that follow the first one in its text, in that order. */
+	struct material **chain;
+	size_t chain_len;
 };
 
 /* Recognises PEM and DER keys and certificates and JWK by content; everything else is raw data. Takes `raw` and frees
  * it where a private key came out of it. ERR_PARSE: it says it is a private key and is not one we can read. */
 enum err material_parse(struct secret *raw, struct material **out, struct errmsg *em) MUST_USE;
+/* Fills in the chain: what comes behind the first certificate in PEM, up to the first thing that is no certificate. A
+ * bad one among them ends it, and hides nothing else. ERR_NOMEM. */
+enum err material_chain_parse(struct material *m, struct bytes text, struct errmsg *em) MUST_USE;
+
 /* A secret that was computed here (a derived key). Takes `raw`. */
 enum err material_from_secret(struct secret *raw, struct material **out, struct errmsg *em) MUST_USE;
 

@@ -2,6 +2,8 @@
 
 #include "pkcs11/session_object.h"
 
+#include <stdio.h>
+
 static void object_destroy(struct object *o)
 {
 	material_free(o->own);
@@ -24,14 +26,9 @@ struct object *object_ref(struct object *o)
 	return o;
 }
 
-static bool is_path(const char *text)
+static enum err source_of(struct source_set *sources, const char *name, struct source **out, struct errmsg *em)
 {
-	return strncmp(text, "kbs:", 4) != 0 && strncmp(text, "kbs+", 4) != 0;
-}
-
-static enum err certificate_source(struct source_set *sources, const char *name, struct source **out, struct errmsg *em)
-{
-	return is_path(name) ? source_of_file(sources, name, out, em) : source_of_uri(sources, name, out, em);
+	return entry_is_uri(name) ? source_of_uri(sources, name, out, em) : source_of_file(sources, name, out, em);
 }
 
 static enum err attach_sources(struct object *o, struct source_set *sources, const struct entry *entry,
@@ -39,9 +36,9 @@ static enum err attach_sources(struct object *o, struct source_set *sources, con
 {
 	enum err e = OK;
 	if (entry->certificate)
-		e = certificate_source(sources, entry->certificate, &o->certificate, em);
-	if (e == OK && entry->public_file)
-		e = source_of_file(sources, entry->public_file, &o->public_part, em);
+		e = source_of(sources, entry->certificate, &o->certificate, em);
+	if (e == OK && entry->public_part)
+		e = source_of(sources, entry->public_part, &o->public_part, em);
 	if (e == OK && entry->uri)
 		e = source_of_uri(sources, entry->uri, &o->uri, em);
 	if (e != OK)
@@ -76,6 +73,14 @@ static enum err agree_on_terms(struct object *o, const struct entry *entry, stru
 	return e == OK ? source_pin(o->uri, entry->pins, em) : e;
 }
 
+static size_t copy_id(const struct entry *entry, uint8_t to[ENTRY_ID_MAX])
+{
+	uint8_t made[ENTRY_ID_MADE];
+	struct bytes id = entry_id(entry, made);
+	memcpy(to, id.data, id.len);
+	return id.len;
+}
+
 enum err object_new(struct source_set *sources, const struct entry *entry, CK_OBJECT_CLASS class, struct object **out,
 		    struct errmsg *em)
 {
@@ -85,9 +90,8 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 	o->refs = 1;
 	o->class = class;
 	o->hint = entry->key_type;
-	o->label_len = strlen(entry->label);
-	memcpy(o->id, entry->id, entry->id_len);
-	o->id_len = entry->id_len;
+	o->label_len = entry->label_len;
+	o->id_len = copy_id(entry, o->id);
 	o->extractable = entry->extractable;
 	o->sensitive = (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY) && !entry->extractable;
 	o->derived = class != entry->class;
@@ -101,10 +105,53 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 	return OK;
 }
 
+#define CHAIN_MARK "-ca-"
+
+enum err object_set_chain(struct object *o, unsigned position, struct errmsg *em)
+{
+	char *label = NULL;
+	int len = asprintf(&label, "%s" CHAIN_MARK "%u", o->label, position);
+	if (len < 0)
+		return err_set(em, ERR_NOMEM, "no memory for an object");
+	free(o->label);
+	o->label = label;
+	o->label_len = (size_t)len;
+	o->chain = position;
+	return OK;
+}
+
+size_t object_chain_stem(struct bytes label)
+{
+	size_t at = label.len;
+	while (at > 0 && label.data[at - 1] >= '0' && label.data[at - 1] <= '9')
+		at--;
+	const size_t mark = strlen(CHAIN_MARK);
+	bool is = at < label.len && at > mark && memcmp(label.data + at - mark, CHAIN_MARK, mark) == 0;
+	return is ? at - mark : 0;
+}
+
+/* The contents as far as they are known without the network; NULL if they are not. */
+static struct material *content_known(struct object *o)
+{
+	struct errmsg ignored;
+	struct material *m = NULL;
+	if (!o->content)
+		return NULL;
+	if (!source_is_local(o->content))
+		return source_peek(o->content);
+	return source_get(o->content, &m, &ignored) == OK ? m : NULL;
+}
+
+size_t object_chain_length(struct object *o)
+{
+	AUTO(material) *m = o->class == CKO_CERTIFICATE ? content_known(o) : NULL;
+	return m ? m->chain_len : 0;
+}
+
 bool object_visible(struct object *o)
 {
-	if (o->gone)
-		return false;
+	if (o->chain)
+		return o->chain <= object_chain_length(o);
 	if (!o->derived || o->public_part || (o->certificate && o->class != CKO_DATA))
 		return true;
 	if (!o->content)
@@ -136,7 +183,8 @@ static enum err check_pin(struct object *o, const struct material *m, struct err
 	enum err e = check_digest(o, m, em);
 	if (e != OK)
 		return e;
-	if (o->public_part && o->content != o->public_part && o->class != CKO_CERTIFICATE) {
+	if (o->public_part && source_is_local(o->public_part) && o->content != o->public_part &&
+	    o->class != CKO_CERTIFICATE) {
 		AUTO(material) *expected = NULL;
 		e = source_get(o->public_part, &expected, em);
 		if (e != OK)
@@ -188,9 +236,12 @@ static enum err content_once(struct object *o, struct material **out, struct err
 	e = check_class(o, m, em);
 	if (e == OK)
 		e = check_pin(o, m, em);
-	if (e == OK)
-		*out = steal(&m);
-	return e;
+	if (e == OK && o->chain > m->chain_len)
+		e = err_set(em, ERR_NOT_FOUND, "the chain in %s has become shorter", source_name(o->content));
+	if (e != OK)
+		return e;
+	*out = o->chain ? material_ref(m->chain[o->chain - 1]) : steal(&m);
+	return OK;
 }
 
 enum err object_content(struct object *o, struct material **out, struct errmsg *em)
@@ -226,28 +277,39 @@ static enum err public_from(struct object *o, struct source *s, struct material 
 
 enum err object_public(struct object *o, struct material **out, struct errmsg *em)
 {
-	if (o->public_part)
+	if (o->public_part && source_is_local(o->public_part))
 		return public_from(o, o->public_part, out, em);
 	if (o->content && o->class != CKO_CERTIFICATE) {
 		AUTO(material) *known = source_peek(o->content);
 		if (known && known->key)
 			return object_content(o, out, em);
 	}
-	/* A certificate in the KBS shows the public half without releasing the key. A bad one never hides the key. */
+	/* A public key or certificate in the KBS shows the public half without releasing the key. A bad one never hides
+	 * the key. */
+	if (o->public_part && o->public_part != o->content && public_from(o, o->public_part, out, em) == OK)
+		return OK;
 	if (o->certificate && public_from(o, o->certificate, out, em) == OK)
 		return OK;
 	return object_content(o, out, em);
+}
+
+static struct material *known_certificate(struct object *o)
+{
+	AUTO(material) *m = content_known(o);
+	if (!m || !o->chain)
+		return steal(&m);
+	return o->chain <= m->chain_len ? material_ref(m->chain[o->chain - 1]) : NULL;
 }
 
 static struct material *known_somewhere(struct object *o)
 {
 	struct errmsg ignored;
 	struct material *m = NULL;
-	if (o->public_part)
+	if (o->public_part && source_is_local(o->public_part))
 		return source_get(o->public_part, &m, &ignored) == OK ? m : NULL;
-	if (o->content && source_is_local(o->content))
-		return source_get(o->content, &m, &ignored) == OK ? m : NULL;
-	m = o->content ? source_peek(o->content) : NULL;
+	m = content_known(o);
+	if (!m && o->public_part)
+		m = source_peek(o->public_part);
 	if (!m && o->certificate)
 		m = source_peek(o->certificate);
 	return m;
@@ -258,6 +320,6 @@ struct material *object_public_known(struct object *o)
 	struct errmsg ignored;
 	if (o->own)
 		return material_ref(o->own);
-	AUTO(material) *m = known_somewhere(o);
-	return m && check_digest(o, m, &ignored) == OK ? steal(&m) : NULL;
+	AUTO(material) *m = o->class == CKO_CERTIFICATE ? known_certificate(o) : known_somewhere(o);
+	return m && (o->chain || check_digest(o, m, &ignored) == OK) ? steal(&m) : NULL;
 }

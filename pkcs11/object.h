@@ -14,8 +14,7 @@ struct object {
 	bool extractable;
 	bool always_authenticate; /* of a private key: each operation needs a login of its own (session.h) */
 	atomic_bool derived; /* comes along with a private key: shown once there is something to show */
-	atomic_bool gone; /* no longer in the KBS's catalog */
-	bool from_kbs; /* listed there */
+	unsigned chain; /* of a certificate: which one behind the first of its resource; 0: the first */
 	char *label;
 	size_t label_len;
 	uint8_t id[ENTRY_ID_MAX];
@@ -30,9 +29,7 @@ struct object {
 	struct material *own; /* a session object's */
 	CK_SESSION_HANDLE owner; /* the session that made it */
 	struct session_part *session; /* what only a session object has (session_object.h); NULL for the token's */
-	/* Chains of the catalog's index; a shelf uses next_label. */
-	struct object *next_label;
-	struct object *next_id;
+	struct object *next; /* of its entry, or in its place on the shelf */
 };
 
 /* From an entry, as one class of object (an entry for a private key also gives a public key and a certificate). */
@@ -42,7 +39,15 @@ struct object *object_ref(struct object *o);
 void object_free(struct object *o); /* drops one reference */
 AUTO_DEFINE(object)
 
-/* True if a search may show it now. Touches neither network nor files. */
+/* Makes it the one that follows as number `position` in the certificate's chain; with a label of its own and the CKA_ID
+ * of all of them. Before it is published. */
+enum err object_set_chain(struct object *o, unsigned position, struct errmsg *em) MUST_USE;
+/* How many bytes of such a label are the entry's; 0: it is no such label. */
+size_t object_chain_stem(struct bytes label);
+/* How many certificates follow the first, as far as it is known without the network. */
+size_t object_chain_length(struct object *o);
+
+/* True if a search may show it now. Touches no network. */
 bool object_visible(struct object *o);
 
 /* The contents, for use or for CKA_VALUE: may block on the network (source_get()). A key of a pair that has its public

@@ -484,6 +484,25 @@ CK_RV object_attributes_get(struct object *o, CK_ATTRIBUTE *attributes, CK_ULONG
 	return result;
 }
 
+struct bytes object_attributes_bare_point(struct bytes point)
+{
+	const uint8_t *der = point.data;
+	if (point.len > 2 && der[0] == 0x04 && der[1] < 0x80 && der[1] == point.len - 2)
+		return (struct bytes){ der + 2, point.len - 2 };
+	if (point.len > 3 && der[0] == 0x04 && der[1] == 0x81 && der[2] == point.len - 3)
+		return (struct bytes){ der + 3, point.len - 3 };
+	return point;
+}
+
+/* Some leave the OCTET STRING around a point out. */
+static bool same_value(const CK_ATTRIBUTE *a, struct bytes value)
+{
+	struct bytes wanted = { a->pValue, a->ulValueLen };
+	if (bytes_equal(wanted, value))
+		return true;
+	return a->type == CKA_EC_POINT && wanted.len && bytes_equal(wanted, object_attributes_bare_point(value));
+}
+
 static bool match_one(struct object *o, const CK_ATTRIBUTE *a, struct material **known)
 {
 	const struct row *row = row_find(o, a->type);
@@ -497,8 +516,7 @@ static bool match_one(struct object *o, const CK_ATTRIBUTE *a, struct material *
 	struct value value = { .secret = NULL };
 	if (!get_value(o, row, *known, &value))
 		return false;
-	return a->ulValueLen == value.bytes.len &&
-	       (!value.bytes.len || CRYPTO_memcmp(a->pValue, value.bytes.data, value.bytes.len) == 0);
+	return same_value(a, value.bytes);
 }
 
 bool object_attributes_match(struct object *o, const CK_ATTRIBUTE *attributes, CK_ULONG count)

@@ -12,3 +12,6 @@ bool object_attributes_match(struct object *o, const CK_ATTRIBUTE *attributes, C
 
 /* Whether a key of this class and type may be used so: `usage` is CKA_SIGN, CKA_DECRYPT, ... */
 bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage);
+
+/* A point as it is, out of the OCTET STRING that CKA_EC_POINT is; what is none comes back unchanged. */
+struct bytes object_attributes_bare_point(struct bytes point);

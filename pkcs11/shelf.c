@@ -8,7 +8,7 @@
 struct shelf {
 	pthread_mutex_t lock; /* guards what follows */
 	CK_OBJECT_HANDLE next;
-	struct object *buckets[BUCKETS]; /* chained by next_label */
+	struct object *buckets[BUCKETS]; /* chained by next */
 };
 
 struct shelf *shelf_new(void)
@@ -27,10 +27,10 @@ static void remove_where_locked(struct shelf *shelf, CK_OBJECT_HANDLE handle, CK
 		for (struct object **at = &shelf->buckets[i]; *at;) {
 			struct object *o = *at;
 			if (handle ? o->handle != handle : (owner && o->owner != owner)) {
-				at = &o->next_label;
+				at = &o->next;
 				continue;
 			}
-			*at = o->next_label;
+			*at = o->next;
 			object_free(o);
 			*found = true;
 		}
@@ -51,7 +51,7 @@ CK_OBJECT_HANDLE shelf_put(struct shelf *shelf, struct object *object)
 	pthread_mutex_lock(&shelf->lock);
 	CK_OBJECT_HANDLE handle = shelf->next++;
 	object->handle = handle;
-	object->next_label = shelf->buckets[handle % BUCKETS];
+	object->next = shelf->buckets[handle % BUCKETS];
 	shelf->buckets[handle % BUCKETS] = object;
 	pthread_mutex_unlock(&shelf->lock);
 	return handle;
@@ -64,7 +64,7 @@ struct object *shelf_object(struct shelf *shelf, CK_OBJECT_HANDLE handle)
 	pthread_mutex_lock(&shelf->lock);
 	struct object *o = shelf->buckets[handle % BUCKETS];
 	while (o && o->handle != handle)
-		o = o->next_label;
+		o = o->next;
 	object_ref(o);
 	pthread_mutex_unlock(&shelf->lock);
 	return o;
@@ -76,10 +76,10 @@ bool shelf_replace(struct shelf *shelf, const struct object *before, struct obje
 	pthread_mutex_lock(&shelf->lock);
 	struct object **at = &shelf->buckets[before->handle % BUCKETS];
 	while (*at && *at != before)
-		at = &(*at)->next_label;
+		at = &(*at)->next;
 	if (*at) {
 		struct object *old = *at;
-		object->next_label = old->next_label;
+		object->next = old->next;
 		*at = object;
 		object_free(old);
 		found = true;
@@ -112,7 +112,7 @@ CK_RV shelf_search(struct shelf *shelf, const CK_ATTRIBUTE *attributes, CK_ULONG
 	CK_RV rv = CKR_OK;
 	pthread_mutex_lock(&shelf->lock);
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct object *o = shelf->buckets[i]; rv == CKR_OK && o; o = o->next_label)
+		for (struct object *o = shelf->buckets[i]; rv == CKR_OK && o; o = o->next)
 			if (object_attributes_match(o, attributes, count))
 				rv = handle_list_add(found, o->handle);
 	pthread_mutex_unlock(&shelf->lock);

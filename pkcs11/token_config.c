@@ -102,6 +102,7 @@ static enum err read_kbs(json_object *kbs, struct token_config *out, struct errm
 /* Where the parts of one token's configuration stand. */
 struct token_parts {
 	json_object *token, *kbs, *objects;
+	struct bytes list; /* the same objects, as text; empty: as json-c has them */
 };
 
 static enum err read_parts(const struct token_parts *parts, struct token_config *out, struct errmsg *em)
@@ -110,9 +111,11 @@ static enum err read_parts(const struct token_parts *parts, struct token_config 
 	if (e != OK)
 		return err_wrap(em, e, "token");
 	e = read_kbs(parts->kbs, out, em);
-	if (e == OK && parts->objects)
-		e = entry_list_read(parts->objects, ENTRY_CONFIGURED, &out->objects, em);
-	return e;
+	if (e != OK || !parts->objects)
+		return e;
+	if (parts->list.len)
+		return entry_list_scan(parts->list, ENTRY_CONFIGURED, &out->objects, em);
+	return entry_list_read(parts->objects, ENTRY_CONFIGURED, &out->objects, em);
 }
 
 static enum err make_room(struct token_configs *out, size_t count, struct errmsg *em)
@@ -129,10 +132,22 @@ static enum err make_room(struct token_configs *out, size_t count, struct errmsg
 	return OK;
 }
 
-static enum err read_single(json_object *root, json_object *kbs, struct token_configs *out, struct errmsg *em)
+/* What both ways to write a configuration share. */
+struct root {
+	const struct settings *settings; /* or NULL: there is no file */
+	json_object *kbs;
+};
+
+static struct bytes list_of(const struct root *root, long token)
 {
+	return root->settings ? settings_objects(root->settings, token) : (struct bytes){ NULL, 0 };
+}
+
+static enum err read_single(const struct root *from, struct token_configs *out, struct errmsg *em)
+{
+	json_object *root = from->settings ? from->settings->root : NULL;
 	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, NULL };
-	struct token_parts parts = { NULL, kbs, NULL };
+	struct token_parts parts = { NULL, from->kbs, NULL, list_of(from, -1) };
 	enum err e = make_room(out, 1, em);
 	if (e == OK && root)
 		e = json_get_object_opt(root, "token", &parts.token, em);
@@ -148,10 +163,10 @@ static enum err read_single(json_object *root, json_object *kbs, struct token_co
 	return e == OK ? read_parts(&parts, &out->items[0], em) : e;
 }
 
-static enum err read_one_of(json_object *token, json_object *kbs, struct token_config *out, struct errmsg *em)
+static enum err read_one_of(json_object *token, struct token_parts parts, struct token_config *out, struct errmsg *em)
 {
 	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, "kbs", "objects", NULL };
-	struct token_parts parts = { token, kbs, NULL };
+	parts.token = token;
 	enum err e = json_only_members(token, members, em);
 	if (e == OK)
 		e = read_label(token, true, out, em);
@@ -187,7 +202,7 @@ static enum err check_any_good(const struct token_configs *configs, struct errms
 	return err_set(em, configs->items[0].wrong, "%s", configs->items[0].why);
 }
 
-static enum err read_several(json_object *tokens, json_object *kbs, struct token_configs *out, struct errmsg *em)
+static enum err read_several(json_object *tokens, const struct root *root, struct token_configs *out, struct errmsg *em)
 {
 	size_t count = json_object_array_length(tokens);
 	if (count < 1 || count > TOKENS_MAX)
@@ -196,7 +211,8 @@ static enum err read_several(json_object *tokens, json_object *kbs, struct token
 	for (size_t i = 0; e == OK && i < count; i++) {
 		struct errmsg why = { "" };
 		struct token_config *config = &out->items[i];
-		enum err wrong = read_one_of(json_object_array_get_idx(tokens, i), kbs, config, &why);
+		struct token_parts parts = { NULL, root->kbs, NULL, list_of(root, (long)i) };
+		enum err wrong = read_one_of(json_object_array_get_idx(tokens, i), parts, config, &why);
 		if (wrong == ERR_NOMEM)
 			return err_set(em, wrong, "%s", why.text);
 		if (wrong != OK)
@@ -207,12 +223,13 @@ static enum err read_several(json_object *tokens, json_object *kbs, struct token
 	return e == OK ? check_any_good(out, em) : e;
 }
 
-static enum err read_root(json_object *root, struct token_configs *out, struct errmsg *em)
+static enum err read_root(const struct settings *settings, struct token_configs *out, struct errmsg *em)
 {
-	json_object *kbs = NULL, *tokens = NULL;
+	json_object *root = settings ? settings->root : NULL, *tokens = NULL;
+	struct root from = { settings, NULL };
 	enum err e = OK;
 	if (root) {
-		e = json_get_object_opt(root, "kbs", &kbs, em);
+		e = json_get_object_opt(root, "kbs", &from.kbs, em);
 		if (e == OK)
 			e = json_get_array_opt(root, "tokens", &tokens, em);
 		if (e == OK)
@@ -220,7 +237,7 @@ static enum err read_root(json_object *root, struct token_configs *out, struct e
 	}
 	if (e != OK)
 		return e;
-	return tokens ? read_several(tokens, kbs, out, em) : read_single(root, kbs, out, em);
+	return tokens ? read_several(tokens, &from, out, em) : read_single(&from, out, em);
 }
 
 /* Those with the same KBS share one attestation, which nobody may use for longer than he wants. */
@@ -252,10 +269,14 @@ enum err token_configs_load(struct token_configs *out, struct token_config_stamp
 	enum err e = stamp_take(stamp, em);
 	if (e != OK)
 		return e;
+	struct errmsg whole;
 	AUTO(settings) *settings = NULL;
 	e = settings_load(NULL, &settings, em);
 	if (e == OK || e == ERR_NOT_FOUND) {
-		e = read_root(settings ? settings->root : NULL, out, em);
+		e = read_root(settings, out, em);
+		/* What is no JSON at all is said better by who reads all of it. */
+		if (e != OK && e != ERR_NOMEM && settings && settings_check(settings, &whole) != OK)
+			err_set(em, e, "%s", whole.text);
 		if (e != OK && settings)
 			e = err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "%s", settings->path);
 	}

@@ -156,6 +156,45 @@ static void bounds_the_size(void **state)
 	check_refused((char *)text.data, "more than");
 }
 
+/* Lists of objects may be long, and are for others to read. */
+static void leaves_lists_of_objects_alone(void **state)
+{
+	(void)state;
+	AUTO_BUF
+	text = { 0 };
+	check_ok(buf_append(&text, bytes_str("{\"objects\" : [ 1, \"]\", /* ] */ {\"a\":[\"\\\"]\"]},\n"), 0, &em));
+	for (int i = 0; i < 200000; i++)
+		check_ok(buf_append(&text, bytes_str("{}, 7,\n"), 0, &em));
+	check_ok(buf_append(&text, bytes_str("0], \"harden\":true}"), 0, &em));
+	assert_non_null(buf_cstr(&text));
+	put((char *)text.data, 0600);
+	AUTO(settings) *s = NULL;
+	check_ok(settings_load(path, &s, &em));
+	struct bytes list = settings_objects(s, -1);
+	assert_int_equal(list.len, text.len - strlen("{\"objects\" : ") - strlen(", \"harden\":true}"));
+	assert_int_equal(list.data[0], '[');
+	assert_null(memmem(list.data, list.len, "/*", 2));
+	json_object *array = NULL;
+	check_ok(json_get_array_opt(s->root, "objects", &array, &em));
+	assert_int_equal(json_object_array_length(array), 0);
+	check_ok(settings_check(s, &em));
+	/* Lines keep their numbers behind a list. */
+	check_refused("{\"objects\":[\n\n],\n\"x\":}", "line 4");
+}
+
+static void finds_the_list_of_each_token(void **state)
+{
+	(void)state;
+	put("{\"tokens\":[{\"objects\":[1]},{\"x\":{\"objects\":[2]}},3,{\"y\":0,\"objects\":[4]}]}", 0600);
+	AUTO(settings) *s = NULL;
+	check_ok(settings_load(path, &s, &em));
+	assert_int_equal(settings_objects(s, -1).len, 0);
+	assert_true(bytes_equal(settings_objects(s, 0), bytes_str("[1]")));
+	assert_int_equal(settings_objects(s, 1).len, 0);
+	assert_int_equal(settings_objects(s, 2).len, 0);
+	assert_true(bytes_equal(settings_objects(s, 3), bytes_str("[4]")));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -167,6 +206,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(misses_a_file_that_was_named, begin, end),
 		cmocka_unit_test_setup_teardown(tells_apart_that_nobody_configured_anything, begin, end),
 		cmocka_unit_test_setup_teardown(bounds_the_size, begin, end),
+		cmocka_unit_test_setup_teardown(leaves_lists_of_objects_alone, begin, end),
+		cmocka_unit_test_setup_teardown(finds_the_list_of_each_token, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,13 +65,17 @@ static const struct http_transport between = { HTTP_ABI, between_open, between_r
 
 /* --- the server and what is in it --------------------------------------------------------------------------------- */
 
+/* The KBS may be reading it just now: it sees the old contents or the new ones. */
 static void write_file(const char *path, struct bytes contents)
 {
-	FILE *file = fopen(path, "w");
+	char part[600];
+	snprintf(part, sizeof(part), "%s.part", path);
+	FILE *file = fopen(part, "w");
 	assert_non_null(file);
 	assert_int_equal(fwrite(contents.data, 1, contents.len, file), contents.len);
 	assert_int_equal(fclose(file), 0);
-	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(chmod(part, 0600), 0);
+	assert_int_equal(rename(part, path), 0);
 }
 
 static void make_folders(char *path)
