@@ -76,3 +76,16 @@ noinst_DATA += $(tool_links)
 CLEANFILES += $(tool_links)
 $(tool_links): kbs-image$(EXEEXT) kbs-keyprovider$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT) kbs-attest$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@
+
+# systemd's units of the key provider.
+EXTRA_DIST += tools/systemd/kbs-keyprovider.service.in tools/systemd/kbs-keyprovider.socket \
+	tools/systemd/kbs-keyprovider-ttrpc.socket
+noinst_DATA += tools/systemd/kbs-keyprovider.service
+CLEANFILES += tools/systemd/kbs-keyprovider.service
+tools/systemd/kbs-keyprovider.service: tools/systemd/kbs-keyprovider.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's,@bindir[@],$(bindir),' $(srcdir)/$@.in >$@
+if INSTALL_UNITS
+unitdir = $(systemdsystemunitdir)
+dist_unit_DATA = tools/systemd/kbs-keyprovider.socket tools/systemd/kbs-keyprovider-ttrpc.socket
+nodist_unit_DATA = tools/systemd/kbs-keyprovider.service
+endif
