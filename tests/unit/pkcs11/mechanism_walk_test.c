@@ -10,6 +10,9 @@
 static CK_SESSION_HANDLE s;
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
+#define MESSAGE_FLAGS                                                                                                  \
+	(CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE)
+
 enum bound { SMALLEST, LARGEST, BELOW, ABOVE };
 
 struct keys {
@@ -165,6 +168,48 @@ static void signs(const struct mechanism *m, CK_MECHANISM *how, const struct key
 	check_rv(CKR_SIGNATURE_INVALID, C_Verify(s, walk_data, data_len(m), out, n));
 }
 
+/* The same by messages: 3.0. What OpenSSL signs with chance verifies all the same. */
+static void signs_messages(const struct mechanism *m, CK_MECHANISM *how, const struct keys *keys)
+{
+	CK_ULONG n = sizeof(out), len = data_len(m);
+	check_rv(CKR_OK, C_MessageSignInit(s, how, keys->back));
+	check_rv(CKR_OK, C_SignMessage(s, NULL, 0, walk_data, len, out, &n));
+	check_rv(CKR_OK, C_MessageSignFinal(s));
+	check_rv(CKR_OK, C_MessageVerifyInit(s, how, keys->forward));
+	check_rv(CKR_OK, C_VerifyMessage(s, NULL, 0, walk_data, len, out, n));
+	check_rv(CKR_OK, C_MessageVerifyFinal(s));
+}
+
+static void recovers(const struct mechanism *m, CK_MECHANISM *how, const struct keys *keys)
+{
+	CK_ULONG n = sizeof(out), again = sizeof(back), len = data_len(m);
+	check_rv(CKR_OK, C_SignRecoverInit(s, how, keys->back));
+	check_rv(CKR_OK, C_SignRecover(s, walk_data, len, out, &n));
+	check_rv(CKR_OK, C_VerifyRecoverInit(s, how, keys->forward));
+	check_rv(CKR_OK, C_VerifyRecover(s, out, n, back, &again));
+	assert_true(again >= len);
+	assert_memory_equal(back + again - len, walk_data, len);
+}
+
+/* GCM and CCM, with the tag apart. */
+static void encrypts_messages(const struct mechanism *m, const struct keys *keys)
+{
+	CK_BYTE nonce[12] = "no repeats", tag[16];
+	CK_GCM_MESSAGE_PARAMS gcm = { nonce, 12, 0, CKG_NO_GENERATE, tag, 128 };
+	CK_CCM_MESSAGE_PARAMS ccm = { sizeof(walk_data), nonce, 12, 0, CKG_NO_GENERATE, tag, 16 };
+	bool is_gcm = m->type == CKM_AES_GCM;
+	void *p = is_gcm ? (void *)&gcm : (void *)&ccm;
+	CK_ULONG p_len = is_gcm ? sizeof(gcm) : sizeof(ccm), n = sizeof(out);
+	CK_MECHANISM how = { m->type, NULL, 0 };
+	check_rv(CKR_OK, C_MessageEncryptInit(s, &how, keys->forward));
+	check_rv(CKR_OK, C_EncryptMessage(s, p, p_len, NULL, 0, walk_data, sizeof(walk_data), out, &n));
+	check_rv(CKR_OK, C_MessageEncryptFinal(s));
+	check_rv(CKR_OK, C_MessageDecryptInit(s, &how, keys->back));
+	check_rv(CKR_OK, C_DecryptMessage(s, p, p_len, NULL, 0, out, n, out, &n));
+	check_rv(CKR_OK, C_MessageDecryptFinal(s));
+	assert_memory_equal(out, walk_data, sizeof(walk_data));
+}
+
 static void encrypts(const struct mechanism *m, CK_MECHANISM *how, const struct keys *keys)
 {
 	CK_ULONG n = sizeof(out), again = sizeof(back), len = data_len(m);
@@ -236,8 +281,22 @@ static void derives(const struct mechanism *m, CK_MECHANISM *how, enum bound bou
 	check_rv(CKR_OK, C_DestroyObject(s, made));
 }
 
+/* What 3.0 adds. */
+static void works_by_messages(const struct mechanism *m, CK_MECHANISM *how, const struct keys *keys, CK_FLAGS flags)
+{
+	if (flags & CKF_MESSAGE_SIGN)
+		signs_messages(m, how, keys);
+	if (flags & CKF_MESSAGE_ENCRYPT)
+		encrypts_messages(m, keys);
+	if (flags & CKF_SIGN_RECOVER)
+		recovers(m, how, keys);
+	assert_int_equal(!(flags & CKF_MESSAGE_SIGN), !(flags & CKF_MESSAGE_VERIFY));
+	assert_int_equal(!(flags & CKF_MESSAGE_ENCRYPT), !(flags & CKF_MESSAGE_DECRYPT));
+	assert_int_equal(!(flags & CKF_SIGN_RECOVER), !(flags & CKF_VERIFY_RECOVER));
+}
+
 /* Whatever is done with a key, at one bound. */
-static void works(const struct mechanism *m, CK_MECHANISM *how, enum bound bound)
+static void works(const struct mechanism *m, CK_MECHANISM *how, enum bound bound, CK_FLAGS flags)
 {
 	const CK_FLAGS with_key = CKF_SIGN | CKF_ENCRYPT | CKF_WRAP;
 	if (m->flags & CKF_DIGEST)
@@ -254,6 +313,8 @@ static void works(const struct mechanism *m, CK_MECHANISM *how, enum bound bound
 		encrypts(m, how, &keys);
 	if (m->flags & CKF_WRAP && !(keys.slow && m->flags & CKF_ENCRYPT))
 		wraps(how, &keys);
+	if (!keys.slow)
+		works_by_messages(m, how, &keys, flags);
 	/* One way only would be told apart. */
 	assert_int_equal(!(m->flags & CKF_SIGN), !(m->flags & CKF_VERIFY));
 	assert_int_equal(!(m->flags & CKF_ENCRYPT), !(m->flags & CKF_DECRYPT));
@@ -381,16 +442,16 @@ static void walk(CK_MECHANISM_TYPE type)
 	check_rv(CKR_OK, C_GetMechanismInfo(0, type, &info));
 	assert_int_equal(info.ulMinKeySize, m->min_bits);
 	assert_int_equal(info.ulMaxKeySize, m->max_bits);
-	assert_int_equal(info.flags, m->flags);
+	assert_int_equal(info.flags & ~MESSAGE_FLAGS, m->flags);
 	CK_MECHANISM how = walk_mechanism(m);
 	if (info.flags & CKF_GENERATE) {
 		generates_secrets(m, &how);
 	} else if (info.flags & CKF_GENERATE_KEY_PAIR) {
 		generates_pairs(m);
 	} else {
-		works(m, &how, SMALLEST);
+		works(m, &how, SMALLEST, info.flags);
 		if (!(info.flags & CKF_DIGEST))
-			works(m, &how, LARGEST);
+			works(m, &how, LARGEST, info.flags);
 		refuses_beyond(m, &how);
 	}
 }
