@@ -78,13 +78,13 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 	AUTO_RAW_MANIFEST raw = { 0 };
 	enum err e = options_check(options, em);
 	if (e == OK)
-		e = image_source_open(src, &source, em);
+		e = image_source_open(src, options->source_access, &source, em);
 	if (e == OK)
 		e = image_source_manifest(source, &options->platform, &raw, em);
 	if (e == OK)
 		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &manifest, em);
 	if (e == OK)
-		e = image_destination_open(dst, &destination, em);
+		e = image_destination_open(dst, options->destination_access, &destination, em);
 	if (e != OK)
 		return e;
 	destination->options = options;

@@ -1,6 +1,7 @@
 #pragma once
 #include "common/err.h"
 #include "common/json.h"
+#include "common/secret.h"
 #include "keywrap/ocikeywrap.h"
 
 #include <stdbool.h>
@@ -18,6 +19,27 @@ struct image_platform {
 	const char *os;
 	const char *architecture;
 	const char *variant;
+};
+
+/* How images are reached, and with whose leave. Members that are NULL: as containers' tools have it by default.
+ * Everything is borrowed and outlives the call. */
+struct image_access {
+	const char *auth_file; /* containers-auth.json(5); alone then */
+	const char *credentials; /* "USER:PASSWORD" for this image; or NULL */
+	const char *registries_conf; /* containers-registries.conf(5) */
+	const char *registries_d; /* folder, containers-registries.d(5) */
+	const char *cert_dir; /* *.crt, X.cert and X.key; as certs.d/HOST */
+	bool insecure; /* the user said so: plain HTTP and certificates that do not verify are taken */
+	const char *policy; /* containers-policy.json(5) */
+	bool insecure_policy; /* the user said so: no policy is looked at */
+	/* What a kbs:// URI stands for: policy, credentials, keys for signatures. NULL: such URIs are refused. */
+	enum err (*resource)(void *user, const char *uri, struct secret **out, struct errmsg *em);
+	void *resource_user;
+};
+
+struct image_reading {
+	struct image_platform platform;
+	const struct image_access *access; /* or NULL */
 };
 
 struct image_progress {
@@ -41,6 +63,7 @@ struct image_copy_options {
 				    * Out of range is refused (ERR_ARG) */
 	size_t encrypt_layer_count;
 	struct image_platform platform;
+	const struct image_access *source_access, *destination_access; /* or NULL */
 	void (*progress)(void *user, const struct image_progress *p);
 	void *progress_user;
 	/* Asked between reads; true ends the copy with ERR_IO as any other error would. NULL: never. */
@@ -60,12 +83,10 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 /* What an image is made of, without reading its layers. out: the caller's,
  * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",
  * "size","mediaType","encrypted",["recipients":[{"scheme","count"}]]}]}. Strings are printable. */
-enum err image_inspect(const char *src, const struct image_platform *platform, json_object **out,
-		       struct errmsg *em) MUST_USE;
+enum err image_inspect(const char *src, const struct image_reading *how, json_object **out, struct errmsg *em) MUST_USE;
 
 /* The manifest's own bytes (of the platform's image, where the name means an index). */
-enum err image_manifest(const char *src, const struct image_platform *platform, struct buf *out,
-			struct errmsg *em) MUST_USE;
+enum err image_manifest(const char *src, const struct image_reading *how, struct buf *out, struct errmsg *em) MUST_USE;
 
 /* What the key-wrapping library said, in our words: OKW_ERR_TOKEN, a token that failed, is ERR_PROTO. */
 enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, struct errmsg *em);

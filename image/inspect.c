@@ -152,13 +152,13 @@ static enum err add_config(json_object *to, struct image_source *source, const s
 	return e == OK ? OK : err_wrap(em, e, "config %s", m->config.digest);
 }
 
-enum err image_manifest(const char *src, const struct image_platform *platform, struct buf *out, struct errmsg *em)
+enum err image_manifest(const char *src, const struct image_reading *how, struct buf *out, struct errmsg *em)
 {
 	AUTO(image_source) *source = NULL;
 	AUTO_RAW_MANIFEST raw = { 0 };
-	enum err e = image_source_open(src, &source, em);
+	enum err e = image_source_open(src, how->access, &source, em);
 	if (e == OK)
-		e = image_source_manifest(source, platform, &raw, em);
+		e = image_source_manifest(source, &how->platform, &raw, em);
 	return e == OK ? buf_append(out, buf_bytes(&raw.bytes), 0, em) : e;
 }
 
@@ -180,14 +180,14 @@ static enum err summary_make(const char *src, struct image_source *source, const
 	return e == OK ? add_layers(to, m, em) : e;
 }
 
-enum err image_inspect(const char *src, const struct image_platform *platform, json_object **out, struct errmsg *em)
+enum err image_inspect(const char *src, const struct image_reading *how, json_object **out, struct errmsg *em)
 {
 	AUTO(image_source) *source = NULL;
 	AUTO_RAW_MANIFEST raw = { 0 };
 	AUTO_OF(json_object) *summary = json_object_new_object();
-	enum err e = summary ? image_source_open(src, &source, em) : err_set(em, ERR_NOMEM, "no memory");
+	enum err e = summary ? image_source_open(src, how->access, &source, em) : err_set(em, ERR_NOMEM, "no memory");
 	if (e == OK)
-		e = image_source_manifest(source, platform, &raw, em);
+		e = image_source_manifest(source, &how->platform, &raw, em);
 	if (e == OK)
 		e = summary_make(src, source, &raw, summary, em);
 	if (e == OK)

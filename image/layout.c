@@ -182,10 +182,27 @@ static void source_free(struct image_source *base)
 	free(s);
 }
 
-static const struct image_source_ops source_ops = { source_manifest, source_blob, source_free };
+static const struct image_source_ops source_ops = {
+	.manifest = source_manifest,
+	.blob = source_blob,
+	.free = source_free,
+};
 
-enum err layout_open_source(const char *rest, struct image_source **out, struct errmsg *em)
+/* policy.json(5): "/folder:tag", from which the scopes above are cut. */
+static enum err identity_set(struct layout_source *s, struct errmsg *em)
 {
+	AUTO_STR
+	char *path = realpath(s->name.dir, NULL);
+	s->base.identity.transport = "oci";
+	if (!path || asprintf(&s->base.identity.scope, s->name.tag ? "%s:%s" : "%s", path, s->name.tag) < 0)
+		return err_errno(em, ERR_IO, "oci:%s", s->name.dir);
+	return OK;
+}
+
+enum err layout_open_source(const char *rest, const struct image_access *access, struct image_source **out,
+			    struct errmsg *em)
+{
+	(void)access; /* folders need none */
 	struct layout_source *s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(em, ERR_NOMEM, "no memory");
@@ -198,6 +215,9 @@ enum err layout_open_source(const char *rest, struct image_source **out, struct 
 	s->dir = open(s->name.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
 		return err_errno(em, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "oci:%s", s->name.dir);
+	e = identity_set(s, em);
+	if (e != OK)
+		return e;
 	e = layout_check(s->dir, em);
 	if (e != OK)
 		return err_wrap(em, e, "oci:%s is not an OCI layout", s->name.dir);

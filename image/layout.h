@@ -19,5 +19,7 @@ enum err layout_check(int dir, struct errmsg *em) MUST_USE;
 enum err layout_read_index(int dir, struct index **out, struct errmsg *em) MUST_USE;
 
 /* Rows of the table of transports. */
-enum err layout_open_source(const char *rest, struct image_source **out, struct errmsg *em) MUST_USE;
-enum err layout_open_destination(const char *rest, struct image_destination **out, struct errmsg *em) MUST_USE;
+enum err layout_open_source(const char *rest, const struct image_access *access, struct image_source **out,
+			    struct errmsg *em) MUST_USE;
+enum err layout_open_destination(const char *rest, const struct image_access *access, struct image_destination **out,
+				 struct errmsg *em) MUST_USE;

@@ -223,8 +223,10 @@ static enum err destination_open(struct layout_destination *d, struct errmsg *em
 	return e == OK ? OK : err_wrap(em, e, "oci:%s", d->name.dir);
 }
 
-enum err layout_open_destination(const char *rest, struct image_destination **out, struct errmsg *em)
+enum err layout_open_destination(const char *rest, const struct image_access *access, struct image_destination **out,
+				 struct errmsg *em)
 {
+	(void)access; /* folders need none */
 	struct layout_destination *d = calloc(1, sizeof(*d));
 	if (!d)
 		return err_set(em, ERR_NOMEM, "no memory");

@@ -8,6 +8,14 @@
 struct image_source;
 struct image_destination;
 
+/* A signature in the form in which containers' tools store it: OpenPGP (simple signing), or a zero byte,
+ * "sigstore-json\n" and JSON with payload and annotations. Not verified. */
+struct image_signatures {
+	struct buf *items;
+	size_t count;
+};
+void image_signatures_clear(struct image_signatures *s);
+
 struct image_source_ops {
 	/* The named manifest or index; with `which` that one. Its digest and size were checked. */
 	enum err (*manifest)(struct image_source *s, const struct descriptor *which, struct raw_manifest *out,
@@ -15,10 +23,25 @@ struct image_source_ops {
 	/* A blob's bytes, not verified. ERR_NOT_FOUND. */
 	enum err (*blob)(struct image_source *s, const struct descriptor *d, struct stream **out, struct errmsg *em);
 	void (*free)(struct image_source *s);
+	/* All signatures of the manifest with this digest that the place of the image keeps (not those of a lookaside).
+	 * NULL: this kind keeps none. */
+	enum err (*signatures)(struct image_source *s, const char *digest, struct image_signatures *out,
+			       struct errmsg *em);
+	/* Another manifest of the same repository, by tag (cosign's "sha256-<hex>.sig"). *out: the caller's.
+	 * ERR_NOT_FOUND. NULL: this kind has none. */
+	enum err (*sibling)(struct image_source *s, const char *tag, struct image_source **out, struct errmsg *em);
+};
+
+/* Under what name a policy looks at the image: policy.json(5), "transports". */
+struct image_identity {
+	const char *transport; /* "docker", "oci", "dir", "docker-archive", "oci-archive" */
+	char *scope; /* docker: the expanded name as it was asked for, "docker.io/library/busybox:latest"; else a path
+		      */
 };
 
 struct image_source {
 	const struct image_source_ops *ops; /* first member of each kind's struct */
+	struct image_identity identity; /* scope: malloc'd, freed by image_source_free() */
 };
 
 void image_source_free(struct image_source *s);
@@ -53,13 +76,17 @@ AUTO_DEFINE(image_destination)
 
 struct transport {
 	const char *name;
-	enum err (*open_source)(const char *rest, struct image_source **out, struct errmsg *em);
-	enum err (*open_destination)(const char *rest, struct image_destination **out, struct errmsg *em);
+	enum err (*open_source)(const char *rest, const struct image_access *access, struct image_source **out,
+				struct errmsg *em);
+	enum err (*open_destination)(const char *rest, const struct image_access *access,
+				     struct image_destination **out, struct errmsg *em);
 };
 
-/* By an image's whole name, "oci:DIR:TAG". ERR_ARG, ERR_UNSUPPORTED, and what the kind says. */
-enum err image_source_open(const char *name, struct image_source **out, struct errmsg *em) MUST_USE;
-enum err image_destination_open(const char *name, struct image_destination **out, struct errmsg *em) MUST_USE;
+/* By an image's whole name, "oci:DIR:TAG". access: or NULL. ERR_ARG, ERR_UNSUPPORTED, and what the kind says. */
+enum err image_source_open(const char *name, const struct image_access *access, struct image_source **out,
+			   struct errmsg *em) MUST_USE;
+enum err image_destination_open(const char *name, const struct image_access *access, struct image_destination **out,
+				struct errmsg *em) MUST_USE;
 
 /* The image's manifest, through indexes, for a platform. */
 enum err image_source_manifest(struct image_source *s, const struct image_platform *platform, struct raw_manifest *out,

@@ -31,26 +31,38 @@ static enum err transport_find(const char *name, const struct transport **out, c
 	return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG", name);
 }
 
-enum err image_source_open(const char *name, struct image_source **out, struct errmsg *em)
+enum err image_source_open(const char *name, const struct image_access *access, struct image_source **out,
+			   struct errmsg *em)
 {
 	const struct transport *transport = NULL;
 	const char *rest = NULL;
 	enum err e = transport_find(name, &transport, &rest, em);
-	return e == OK ? transport->open_source(rest, out, em) : e;
+	return e == OK ? transport->open_source(rest, access, out, em) : e;
 }
 
-enum err image_destination_open(const char *name, struct image_destination **out, struct errmsg *em)
+enum err image_destination_open(const char *name, const struct image_access *access, struct image_destination **out,
+				struct errmsg *em)
 {
 	const struct transport *transport = NULL;
 	const char *rest = NULL;
 	enum err e = transport_find(name, &transport, &rest, em);
-	return e == OK ? transport->open_destination(rest, out, em) : e;
+	return e == OK ? transport->open_destination(rest, access, out, em) : e;
 }
 
 void image_source_free(struct image_source *s)
 {
-	if (s)
-		s->ops->free(s);
+	if (!s)
+		return;
+	free(s->identity.scope);
+	s->ops->free(s);
+}
+
+void image_signatures_clear(struct image_signatures *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		buf_clear(&s->items[i]);
+	free(s->items);
+	*s = (struct image_signatures){ 0 };
 }
 
 void image_destination_free(struct image_destination *d)

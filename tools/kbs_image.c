@@ -193,7 +193,8 @@ static int raw_print(const struct image_options *o)
 	AUTO_BUF
 	manifest = { 0 };
 	struct errmsg em = { "" };
-	enum err e = image_manifest(o->names[0], &o->platform, &manifest, &em);
+	const struct image_reading how = { .platform = o->platform };
+	enum err e = image_manifest(o->names[0], &how, &manifest, &em);
 	if (e != OK)
 		return cli_fail(e, &em);
 	fwrite(manifest.data, 1, manifest.len, stdout);
@@ -210,7 +211,8 @@ static int inspect_command(const struct image_options *o)
 		return raw_print(o);
 	AUTO_OF(json_object) *summary = NULL;
 	struct errmsg em = { "" };
-	enum err e = image_inspect(o->names[0], &o->platform, &summary, &em);
+	const struct image_reading how = { .platform = o->platform };
+	enum err e = image_inspect(o->names[0], &how, &summary, &em);
 	if (e != OK)
 		return cli_fail(e, &em);
 	if (o->json)

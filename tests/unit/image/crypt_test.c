@@ -31,7 +31,7 @@ static struct manifest *manifest_of(const char *name)
 	AUTO_BUF
 	raw = { 0 };
 	struct manifest *m = NULL;
-	const struct image_platform here = { 0 };
+	const struct image_reading here = { .access = NULL };
 	assert_int_equal(image_manifest(name, &here, &raw, NULL), OK);
 	enum err e = manifest_parse(buf_bytes(&raw), MEDIA_OCI_MANIFEST, &m, NULL);
 	assert_int_equal(e, OK);
@@ -54,7 +54,7 @@ static void assert_same_manifest(const char *one, const char *two)
 	a = { 0 };
 	AUTO_BUF
 	b = { 0 };
-	const struct image_platform here = { 0 };
+	const struct image_reading here = { .access = NULL };
 	assert_int_equal(image_manifest(one, &here, &a, NULL), OK);
 	assert_int_equal(image_manifest(two, &here, &b, NULL), OK);
 	assert_true(bytes_equal(buf_bytes(&a), buf_bytes(&b)));
@@ -343,7 +343,7 @@ static void shows_what_is_in_an_image(void **state)
 	options.encrypt_layer_count = 1;
 	copy_expect(f->src, f->dst, &options, OK);
 	AUTO_OF(json_object) *summary = NULL;
-	const struct image_platform here = { 0 };
+	const struct image_reading here = { .access = NULL };
 	assert_int_equal(image_inspect(f->dst, &here, &summary, NULL), OK);
 	AUTO_STR
 	char *shown = json_text(summary);
