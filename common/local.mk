@@ -14,6 +14,7 @@ libcommon_la_SOURCES = \
 	common/json_scan.c common/json_scan.h \
 	common/libctx.c common/libctx.h \
 	common/openssl_errors.c common/openssl_errors.h \
+	common/pin_verifier.c common/pin_verifier.h \
 	common/log.c common/log.h common/log_format.c common/log_format.h \
 	common/resource_uri.c common/resource_uri.h \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \

@@ -10,6 +10,7 @@ struct catalog_options {
 	struct broker *broker; /* or NULL; a reference is taken */
 	struct lease_terms lease; /* complete: of objects that say nothing */
 	const char *remote; /* URI of the KBS's list of objects, or NULL */
+	bool login; /* its keys are for those who log in */
 };
 /* Takes the entries' pool over. Costs little for each entry: no object is made, and no index, before somebody searches.
  */
@@ -20,6 +21,8 @@ AUTO_DEFINE(catalog)
 
 /* A reference; NULL if there is no such object (any more). */
 struct object *catalog_object(struct catalog *c, CK_OBJECT_HANDLE handle);
+/* Whether it is a key of a token that wants a login; makes no object. */
+bool catalog_is_private(struct catalog *c, CK_OBJECT_HANDLE handle);
 
 /* Appends the handles of what matches. A label that names a resource is found without any entry (class: the
  * template's, a private key where that says none). Touches no network, but for one thing: with a remote catalog, a
@@ -32,3 +35,5 @@ enum err catalog_refresh(struct catalog *c, struct errmsg *em) MUST_USE;
 struct source_set *catalog_sources(struct catalog *c);
 /* Reads the contents of those objects that want it now, up to the first failure. May block. */
 enum err catalog_prefetch(struct catalog *c, enum prefetch when, struct errmsg *em) MUST_USE;
+/* How many bytes of the heap it holds for its entries, without objects that were made. */
+size_t catalog_size(struct catalog *c);

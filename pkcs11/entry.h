@@ -26,7 +26,6 @@ struct entry {
 struct entry_list {
 	struct entry *items;
 	size_t count, cap;
-	bool wrong; /* items[count] is what could not be read */
 	struct pool pool;
 };
 

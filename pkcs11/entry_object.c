@@ -139,12 +139,6 @@ CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK
 	return shelf_replace(s->token->shelf, o, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
-static CK_RV search(struct token *t, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found)
-{
-	CK_RV rv = shelf_search(t->shelf, attributes, count, found);
-	return rv == CKR_OK ? catalog_search(t->catalog, attributes, count, found) : rv;
-}
-
 static bool is_searching(struct session *s)
 {
 	pthread_mutex_lock(&s->lock);
@@ -166,7 +160,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_
 		return CKR_OPERATION_ACTIVE;
 	struct handle_list found = { NULL, 0, 0 };
 	openssl_errors_keep();
-	rv = search(s->token, attributes, count, &found);
+	rv = token_search(s->token, attributes, count, &found);
 	openssl_errors_restore();
 	pthread_mutex_lock(&s->lock);
 	if (rv == CKR_OK && s->searching)

@@ -35,15 +35,12 @@ libpkcs11_la_SOURCES = \
 	pkcs11/session_content.c pkcs11/session_object.c pkcs11/session_object.h \
 	pkcs11/shelf.c pkcs11/shelf.h \
 	pkcs11/lease.c pkcs11/lease.h pkcs11/spki_pin.c pkcs11/spki_pin.h \
+	pkcs11/pin_count.c pkcs11/pin_count.h pkcs11/pin_policy.c pkcs11/pin_policy.h \
 	pkcs11/renewal.c pkcs11/renewal.h \
 	pkcs11/source.c pkcs11/source.h pkcs11/source_get.c pkcs11/source_state.h \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/token_config.c pkcs11/token_config.h
-if HAVE_PQC
-libpkcs11_la_SOURCES += pkcs11/entry_encapsulate.c
-endif
-EXTRA_DIST += pkcs11/entry_encapsulate.c
 libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 
 # Exports C_* alone; calls within go to ourselves whatever the host has loaded; stays mapped after dlclose, since the

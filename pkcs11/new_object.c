@@ -51,6 +51,10 @@ CK_RV new_object_of_key(const struct template *t, EVP_PKEY *key, const struct ne
 
 CK_RV new_object_keep(struct session *s, struct object *object, CK_OBJECT_HANDLE *out)
 {
+	if (object_is_private(object) && !token_shows_private(s->token)) {
+		object_free(object);
+		return CKR_USER_NOT_LOGGED_IN;
+	}
 	object->owner = s->handle;
 	CK_OBJECT_HANDLE handle = shelf_put(s->token->shelf, object);
 	AUTO(session) *still = NULL;

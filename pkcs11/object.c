@@ -148,6 +148,11 @@ size_t object_chain_length(struct object *o)
 	return m ? m->chain_len : 0;
 }
 
+bool object_is_private(const struct object *o)
+{
+	return o->session ? o->session->private : o->private;
+}
+
 bool object_visible(struct object *o)
 {
 	if (o->chain)

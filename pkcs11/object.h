@@ -11,6 +11,7 @@ struct object {
 	CK_KEY_TYPE hint; /* what the entry says; CK_UNAVAILABLE_INFORMATION: look inside */
 	bool session_object;
 	bool sensitive;
+	bool private; /* CKA_PRIVATE, of a token object */
 	bool extractable;
 	bool always_authenticate; /* of a private key: each operation needs a login of its own (session.h) */
 	atomic_bool derived; /* comes along with a private key: shown once there is something to show */
@@ -46,6 +47,9 @@ enum err object_set_chain(struct object *o, unsigned position, struct errmsg *em
 size_t object_chain_stem(struct bytes label);
 /* How many certificates follow the first, as far as it is known without the network. */
 size_t object_chain_length(struct object *o);
+
+/* CKA_PRIVATE. */
+bool object_is_private(const struct object *o);
 
 /* True if a search may show it now. Touches no network. */
 bool object_visible(struct object *o);

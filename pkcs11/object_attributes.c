@@ -115,6 +115,12 @@ static bool get_session_bytes(const struct view *view, const struct row *row, st
 	return put_bytes(to, buf && buf->len ? buf_bytes(buf) : (struct bytes){ (const uint8_t *)"", 0 });
 }
 
+static bool get_private(const struct view *view, const struct row *row, struct value *to)
+{
+	(void)row;
+	return put_flag(to, object_is_private(view->object));
+}
+
 static bool get_made_by(const struct view *view, const struct row *row, struct value *to)
 {
 	(void)row;
@@ -265,8 +271,7 @@ static bool get_private_part(const struct view *view, const struct row *row, str
 static const struct row rows[] = {
 	{ CKA_CLASS, ALL, NEED_NOTHING, ANY_TYPE, get_class, 0, NULL },
 	{ CKA_TOKEN, ALL, NEED_NOTHING, ANY_TYPE, get_token, 0, NULL },
-	/* No login is required: every object is a public one in the standard's sense. */
-	{ CKA_PRIVATE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(private), NULL },
+	{ CKA_PRIVATE, ALL, NEED_NOTHING, ANY_TYPE, get_private, 0, NULL },
 	{ CKA_MODIFIABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(modifiable), NULL },
 	{ CKA_COPYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(copyable), NULL },
 	{ CKA_DESTROYABLE, ALL, NEED_NOTHING, ANY_TYPE, get_session_flag, SESSION(destroyable), NULL },
@@ -286,8 +291,8 @@ static const struct row rows[] = {
 	{ CKA_DECRYPT, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_ENCRYPT, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DERIVE, KEYS, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
-	{ CKA_SIGN_RECOVER, PRIVATE, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
-	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
+	{ CKA_SIGN_RECOVER, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
 	{ CKA_ENCAPSULATE, PUBLIC, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DECAPSULATE, PRIVATE, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_WRAP, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
@@ -359,10 +364,6 @@ bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIB
 	case CKA_DERIVE:
 		return (class == CKO_PRIVATE_KEY && (type == CKK_EC || type == CKK_EC_MONTGOMERY)) ||
 		       (secret && (type == CKK_GENERIC_SECRET || type == CKK_HKDF));
-	case CKA_SIGN_RECOVER:
-		return rsa_private;
-	case CKA_VERIFY_RECOVER:
-		return rsa_public;
 	case CKA_ENCAPSULATE:
 		return class == CKO_PUBLIC_KEY && type == CKK_ML_KEM;
 	case CKA_DECAPSULATE:

@@ -423,14 +423,14 @@ CK_RV process_login_check(struct session *s, CK_USER_TYPE user)
 	if (rv != CKR_OK)
 		return rv;
 	struct token *t = s->token;
-	if (user == CKU_SO)
+	if (user == CKU_SO && t->logged_in)
+		rv = CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+	else if (user == CKU_SO)
 		/* There is none: whatever the PIN, it is not his. */
 		rv = t->rw_sessions < t->sessions ? CKR_SESSION_READ_ONLY_EXISTS : CKR_PIN_INCORRECT;
-	else if (user == CKU_CONTEXT_SPECIFIC)
-		rv = CKR_OPERATION_NOT_INITIALIZED; /* no key is ALWAYS_AUTHENTICATE */
-	else if (user != CKU_USER)
+	else if (user != CKU_USER && user != CKU_CONTEXT_SPECIFIC)
 		rv = CKR_USER_TYPE_INVALID;
-	else if (t->logged_in)
+	else if (user == CKU_USER && t->logged_in)
 		rv = CKR_USER_ALREADY_LOGGED_IN;
 	pthread_mutex_unlock(&p->lock);
 	return rv;
@@ -462,5 +462,8 @@ CK_RV process_logout(struct session *s)
 		rv = CKR_USER_NOT_LOGGED_IN;
 	s->token->logged_in = false;
 	pthread_mutex_unlock(&p->lock);
+	/* 5.6: private session objects go with the login that they were made under. */
+	if (rv == CKR_OK && !token_shows_private(s->token))
+		shelf_remove_private(s->token->shelf);
 	return rv;
 }

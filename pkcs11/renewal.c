@@ -112,20 +112,22 @@ static bool contains(const struct generation *g, const struct source *s)
 	return false;
 }
 
-/* Whether the mate has to be read together with what was just read: it belongs to the key that is no more; or, where
- * nothing was held, to another key, since it may be older. */
-static bool must_follow(const struct source *mate, const struct material *before, const struct material *now)
+/* Whether the mate has to be read together with what was just read: it belongs to the key that is no more; or, where no
+ * key was given up, to another one, since it may be older. */
+static bool must_follow(const struct source *mate, const struct material *given_up, const struct material *now)
 {
 	if (!has_key(mate->held))
 		return false;
-	return before ? same_key(mate->held, before) : is_live(mate) && !same_key(mate->held, now);
+	return given_up ? same_key(mate->held, given_up) : is_live(mate) && !same_key(mate->held, now);
 }
 
 static void gather_locked(struct generation *g)
 {
 	const struct material *before = g->readings[0].source->held, *now = g->readings[0].contents;
-	if (!has_key(now) || (before && (!has_key(before) || same_key(before, now))))
+	if (!has_key(now) || (before && !has_key(before)))
 		return;
+	if (before && same_key(before, now))
+		before = NULL;
 	/* The mates of mates belong to it as well, if a key of theirs is known. */
 	for (size_t i = 0; i < (before ? g->count : 1); i++)
 		for (struct source_mate *m = g->readings[i].source->mates; m; m = m->next) {
@@ -149,10 +151,19 @@ static bool breaks_pin_locked(const struct reading *r)
 	return false;
 }
 
+/* Another kind of thing than before: an empty file, an error page, a public key in the place of a private one. */
+static bool is_less(const struct material *now, const struct material *before)
+{
+	return (before->private_key && !now->private_key) || (before->certificate && !now->certificate) ||
+	       (has_key(before) && !has_key(now));
+}
+
 /* NULL if all of it fits together; else why not. */
 static const char *disagreement_locked(const struct generation *g)
 {
 	const struct reading *first = &g->readings[0];
+	if (first->source->held && is_less(first->contents, first->source->held))
+		return "what the KBS has is not of that kind any more";
 	if (has_key(first->source->held) && has_key(first->contents) && breaks_pin_locked(first))
 		return "the new key is not the pinned one";
 	if (!g->whole)
@@ -219,24 +230,42 @@ static void keep_locked(struct generation *g, const char *why)
 			fail_locked(&g->readings[i]);
 }
 
+static void publish_all_locked(struct generation *g, bool apart)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct reading *r = &g->readings[i];
+		struct lease *lease = &r->source->lease;
+		unsigned postponed = lease->postponed;
+		if (r->err != OK)
+			fail_locked(r);
+		else
+			publish_locked(r);
+		/* What does not fit together is looked at again soon, but less and less so. */
+		if (r->err == OK && apart) {
+			lease->postponed = postponed;
+			lease_postpone(lease, boottime_ms(), dice());
+		}
+	}
+}
+
 static void take_over_locked(struct generation *g)
 {
-	if (g->readings[0].err != OK) {
+	const struct reading *first = &g->readings[0];
+	if (first->err != OK) {
 		fail_locked(&g->readings[0]);
 		return;
 	}
+	const struct material *before = first->source->held;
+	bool other = before && (!same_key(before, first->contents) || is_less(first->contents, before));
 	const char *why = disagreement_locked(g);
-	if (why && is_live(g->readings[0].source)) {
+	if (why && other && is_live(first->source)) {
 		keep_locked(g, why);
 		return;
 	}
-	if (why && g->count > 1)
-		log_warn("pkcs11", "apart", "object=\"%s\" text=\"%s\"", g->readings[0].source->name, why);
-	for (size_t i = 0; i < g->count; i++)
-		if (g->readings[i].err == OK)
-			publish_locked(&g->readings[i]);
-		else
-			fail_locked(&g->readings[i]);
+	bool apart = why && g->count > 1;
+	if (why && (apart || other))
+		log_warn("pkcs11", "apart", "object=\"%s\" text=\"%s\"", first->source->name, why);
+	publish_all_locked(g, apart);
 }
 
 static void land_locked(struct generation *g)

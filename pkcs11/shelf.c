@@ -99,6 +99,22 @@ bool shelf_remove(struct shelf *shelf, CK_OBJECT_HANDLE handle)
 	return found;
 }
 
+void shelf_remove_private(struct shelf *shelf)
+{
+	pthread_mutex_lock(&shelf->lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct object **at = &shelf->buckets[i]; *at;) {
+			struct object *o = *at;
+			if (!object_is_private(o)) {
+				at = &o->next;
+				continue;
+			}
+			*at = o->next;
+			object_free(o);
+		}
+	pthread_mutex_unlock(&shelf->lock);
+}
+
 void shelf_remove_of(struct shelf *shelf, CK_SESSION_HANDLE owner)
 {
 	bool found;

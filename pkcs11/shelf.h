@@ -16,6 +16,7 @@ struct object *shelf_object(struct shelf *shelf, CK_OBJECT_HANDLE handle); /* a 
  * meanwhile (it is not `before` any more). */
 bool shelf_replace(struct shelf *shelf, const struct object *before, struct object *object);
 bool shelf_remove(struct shelf *shelf, CK_OBJECT_HANDLE handle);
+void shelf_remove_private(struct shelf *shelf); /* C_Logout */
 void shelf_remove_of(struct shelf *shelf, CK_SESSION_HANDLE owner); /* all of a session */
 /* Appends the handles of what matches. */
 CK_RV shelf_search(struct shelf *shelf, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found);

@@ -66,7 +66,9 @@ static enum err token_make(struct token_config *config, const struct token_set *
 	memcpy(t->label, config->label, sizeof(t->label));
 	make_serial(t, config);
 	enum err e = take_broker(t, config, sets, em);
-	struct catalog_options options = { t->broker, config->lease, config->catalog };
+	struct catalog_options options = { t->broker, config->lease, config->catalog, config->pin.kind != PIN_NONE };
+	if (e == OK)
+		e = pin_policy_new(&config->pin, &t->pin, em);
 	if (e == OK)
 		e = catalog_new(&options, &config->objects, &t->catalog, em);
 	if (e != OK)
@@ -172,13 +174,45 @@ void token_free(struct token *t)
 	shelf_free(t->shelf);
 	catalog_free(t->catalog);
 	broker_free(t->broker);
+	pin_policy_free(t->pin);
 	free(t);
 }
 
 struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle)
 {
 	struct object *o = shelf_object(t->shelf, handle);
-	return o ? o : catalog_object(t->catalog, handle);
+	if (!o)
+		o = catalog_object(t->catalog, handle);
+	if (!o || token_shows_private(t) || !object_is_private(o))
+		return o;
+	object_free(o);
+	return NULL;
+}
+
+bool token_shows_private(const struct token *t)
+{
+	return pin_policy_kind(t->pin) == PIN_NONE || t->logged_in;
+}
+
+static bool is_private(struct token *t, CK_OBJECT_HANDLE handle)
+{
+	AUTO(object) *o = shelf_object(t->shelf, handle);
+	return o ? object_is_private(o) : catalog_is_private(t->catalog, handle);
+}
+
+CK_RV token_search(struct token *t, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found)
+{
+	CK_RV rv = shelf_search(t->shelf, attributes, count, found);
+	if (rv == CKR_OK)
+		rv = catalog_search(t->catalog, attributes, count, found);
+	if (rv != CKR_OK || token_shows_private(t))
+		return rv;
+	size_t kept = 0;
+	for (size_t i = 0; i < found->count; i++)
+		if (!is_private(t, found->items[i]))
+			found->items[kept++] = found->items[i];
+	found->count = kept;
+	return CKR_OK;
 }
 
 void token_pad(CK_UTF8CHAR *to, size_t width, const char *text)
@@ -205,13 +239,13 @@ void token_info(const struct token *t, CK_TOKEN_INFO *info)
 	token_pad(info->manufacturerID, sizeof(info->manufacturerID), "kbs-pkcs11");
 	token_pad(info->model, sizeof(info->model), "KBS");
 	token_pad(info->serialNumber, sizeof(info->serialNumber), t->serial);
-	info->flags = CKF_RNG | CKF_WRITE_PROTECTED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED;
+	info->flags = CKF_RNG | CKF_WRITE_PROTECTED | CKF_TOKEN_INITIALIZED | pin_policy_flags(t->pin);
 	info->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
 	info->ulSessionCount = t->sessions;
 	info->ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;
 	info->ulRwSessionCount = t->rw_sessions;
-	info->ulMaxPinLen = 255;
-	info->ulMinPinLen = 0;
+	info->ulMaxPinLen = PIN_LEN_MAX;
+	info->ulMinPinLen = pin_policy_kind(t->pin) == PIN_LOCAL ? PIN_LEN_MIN : 0;
 	info->ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION;
 	info->ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION;
 	info->ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION;

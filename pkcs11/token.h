@@ -14,9 +14,10 @@ struct token {
 	struct broker *broker; /* or NULL */
 	struct catalog *catalog;
 	struct shelf *shelf;
+	struct pin_policy *pin;
 	atomic_bool prefetched; /* what is read before the first session */
+	atomic_bool logged_in; /* changed under the process's lock */
 	/* Guarded by the process's lock: */
-	bool logged_in;
 	CK_ULONG sessions, rw_sessions;
 };
 
@@ -45,8 +46,13 @@ void token_set_sweep(struct token_set *set);
 /* Waits, not for long, for what renews in the background: who finalizes may be about to exit. */
 void token_set_settle(struct token_set *set);
 
-/* A session or token object by its handle: a reference, or NULL. */
+/* A session or token object by its handle: a reference, or NULL; NULL as well where it is private and nobody is logged
+ * in. */
 struct object *token_object(struct token *t, CK_OBJECT_HANDLE handle);
+/* Appends the handles of what matches, of both kinds. As catalog_search(). */
+CK_RV token_search(struct token *t, const CK_ATTRIBUTE *attributes, CK_ULONG count, struct handle_list *found);
+/* Whether private objects can be seen and made now. */
+bool token_shows_private(const struct token *t);
 
 /* PKCS #11 2.40 3.2: strings are padded with blanks and not terminated. */
 void token_pad(CK_UTF8CHAR *to, size_t width, const char *text);

@@ -76,6 +76,8 @@ static enum err read_token(json_object *token, struct token_config *out, struct 
 	enum err e = json_get_string_opt(token, "catalog", &catalog, em);
 	if (e == OK)
 		e = lease_terms_read(token, &out->lease, em);
+	if (e == OK)
+		e = pin_config_read(token, &out->pin, em);
 	if (e != OK)
 		return e;
 	if (!catalog)
@@ -146,7 +148,7 @@ static struct bytes list_of(const struct root *root, long token)
 static enum err read_single(const struct root *from, struct token_configs *out, struct errmsg *em)
 {
 	json_object *root = from->settings ? from->settings->root : NULL;
-	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, NULL };
+	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, PIN_MEMBERS, NULL };
 	struct token_parts parts = { NULL, from->kbs, NULL, list_of(from, -1) };
 	enum err e = make_room(out, 1, em);
 	if (e == OK && root)
@@ -165,7 +167,7 @@ static enum err read_single(const struct root *from, struct token_configs *out, 
 
 static enum err read_one_of(json_object *token, struct token_parts parts, struct token_config *out, struct errmsg *em)
 {
-	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, "kbs", "objects", NULL };
+	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, PIN_MEMBERS, "kbs", "objects", NULL };
 	parts.token = token;
 	enum err e = json_only_members(token, members, em);
 	if (e == OK)
@@ -297,6 +299,7 @@ void token_configs_clear(struct token_configs *configs)
 		free(config->catalog);
 		free(config->why);
 		entry_list_clear(&config->objects);
+		pin_config_clear(&config->pin);
 		kbc_options_clear(&config->kbs);
 	}
 	free(configs->items);

@@ -2,6 +2,7 @@
 #include "common/settings.h"
 #include "kbc/kbc.h"
 #include "pkcs11/entry.h"
+#include "pkcs11/pin_policy.h"
 
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@ struct token_config {
 	char label[TOKEN_LABEL_MAX + 1];
 	char *catalog; /* URI of a resource that lists objects; or NULL */
 	struct lease_terms lease; /* complete; its lifetime is the attestation's, too */
+	struct pin_config pin;
 	struct entry_list objects;
 	bool have_kbs; /* false: nothing says where a KBS is */
 	bool kbs_from_environment; /* AA_KBC_PARAMS or the kernel command line said it */

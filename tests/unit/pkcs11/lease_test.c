@@ -141,7 +141,6 @@ static void key_and_certificate_change_together(void **state)
 	assert_int_equal(certified(s), 64);
 	fixture_certificate("default/cert/turns", fixture.p384);
 	pass(5);
-	assert_int_equal(signs(s), 64);
 	wait_to_sign(s, 96);
 	assert_int_equal(certified(s), 96);
 	CK_BYTE id = 0;
@@ -163,6 +162,22 @@ static void a_half_rotated_pair_is_kept_no_longer_than_its_lease(void **state)
 	assert_int_equal(signs(s), 96);
 }
 
+static void rubbish_does_not_push_out_a_key(void **state)
+{
+	(void)state;
+	configure("\"lifetime\":100", "");
+	CK_SESSION_HANDLE s = fixture_session();
+	assert_int_equal(signs(s), 64);
+	fixture_resource("default/key/turns", bytes_str("<html>503 Service Unavailable</html>"));
+	pass(60);
+	assert_int_equal(signs(s), 64);
+	wait_for_gets(2);
+	usleep(50000);
+	assert_int_equal(signs(s), 64);
+	pass(41);
+	check_rv(CKR_KEY_HANDLE_INVALID, refusal(s));
+}
+
 static void a_key_that_comes_later_than_its_certificate_brings_the_right_one(void **state)
 {
 	(void)state;
@@ -174,6 +189,22 @@ static void a_key_that_comes_later_than_its_certificate_brings_the_right_one(voi
 	assert_int_equal(signs(s), 96);
 	assert_int_equal(certified(s), 96);
 	assert_int_equal(fixture.gets, 3);
+}
+
+static void a_start_amid_a_rotation_is_made_good_soon(void **state)
+{
+	(void)state;
+	configure("\"lifetime\":100", WITH_CERTIFICATE);
+	CK_SESSION_HANDLE s = fixture_session();
+	assert_int_equal(certified(s), 64);
+	fixture_key("default/key/turns", fixture.p384);
+	assert_int_equal(signs(s), 96);
+	assert_int_equal(certified(s), 64);
+	fixture_certificate("default/cert/turns", fixture.p384);
+	usleep(250000);
+	for (int i = 0; i < 500 && certified(s) != 96; i++)
+		usleep(10000);
+	assert_int_equal(certified(s), 96);
 }
 
 static void what_was_begun_ends_with_the_old_key(void **state)
@@ -358,6 +389,7 @@ static void nobody_notices_a_rotation(void **state)
 	pthread_t threads[4];
 	stop = false;
 	assert_int_equal(certified(s), 64);
+	assert_int_equal(signs(s), 64);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, sign_on, NULL), 0);
 	for (int turn = 0; turn < 4; turn++) {
@@ -480,7 +512,9 @@ int main(void)
 		TEST(an_object_has_a_lifetime_of_its_own),
 		TEST(key_and_certificate_change_together),
 		TEST(a_half_rotated_pair_is_kept_no_longer_than_its_lease),
+		TEST(rubbish_does_not_push_out_a_key),
 		TEST(a_key_that_comes_later_than_its_certificate_brings_the_right_one),
+		TEST(a_start_amid_a_rotation_is_made_good_soon),
 		TEST(what_was_begun_ends_with_the_old_key),
 		TEST(a_kbs_that_is_away_retires_nothing_before_its_end),
 		TEST(stale_is_served_where_that_is_configured_and_not_for_ever),

@@ -8,10 +8,10 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/lease_test \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/message_test \
-	tests/unit/pkcs11/mechanism_walk_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
 	tests/unit/pkcs11/pqc_test \
+	tests/unit/pkcs11/pin_test \
 	tests/unit/pkcs11/process_test \
 	tests/unit/pkcs11/rsa_unpad_test \
 	tests/unit/pkcs11/session_object_test \
@@ -37,15 +37,14 @@ tests_unit_pkcs11_known_answers_test_SOURCES = tests/unit/pkcs11/known_answers_t
 tests_unit_pkcs11_known_answers_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_lease_test_SOURCES = tests/unit/pkcs11/lease_test.c tests/support/check.h
 tests_unit_pkcs11_lease_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_pin_test_SOURCES = tests/unit/pkcs11/pin_test.c tests/support/check.h
+tests_unit_pkcs11_pin_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_fetch_test_SOURCES = tests/unit/pkcs11/fetch_test.c tests/support/check.h
 tests_unit_pkcs11_fetch_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_mechanism_test_SOURCES = tests/unit/pkcs11/mechanism_test.c tests/support/check.h
 tests_unit_pkcs11_mechanism_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_message_test_SOURCES = tests/unit/pkcs11/message_test.c tests/support/check.h
 tests_unit_pkcs11_message_test_LDADD = $(pkcs11_unit_libs)
-tests_unit_pkcs11_mechanism_walk_test_SOURCES = tests/unit/pkcs11/mechanism_walk_test.c tests/support/check.h \
-	tests/unit/pkcs11/walk_parameters.c tests/unit/pkcs11/walk_parameters.h
-tests_unit_pkcs11_mechanism_walk_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_object_test_SOURCES = tests/unit/pkcs11/object_test.c tests/support/check.h
 tests_unit_pkcs11_object_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c tests/support/check.h

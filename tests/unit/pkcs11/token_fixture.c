@@ -90,14 +90,17 @@ static void make_folders(char *path)
 
 void fixture_resource(const char *path, struct bytes contents)
 {
-	char full[512];
+	char full[512], fresh[128];
 	snprintf(full, sizeof(full), "%s/kbs/storage/%s", fixture.dir, path);
 	if (!contents.data) {
 		unlink(full);
 		return;
 	}
 	make_folders(full);
-	write_file(full, contents);
+	/* In one step: the KBS may be reading it. */
+	snprintf(fresh, sizeof(fresh), "%s/fresh", fixture.dir);
+	write_file(fresh, contents);
+	assert_int_equal(rename(fresh, full), 0);
 }
 
 static void put_pem(const char *path, EVP_PKEY *key, X509 *certificate)
