@@ -15,7 +15,7 @@ void appraise_bound(struct appraisal *a, const struct appraise_field *field)
 
 bool claim_object(json_object *to, const char *name, json_object *value)
 {
-	if (value && json_object_object_add(to, name, value) == 0)
+	if (to && value && json_object_object_add(to, name, value) == 0)
 		return true;
 	json_object_put(value);
 	return false;

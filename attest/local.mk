@@ -9,6 +9,7 @@ libverifier_la_SOURCES = \
 	attest/cert.c attest/cert.h attest/cert_table.c attest/cert_table.h \
 	attest/collateral.c attest/collateral.h \
 	attest/cursor.h \
+	attest/ear.c \
 	attest/event_log.c attest/event_log.h \
 	attest/init_data.c \
 	attest/pck.c attest/pck.h \

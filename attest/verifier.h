@@ -28,9 +28,10 @@ struct verifier_input {
 	int64_t now; /* seconds of the epoch: the clock that certificates and collateral are held against */
 };
 
-/* tee: "tdx", "sgx", "snp" or "tpm". OK: judged, `out` says how, also of what is malformed; to be given to appraisal_clear().
- * ERR_UNSUPPORTED: no verifier for this TEE's binary form; ERR_ARG: report data longer than 64 bytes; ERR_PARSE,
- * ERR_LIMIT: collateral, certificates or reference values (not the evidence) are malformed; ERR_NOMEM. */
+/* tee: "tdx", "sgx", "snp" or "tpm". OK: judged, `out` says how, also of what is malformed; to be given to
+ * appraisal_clear(). ERR_UNSUPPORTED: no verifier for this TEE's binary form; ERR_ARG: report data longer than 64
+ * bytes; ERR_PARSE, ERR_LIMIT: collateral, certificates or reference values (not the evidence) are malformed;
+ * ERR_NOMEM. */
 enum err verifier_appraise(const char *tee, const struct verifier_input *in, struct appraisal *out,
 			   struct errmsg *em) MUST_USE;
 
@@ -71,3 +72,31 @@ struct verifier_request {
  * ERR_EXPIRED, ERR_PARSE, ERR_UNSUPPORTED (no verifier for this TEE). */
 enum err verifier_check(const struct verifier_policy *policy, const struct verifier_request *request,
 			json_object **claims, struct errmsg *em) MUST_USE;
+
+/* --- what a relying party is told: an EAT Attestation Result, draft-ietf-rats-ear ------------------------------------
+ */
+
+/* One line of the table of AR4SI (draft-ietf-rats-ar4si) claims: 0 says nothing. */
+struct ear_vector {
+	int hardware;
+	int executables;
+	int configuration;
+};
+
+struct ear {
+	const char *tee;
+	const char *status; /* "affirming", "warning", "contraindicated", "none" */
+	struct ear_vector vector;
+	const char *issuer;
+	int64_t now; /* seconds of the epoch */
+	int64_t lifetime_s;
+	json_object *claims; /* what the evidence says; or NULL */
+	json_object *runtime_data; /* nonce and tee-pubkey as the KBS received them; or NULL */
+	const char *report_data; /* hexadecimal; NULL: that of the claims, if any */
+};
+
+/* What an appraisal says in these terms. compared: reference values were given. */
+void ear_appraised(const struct appraisal *a, bool compared, struct ear *to);
+
+/* The claims of the result, to be signed. Borrows everything; *out: the caller's. ERR_NOMEM. */
+enum err ear_claims(const struct ear *ear, json_object **out, struct errmsg *em) MUST_USE;

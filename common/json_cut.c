@@ -54,22 +54,28 @@ static void blank(uint8_t *from, const uint8_t *to)
 			*from = ' ';
 }
 
-/* Between strings: whatever opens or closes something, or ends a number or a word. */
+/* What a byte outside of strings is. */
+enum mark { WORD, DULL, OPEN, CLOSE, QUOTE, SLASH };
 static const uint8_t marks[256] = {
-	['"'] = 1, ['['] = 1, ['{'] = 1,  [']'] = 1,  ['}'] = 1,  ['/'] = 1,
-	[','] = 1, [' '] = 1, ['\n'] = 1, ['\t'] = 1, ['\r'] = 1,
+	[' '] = DULL, ['\n'] = DULL, ['\t'] = DULL, ['\r'] = DULL, [','] = DULL,  [':'] = DULL,
+	['['] = OPEN, ['{'] = OPEN,  [']'] = CLOSE, ['}'] = CLOSE, ['"'] = QUOTE, ['/'] = SLASH,
 };
 
-/* Behind what begins at `at` and is no bracket: a string, a comment, a number or a word, one other byte. */
+/* Behind a comment, a string, a number or a word, or one bracket; NULL: it does not end. */
 static const uint8_t *piece_end(const uint8_t *at, const uint8_t *end)
 {
-	if (*at == '"')
+	switch (marks[*at]) {
+	case QUOTE:
 		return string_end(at, end);
-	if (*at == '/')
+	case SLASH:
 		return comment_end(at, end);
-	for (at++; at < end && !marks[*at];)
-		at++;
-	return at;
+	case WORD:
+		while (at < end && marks[*at] == WORD)
+			at++;
+		return at;
+	default:
+		return at + 1;
+	}
 }
 
 /* NULL: it does not end. With `writable`, comments become blanks. */
@@ -77,19 +83,22 @@ static const uint8_t *value_end(const uint8_t *at, const uint8_t *end, bool writ
 {
 	size_t depth = 0;
 	while (at < end) {
-		bool open = *at == '[' || *at == '{', close = *at == ']' || *at == '}', comment = *at == '/';
-		if (close && depth == 0)
+		enum mark mark = marks[*at];
+		if (mark == DULL && depth) {
+			at++;
+			continue;
+		}
+		if (mark == CLOSE && depth == 0)
 			return NULL;
-		depth += open;
-		depth -= close;
-		const uint8_t *next = open || close ? at + 1 : piece_end(at, end);
+		depth += mark == OPEN;
+		depth -= mark == CLOSE;
+		const uint8_t *next = piece_end(at, end);
 		if (!next)
 			return NULL;
-		if (comment && writable)
+		if (mark == SLASH && writable)
 			blank((uint8_t *)(uintptr_t)at, next);
-		bool part = !comment && !is_blank(*at);
 		at = next;
-		if (part && depth == 0)
+		if (depth == 0 && mark != SLASH && mark != DULL)
 			return at;
 	}
 	return NULL;

@@ -8,3 +8,7 @@ EXTRA_DIST += docs/examples/openssl-engine.cnf.in docs/examples/openssl-provider
 CLEANFILES += $(nodist_examples_DATA)
 $(nodist_examples_DATA): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's,@pkcs11dir[@],$(pkcs11dir),' -e 's,@docdir[@],$(examplesdir),' $(srcdir)/$@.in >$@
+
+# One for each way to reach a key provider.
+dist_examples_DATA = docs/examples/ocicrypt_keyprovider_cmd.conf docs/examples/ocicrypt_keyprovider_grpc.conf \
+	docs/examples/ocicrypt_keyprovider_grpc_tls.conf docs/examples/ocicrypt_keyprovider_ttrpc.conf

@@ -117,6 +117,7 @@ static enum err evidence_verify(const struct service *s, const struct verifier_r
 		e = err_wrap(em, ERR_INTERNAL, "what evidence is held against");
 	else
 		e = verifier_check(&policy, request, &facts->claims, em);
+	facts->compared = policy.reference.data != NULL;
 	buf_clear(&files.collateral);
 	buf_clear(&files.reference);
 	buf_clear(&files.tpm_keys);

@@ -1,85 +1,42 @@
 #include "kbs/result.h"
 
+#include "attest/verifier.h"
 #include "common/jwk.h"
 #include "common/jws.h"
-#include "config.h"
 #include "kbs/tee_key.h"
 
 #include <stdio.h>
 
-#define PROFILE "tag:github.com,2024:confidential-containers/Trustee"
 #define EVIDENCE "ear.veraison.annotated-evidence"
 
-/* AR4SI trustworthiness claims, and the status that is their worst tier. */
-struct appraisal {
-	const char *status;
-	int hardware;
-	int executables;
-};
-
-/* The sample TEE proves nothing, so nothing is asserted: tier "none" (0). Genuine evidence without reference values:
- * hardware is affirmed (2), what runs on it is not recognised (33), which is tier "warning". */
-static struct appraisal appraise(const char *tee)
+/* AR4SI. The sample TEE proves nothing, so nothing is asserted: tier "none" (0). Genuine evidence: hardware is affirmed
+ * (2); what runs on it is recognised (3) by reference values, else not (33), which is tier "warning". */
+static char *payload_make(const struct result_issuer *issuer, const struct result_facts *facts, struct errmsg *em)
 {
-	if (strcmp(tee, "sample") == 0)
-		return (struct appraisal){ "none", 0, 0 };
-	return (struct appraisal){ "warning", 2, 33 };
-}
-
-/* Owns `value`, whatever happens. */
-static bool put(json_object *obj, const char *name, json_object *value)
-{
-	if (obj && value && json_object_object_add(obj, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
-static bool put_string(json_object *obj, const char *name, const char *text)
-{
-	return text && put(obj, name, json_object_new_string(text));
-}
-
-static json_object *evidence_make(const struct result_facts *facts)
-{
-	AUTO_OF(json_object) *obj = json_object_new_object();
+	bool sample = strcmp(facts->tee, "sample") == 0;
 	AUTO_STR
 	char *digest = hex_encode((struct bytes){ facts->report_data.data, facts->report_data.len });
-	if (!put_string(obj, "report_data", digest) ||
-	    !put(obj, "runtime_data_claims", json_object_get(facts->runtime_data)) ||
-	    !put(obj, facts->tee, json_object_get(facts->claims)))
+	const struct ear ear = {
+		.tee = facts->tee,
+		.status = sample            ? "none"
+			  : facts->compared ? "affirming"
+					    : "warning",
+		.vector = { sample ? 0 : 2,
+			    sample            ? 0
+			    : facts->compared ? 3
+					      : 33,
+			    0 },
+		.issuer = issuer->name,
+		.now = facts->now,
+		.lifetime_s = issuer->lifetime_s,
+		.claims = facts->claims,
+		.runtime_data = facts->runtime_data,
+		.report_data = digest,
+	};
+	AUTO_OF(json_object) *claims = NULL;
+	if (!digest || ear_claims(&ear, &claims, em) != OK)
 		return NULL;
-	return steal(&obj);
-}
-
-static json_object *submods_make(const struct result_facts *facts)
-{
-	struct appraisal a = appraise(facts->tee);
-	json_object *vector = json_object_new_object();
-	bool ok = put(vector, "hardware", json_object_new_int(a.hardware)) &&
-		  put(vector, "executables", json_object_new_int(a.executables));
-	AUTO_OF(json_object) *submods = json_object_new_object();
-	json_object *cpu = json_object_new_object();
-	ok = put_string(cpu, "ear.status", a.status) && ok;
-	ok = put(cpu, "ear.trustworthiness-vector", vector) && ok;
-	ok = put_string(cpu, "ear.appraisal-policy-id", "default") && ok;
-	ok = put(cpu, EVIDENCE, evidence_make(facts)) && ok;
-	ok = put(submods, "cpu0", cpu) && ok;
-	return ok ? steal(&submods) : NULL;
-}
-
-static char *payload_make(const struct result_issuer *issuer, const struct result_facts *facts)
-{
-	AUTO_OF(json_object) *obj = json_object_new_object();
-	json_object *verifier = json_object_new_object();
-	bool ok = put_string(verifier, "developer", "kbs-pkcs11") && put_string(verifier, "build", PACKAGE_VERSION);
-	ok = put(obj, "ear.verifier-id", verifier) && ok;
-	ok = put_string(obj, "eat_profile", PROFILE) && ok;
-	ok = put_string(obj, "iss", issuer->name) && ok;
-	ok = put(obj, "iat", json_object_new_int64(facts->now)) && ok;
-	ok = put(obj, "exp", json_object_new_int64(facts->now + issuer->lifetime_s)) && ok;
-	ok = put(obj, "submods", submods_make(facts)) && ok;
-	return ok ? json_text(obj) : NULL;
+	return json_text(claims);
 }
 
 enum err result_issue(const struct result_issuer *issuer, const struct result_facts *facts, char **jwt,
@@ -90,11 +47,17 @@ enum err result_issue(const struct result_issuer *issuer, const struct result_fa
 	if (e != OK)
 		return e;
 	AUTO_OF(json_object) *header = json_object_new_object();
-	bool ok = put(header, "jwk", jwk);
-	ok = put_string(header, "typ", "JWT") && ok;
+	json_object *type = json_object_new_string("JWT");
+	bool ok = header && json_object_object_add(header, "jwk", jwk) == 0;
+	if (!ok)
+		json_object_put(jwk);
+	if (!type || !header || json_object_object_add(header, "typ", type) != 0) {
+		json_object_put(type);
+		ok = false;
+	}
 	AUTO_STR
-	char *payload = payload_make(issuer, facts);
-	if (!ok || !payload)
+	char *payload = ok ? payload_make(issuer, facts, em) : NULL;
+	if (!payload)
 		return err_set(em, ERR_NOMEM, "no memory for an attestation result");
 	return jws_sign(issuer->key, header, bytes_str(payload), jwt, em);
 }

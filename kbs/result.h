@@ -15,6 +15,7 @@ struct result_facts {
 	json_object *runtime_data; /* nonce and tee-pubkey, as received */
 	json_object *claims; /* the verifier's */
 	struct attest_digest report_data;
+	bool compared; /* with reference values, which held */
 	int64_t now; /* seconds of the epoch */
 };
 /* *jwt: malloc'd. Borrows the facts. */

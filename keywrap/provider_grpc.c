@@ -15,6 +15,7 @@
 #define HEADERS_MAX ((size_t)16 * 1024) /* all of them, interim answers and trailers included */
 #define RECEIVED_MAX (4 * PROVIDER_MESSAGE_MAX) /* however it is cut into frames */
 #define NO_CODE (-1)
+#define SAME_TIME_MS 100
 
 /* One call. */
 struct call {
@@ -211,12 +212,15 @@ static enum err call_talk(struct call *c, struct wire *wire, struct deadline unt
 }
 
 /* RFC 9113 and gRPC's "HTTP to gRPC Status Code Mapping". */
-static enum err call_judge(const struct call *c, struct bytes *message, struct errmsg *em)
+static enum err call_judge(const struct call *c, struct deadline until, struct bytes *message, struct errmsg *em)
 {
 	if (c->code > 0)
 		return rpc_failed(c->code, (struct bytes){ (const uint8_t *)c->text, c->text_len }, em);
 	if (c->reset == NGHTTP2_REFUSED_STREAM)
 		return err_set(em, ERR_NET, "it takes no further calls");
+	/* Both sides look at the same time limit. */
+	if (c->reset == NGHTTP2_CANCEL && deadline_left_ms(until) < SAME_TIME_MS)
+		return err_set(em, ERR_TIMEOUT, "no answer in time");
 	if (c->reset != NGHTTP2_NO_ERROR)
 		return err_set(em, ERR_PROTO, "it ended the call: %s", nghttp2_http2_strerror(c->reset));
 	if (c->http_status != 200)
@@ -273,7 +277,7 @@ enum err provider_grpc_run(const struct provider_grpc_call *call, struct deadlin
 	if (e == OK)
 		e = call_run(&c, call, &wire, until, em);
 	if (e == OK)
-		e = call_judge(&c, &message, em);
+		e = call_judge(&c, until, &message, em);
 	if (e == OK)
 		e = ttrpc_bytes_read(message, &octets, em);
 	if (e == OK)

@@ -26,7 +26,7 @@ static enum err make_room_locked(struct catalog *c, size_t more, struct errmsg *
 
 static void put_row(struct catalog *c, struct catalog_row *row, const struct entry *entry)
 {
-	row->entry = *entry;
+	row->entry = entry;
 	row->place = c->count;
 	c->rows[c->count++] = row;
 }
@@ -48,7 +48,7 @@ static void guard_data_locked(struct catalog *c, const struct object *data, cons
 {
 	c->data_made = true;
 	for (size_t i = 0; i < c->count; i++) {
-		const struct entry *other = &c->rows[i]->entry;
+		const struct entry *other = c->rows[i]->entry;
 		if (is_guarded_key(other) && strcmp(resource_of(other->uri), resource_of(entry->uri)) == 0)
 			source_mark_key(data->content);
 	}
@@ -73,7 +73,9 @@ enum err catalog_add_locked(struct catalog *c, const struct entry *entry, struct
 static enum err add_all(struct catalog *c, struct entry_list *entries, struct errmsg *em)
 {
 	c->pool = entries->pool;
+	c->configured = entries->items;
 	entries->pool = (struct pool){ NULL };
+	entries->items = NULL;
 	if (!entries->count)
 		return OK;
 	enum err e = make_room_locked(c, entries->count, em);
@@ -83,7 +85,7 @@ static enum err add_all(struct catalog *c, struct entry_list *entries, struct er
 	if (!rows)
 		return err_set(em, ERR_NOMEM, "no memory for objects");
 	for (size_t i = 0; i < entries->count; i++)
-		put_row(c, &rows[i], &entries->items[i]);
+		put_row(c, &rows[i], &c->configured[i]);
 	entries->count = 0;
 	return OK;
 }
@@ -123,8 +125,9 @@ void catalog_free(struct catalog *c)
 	for (struct catalog_row *row = c->made; row; row = row->next_made)
 		free_objects(row);
 	for (size_t i = 0; i < c->count; i++)
-		spki_pins_free(c->rows[i]->entry.pins);
+		spki_pins_free(c->rows[i]->entry->pins);
 	free(c->rows);
+	free(c->configured);
 	catalog_index_clear(&c->index);
 	pool_clear(&c->pool);
 	source_set_free(c->sources);
@@ -135,14 +138,6 @@ void catalog_free(struct catalog *c)
 struct source_set *catalog_sources(struct catalog *c)
 {
 	return c->sources;
-}
-
-size_t catalog_size(struct catalog *c)
-{
-	pthread_mutex_lock(&c->lock);
-	size_t size = pool_size(&c->pool) + c->cap * sizeof(*c->rows) + 2 * c->index.buckets * sizeof(*c->rows);
-	pthread_mutex_unlock(&c->lock);
-	return size;
 }
 
 /* What kind of object a part is. False: the entry has no such part. */
@@ -169,16 +164,16 @@ enum err catalog_part_locked(struct catalog *c, struct catalog_row *row, unsigne
 	for (struct object *o = row->objects; o && !*out; o = o->next)
 		if (o->handle == catalog_handle(row, part))
 			*out = o;
-	if (*out || !part_class(&row->entry, part, &class))
+	if (*out || !part_class(row->entry, part, &class))
 		return OK;
 	struct object *o = NULL;
-	enum err e = object_new(c->sources, &row->entry, class, &o, em);
+	enum err e = object_new(c->sources, row->entry, class, &o, em);
 	if (e != OK)
 		return e;
 	o->handle = catalog_handle(row, part);
 	o->private = c->login && (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY);
 	if (class == CKO_DATA)
-		guard_data_locked(c, o, &row->entry);
+		guard_data_locked(c, o, row->entry);
 	if (part >= PART_CHAIN && object_set_chain(o, part - PART_CHAIN + 1, em) != OK) {
 		object_free(o);
 		return ERR_NOMEM;
@@ -205,7 +200,7 @@ enum err catalog_prefetch(struct catalog *c, enum prefetch when, struct errmsg *
 	struct object *o;
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; e == OK && i < c->count; i++)
-		if (!c->rows[i]->gone && wants_prefetch(c, &c->rows[i]->entry))
+		if (!c->rows[i]->gone && wants_prefetch(c, c->rows[i]->entry))
 			e = catalog_part_locked(c, c->rows[i], PART_SELF, &o, em);
 	pthread_mutex_unlock(&c->lock);
 	return e == OK ? source_set_prefetch(c->sources, when, em) : e;
@@ -289,7 +284,7 @@ static enum answer entry_matches(const struct catalog_row *row, unsigned part, c
 				 CK_ULONG count)
 {
 	CK_OBJECT_CLASS class;
-	const struct entry *entry = &row->entry;
+	const struct entry *entry = row->entry;
 	if (!part_class(entry, part, &class))
 		return NO;
 	enum answer all = YES;
@@ -312,7 +307,7 @@ static bool object_matches(struct catalog *c, struct catalog_row *row, unsigned 
 			   CK_ULONG count)
 {
 	/* Nothing was ever asked of this key, so nothing is known of its public half. */
-	if (part == PART_PUBLIC && !row->alone && !row->used && !row->entry.public_part && !row->entry.certificate)
+	if (part == PART_PUBLIC && !row->alone && !row->used && !row->entry->public_part && !row->entry->certificate)
 		return false;
 	AUTO(object) *o = object_of(c, row, part);
 	if (!o || !object_attributes_match(o, attributes, count))
@@ -323,7 +318,7 @@ static bool object_matches(struct catalog *c, struct catalog_row *row, unsigned 
 /* How many certificates follow the first one, as far as that is known without the network. */
 static unsigned chain_length(struct catalog *c, struct catalog_row *row, const CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
-	const struct entry *entry = &row->entry;
+	const struct entry *entry = row->entry;
 	if (entry_matches(row, PART_CHAIN, attributes, count) == NO)
 		return 0;
 	AUTO(object) *o = object_of(c, row, entry->class == CKO_CERTIFICATE ? PART_SELF : PART_CERTIFICATE);
@@ -391,8 +386,8 @@ static bool wanted_class(const CK_ATTRIBUTE *class, CK_OBJECT_CLASS *out)
 static struct catalog_row *same_locked(struct catalog *c, const char *label, CK_OBJECT_CLASS class)
 {
 	for (struct catalog_row *row = catalog_label_locked(c, bytes_str(label)); row; row = row->next_label) {
-		CK_OBJECT_CLASS of = row->entry.class;
-		if (strcmp(row->entry.label, label) != 0)
+		CK_OBJECT_CLASS of = row->entry->class;
+		if (strcmp(row->entry->label, label) != 0)
 			continue;
 		if (of == class || (of == CKO_PRIVATE_KEY && class == CKO_PUBLIC_KEY))
 			return row;
@@ -403,7 +398,7 @@ static struct catalog_row *same_locked(struct catalog *c, const char *label, CK_
 /* Makes a row for the label, unless there is one of that class. */
 static enum err add_on_demand(struct catalog *c, const char *label, CK_OBJECT_CLASS class, struct errmsg *em)
 {
-	struct entry entry = { .class = class, .key_type = CK_UNAVAILABLE_INFORMATION };
+	struct entry *entry = NULL;
 	enum err e = OK;
 	pthread_mutex_lock(&c->lock);
 	struct catalog_row *row = same_locked(c, label, class);
@@ -411,12 +406,15 @@ static enum err add_on_demand(struct catalog *c, const char *label, CK_OBJECT_CL
 		row->alone = true; /* the twin of a private key, now asked for by itself */
 	} else if (c->on_demand >= ON_DEMAND_MAX) {
 		e = err_set(em, ERR_LIMIT, "more than %d labels without an entry", ON_DEMAND_MAX);
-	} else if (!(entry.label = pool_text(&c->pool, bytes_str(label)))) {
+	} else if (!(entry = pool_take(&c->pool, sizeof(*entry))) ||
+		   !(entry->label = pool_text(&c->pool, bytes_str(label)))) {
 		e = err_set(em, ERR_NOMEM, "no memory for an object");
 	} else {
-		entry.uri = entry.label;
-		entry.label_len = (uint8_t)strlen(label);
-		e = catalog_add_locked(c, &entry, &row, em);
+		entry->uri = entry->label;
+		entry->label_len = (uint8_t)strlen(label);
+		entry->class = class;
+		entry->key_type = CK_UNAVAILABLE_INFORMATION;
+		e = catalog_add_locked(c, entry, &row, em);
 		c->on_demand += e == OK;
 	}
 	pthread_mutex_unlock(&c->lock);

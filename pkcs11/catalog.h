@@ -35,5 +35,3 @@ enum err catalog_refresh(struct catalog *c, struct errmsg *em) MUST_USE;
 struct source_set *catalog_sources(struct catalog *c);
 /* Reads the contents of those objects that want it now, up to the first failure. May block. */
 enum err catalog_prefetch(struct catalog *c, enum prefetch when, struct errmsg *em) MUST_USE;
-/* How many bytes of the heap it holds for its entries, without objects that were made. */
-size_t catalog_size(struct catalog *c);

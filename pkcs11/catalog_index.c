@@ -44,7 +44,7 @@ static size_t bucket(const struct catalog_index *index, struct bytes key)
 
 static struct bytes label_of(const struct catalog_row *row)
 {
-	return (struct bytes){ (const uint8_t *)row->entry.label, row->entry.label_len };
+	return (struct bytes){ (const uint8_t *)row->entry->label, row->entry->label_len };
 }
 
 static CK_RV grow_locked(struct catalog *c)
@@ -80,7 +80,7 @@ static CK_RV update_locked(struct catalog *c)
 		size_t at = bucket(index, label_of(row));
 		row->next_label = index->by_label[at];
 		index->by_label[at] = row;
-		at = bucket(index, entry_id(&row->entry, made));
+		at = bucket(index, entry_id(row->entry, made));
 		row->next_id = index->by_id[at];
 		index->by_id[at] = row;
 	}
@@ -128,7 +128,7 @@ static CK_RV find_id(struct catalog *c, struct bytes id, struct row_list *out)
 	CK_RV rv = update_locked(c);
 	struct catalog_row *row = rv == CKR_OK ? c->index.by_id[bucket(&c->index, id)] : NULL;
 	for (; rv == CKR_OK && row; row = row->next_id)
-		if (bytes_equal(entry_id(&row->entry, made), id))
+		if (bytes_equal(entry_id(row->entry, made), id))
 			rv = row_list_add(out, row);
 	pthread_mutex_unlock(&c->lock);
 	return rv;
@@ -211,7 +211,7 @@ static int by_hash(const void *a, const void *b)
 static CK_RV read_files(const struct row_list *rows, struct value_list *list)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		const struct entry *entry = &rows->items[i]->entry;
+		const struct entry *entry = rows->items[i]->entry;
 		add_file(list, rows->items[i], entry->public_part);
 		add_file(list, rows->items[i], entry->certificate);
 	}

@@ -11,7 +11,7 @@ static struct catalog_row *known_locked(struct catalog *c, const struct entry *e
 {
 	struct bytes label = { (const uint8_t *)entry->label, entry->label_len };
 	for (struct catalog_row *row = catalog_label_locked(c, label); row; row = row->next_label)
-		if (entry_equal(&row->entry, entry))
+		if (entry_equal(row->entry, entry))
 			return row;
 	return NULL;
 }
@@ -19,10 +19,12 @@ static struct catalog_row *known_locked(struct catalog *c, const struct entry *e
 static enum err add_copy_locked(struct catalog *c, const struct entry *entry, struct catalog_row **out,
 				struct errmsg *em)
 {
-	struct entry copy;
-	enum err e = entry_copy(entry, &c->pool, &copy, em);
+	struct entry *copy = pool_take(&c->pool, sizeof(*copy));
+	if (!copy)
+		return err_set(em, ERR_NOMEM, "no memory for an object");
+	enum err e = entry_copy(entry, &c->pool, copy, em);
 	if (e == OK)
-		e = catalog_add_locked(c, &copy, out, em);
+		e = catalog_add_locked(c, copy, out, em);
 	if (e == OK)
 		(*out)->from_kbs = true;
 	return e;

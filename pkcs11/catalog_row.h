@@ -6,7 +6,7 @@
 /* An entry and the objects that come of it. Objects are made when somebody asks for one: there are thousands of
  * entries, and few of them are used. Rows lie in the catalog's pool and stay where they are. */
 struct catalog_row {
-	struct entry entry; /* const */
+	const struct entry *entry;
 	size_t place;
 	bool from_kbs; /* const: listed in the KBS's catalog */
 	atomic_bool gone; /* no longer listed there */
@@ -44,6 +44,7 @@ struct catalog {
 	struct lease_terms lease;
 	pthread_mutex_t lock; /* guards what follows */
 	struct pool pool;
+	struct entry *configured; /* the entries of the configuration, in one piece */
 	struct catalog_row **rows;
 	size_t count, cap;
 	struct catalog_row *made; /* rows with objects, by next_made */
@@ -53,7 +54,7 @@ struct catalog {
 	uint64_t remote_serial; /* of the remote catalog as it was last taken over */
 };
 
-/* Adds a row for an entry whose texts live as long as the catalog. */
+/* Adds a row for an entry that lives as long as the catalog. */
 enum err catalog_add_locked(struct catalog *c, const struct entry *entry, struct catalog_row **out,
 			    struct errmsg *em) MUST_USE;
 /* The object of a part, made if there is none; borrowed. NULL in *out: the part does not exist. */

@@ -298,6 +298,11 @@ typedef CK_INTERFACE **CK_INTERFACE_PTR_PTR;
 	F(C_MessageDecryptFinal) F(C_MessageSignInit) F(C_SignMessage) F(C_SignMessageBegin) \
 	F(C_SignMessageNext) F(C_MessageSignFinal) F(C_MessageVerifyInit) F(C_VerifyMessage) \
 	F(C_VerifyMessageBegin) F(C_VerifyMessageNext) F(C_MessageVerifyFinal)
+/* And 3.2. */
+#define CRYPTOKI_FUNCTIONS_3_2(F) \
+	F(C_EncapsulateKey) F(C_DecapsulateKey) F(C_VerifySignatureInit) F(C_VerifySignature) \
+	F(C_VerifySignatureUpdate) F(C_VerifySignatureFinal) F(C_GetSessionValidationFlags) F(C_AsyncComplete) \
+	F(C_AsyncGetID) F(C_AsyncJoin) F(C_WrapKeyAuthenticated) F(C_UnwrapKeyAuthenticated)
 /* clang-format on */
 
 CK_RV C_GetInterfaceList(CK_INTERFACE_PTR list, CK_ULONG_PTR count);
@@ -336,6 +341,28 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, void *parameter, CK_ULONG p
 			  CK_ULONG part_len, CK_BYTE *signature, CK_ULONG signature_len);
 CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session);
 
+CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE public_key,
+		       CK_ATTRIBUTE *attributes, CK_ULONG count, CK_BYTE *ciphertext, CK_ULONG *ciphertext_len,
+		       CK_OBJECT_HANDLE *key);
+CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE private_key,
+		       CK_ATTRIBUTE *attributes, CK_ULONG count, CK_BYTE *ciphertext, CK_ULONG ciphertext_len,
+		       CK_OBJECT_HANDLE *key);
+CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+			    CK_BYTE *signature, CK_ULONG signature_len);
+CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len);
+CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len);
+CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session);
+CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_ULONG type, CK_FLAGS *flags);
+CK_RV C_AsyncComplete(CK_SESSION_HANDLE session, CK_UTF8CHAR *function, void *result);
+CK_RV C_AsyncGetID(CK_SESSION_HANDLE session, CK_UTF8CHAR *function, CK_ULONG *id);
+CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR *function, CK_ULONG id, CK_BYTE *data, CK_ULONG data_len);
+CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key,
+			     CK_OBJECT_HANDLE key, CK_BYTE *aad, CK_ULONG aad_len, CK_BYTE *wrapped,
+			     CK_ULONG *wrapped_len);
+CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping_key,
+			       CK_BYTE *wrapped, CK_ULONG wrapped_len, CK_ATTRIBUTE *attributes, CK_ULONG count,
+			       CK_BYTE *aad, CK_ULONG aad_len, CK_OBJECT_HANDLE *key);
+
 /* 3.0, 3.6: the version, and a pointer to each function. */
 #ifndef CK_FUNCTION_LIST_3_0_PTR
 #define CRYPTOKI_MEMBER(name) __typeof__(&name) name;
@@ -344,6 +371,16 @@ typedef struct CK_FUNCTION_LIST_3_0 {
 	CRYPTOKI_FUNCTIONS_2_40(CRYPTOKI_MEMBER)
 	CRYPTOKI_FUNCTIONS_3_0(CRYPTOKI_MEMBER)
 } CK_FUNCTION_LIST_3_0;
+#undef CRYPTOKI_MEMBER
+#endif
+#ifndef CK_FUNCTION_LIST_3_2_PTR
+#define CRYPTOKI_MEMBER(name) __typeof__(&name) name;
+typedef struct CK_FUNCTION_LIST_3_2 {
+	CK_VERSION version;
+	CRYPTOKI_FUNCTIONS_2_40(CRYPTOKI_MEMBER)
+	CRYPTOKI_FUNCTIONS_3_0(CRYPTOKI_MEMBER)
+	CRYPTOKI_FUNCTIONS_3_2(CRYPTOKI_MEMBER)
+} CK_FUNCTION_LIST_3_2;
 #undef CRYPTOKI_MEMBER
 #endif
 #pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #define ENTRIES_MAX 100000
 #define ENTRY_TEXT_MAX 65536
+#define ENTRY_TEXT_MIN 64 /* bytes of one that says little */
 
 struct word {
 	const char *name;
@@ -223,6 +224,16 @@ static enum err read_entry(json_object *obj, enum entry_origin origin, struct po
 	return e == OK ? entry_check(to, origin, em) : e;
 }
 
+/* All of a long list at once: to grow it step by step takes longer than to read it. */
+static void make_room_for(struct entry_list *list, struct bytes text)
+{
+	size_t cap = text.len / ENTRY_TEXT_MIN + 1;
+	if (cap > ENTRIES_MAX)
+		cap = ENTRIES_MAX;
+	list->items = reallocarray(NULL, cap, sizeof(*list->items));
+	list->cap = list->items ? cap : 0;
+}
+
 static enum err make_room(struct entry_list *list, struct errmsg *em)
 {
 	if (list->count < list->cap)
@@ -233,7 +244,6 @@ static enum err make_room(struct entry_list *list, struct errmsg *em)
 	struct entry *more = reallocarray(list->items, cap, sizeof(*more));
 	if (!more)
 		return err_set(em, ERR_NOMEM, "no memory for %zu objects", cap);
-	memset(more + list->cap, 0, (cap - list->cap) * sizeof(*more));
 	list->items = more;
 	list->cap = cap;
 	return OK;
@@ -242,10 +252,9 @@ static enum err make_room(struct entry_list *list, struct errmsg *em)
 /* Names the entry that is wrong. */
 static enum err blame(struct entry_list *list, enum entry_origin origin, enum err e, struct errmsg *em)
 {
-	struct entry *wrong = list->count < list->cap ? &list->items[list->count] : NULL;
-	const char *label = wrong ? wrong->label : NULL;
-	if (wrong)
-		spki_pins_free(wrong->pins);
+	const char *label = list->wrong ? list->items[list->count].label : NULL;
+	if (list->wrong)
+		spki_pins_free(list->items[list->count].pins);
 	if (e == ERR_NOMEM)
 		return e;
 	return err_wrap(em, origin == ENTRY_CONFIGURED ? ERR_CONFIG : ERR_PARSE, "objects[%zu]%s%s", list->count,
@@ -259,6 +268,7 @@ enum err entry_list_read(json_object *array, enum entry_origin origin, struct en
 	memset(out, 0, sizeof(*out));
 	while (e == OK && out->count < count) {
 		e = make_room(out, em);
+		out->wrong = e == OK;
 		if (e == OK)
 			e = read_entry(json_object_array_get_idx(array, out->count), origin, &out->pool,
 				       &out->items[out->count], em);
@@ -293,6 +303,7 @@ static enum err scan_entry(struct bytes text, size_t *at, enum entry_origin orig
 	if (e != OK)
 		return e;
 	struct entry *to = &list->items[list->count];
+	list->wrong = true;
 	e = entry_scan_simple(text, at, &list->pool, to);
 	if (e == OK)
 		e = entry_check(to, origin, em);
@@ -300,16 +311,21 @@ static enum err scan_entry(struct bytes text, size_t *at, enum entry_origin orig
 		e = read_carefully(text, at, origin, list, em);
 	else
 		e = err_set(em, e, "no memory for objects");
-	if (e == OK)
-		list->count++;
-	return e;
+	if (e != OK)
+		return e;
+	list->count++;
+	list->wrong = false;
+	return OK;
 }
 
 /* The byte at *at, behind blanks; 0 at the end. */
 static uint8_t next_mark(struct bytes text, size_t *at)
 {
-	while (*at < text.len && text.data[*at] && strchr(" \t\r\n", text.data[*at]))
-		(*at)++;
+	for (; *at < text.len; (*at)++) {
+		uint8_t c = text.data[*at];
+		if (c != ' ' && c != '\n' && c != '\t' && c != '\r')
+			break;
+	}
 	return *at < text.len ? text.data[*at] : 0;
 }
 
@@ -321,6 +337,7 @@ static enum err scan_all(struct bytes text, enum entry_origin origin, struct ent
 	at++;
 	if (next_mark(text, &at) == ']')
 		return OK;
+	make_room_for(out, text);
 	for (;;) {
 		(void)next_mark(text, &at);
 		enum err e = scan_entry(text, &at, origin, out, em);
@@ -335,12 +352,23 @@ static enum err scan_all(struct bytes text, enum entry_origin origin, struct ent
 	}
 }
 
+static void give_back(struct entry_list *list)
+{
+	struct entry *less = list->count ? reallocarray(list->items, list->count, sizeof(*less)) : NULL;
+	if (!less)
+		return;
+	list->items = less;
+	list->cap = list->count;
+}
+
 enum err entry_list_scan(struct bytes array, enum entry_origin origin, struct entry_list *out, struct errmsg *em)
 {
 	memset(out, 0, sizeof(*out));
 	enum err e = scan_all(array, origin, out, em);
-	if (e == OK)
+	if (e == OK) {
+		give_back(out);
 		return OK;
+	}
 	e = blame(out, origin, e, em);
 	entry_list_clear(out);
 	return e;

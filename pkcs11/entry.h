@@ -26,6 +26,7 @@ struct entry {
 struct entry_list {
 	struct entry *items;
 	size_t count, cap;
+	bool wrong; /* items[count] is what could not be read */
 	struct pool pool;
 };
 

@@ -103,7 +103,9 @@ static CK_FLAGS message_flags(const struct mechanism *m)
 {
 	if (m->type == CKM_AES_GCM || m->type == CKM_AES_CCM)
 		return CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
-	if (!(m->flags & CKF_SIGN))
+	/* These cannot do without a parameter that does not last. */
+	bool of_digest = m->type == CKM_HASH_ML_DSA || m->type == CKM_HASH_SLH_DSA;
+	if (!(m->flags & CKF_SIGN) || of_digest)
 		return 0;
 	bool parts = m->hash || (m->ops && m->ops->absorb);
 	return CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | (parts ? CKF_MULTI_MESSAGE : 0);

@@ -131,17 +131,21 @@ enum member { LABEL = 1, CLASS = 2, URI = 4, PUBLIC = 8, CERTIFICATE = 16, ID = 
 static unsigned member_find(struct bytes name)
 {
 	static const struct {
-		const char *name;
-		size_t len;
+		char name[12];
 		unsigned member;
 	} members[] = {
-		{ "label", 5, LABEL }, { "class", 5, CLASS },
-		{ "uri", 3, URI },     { "public", 6, PUBLIC },
-		{ "id", 2, ID },       { "certificate", 11, CERTIFICATE },
-		{ "type", 4, TYPE },   { "extractable", 11, EXTRACTABLE },
+		{ "id", ID },
+		{ "uri", URI },
+		{ "type", TYPE },
+		{ "label", LABEL },
+		{ "class", CLASS },
+		{ "public", PUBLIC },
+		{ "certificate", CERTIFICATE },
+		{ "extractable", EXTRACTABLE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
-		if (name.len == members[i].len && memcmp(name.data, members[i].name, name.len) == 0)
+		if (name.len < sizeof(members[i].name) && members[i].name[0] == name.data[0] &&
+		    !members[i].name[name.len] && memcmp(name.data, members[i].name, name.len) == 0)
 			return members[i].member;
 	return 0;
 }
@@ -174,7 +178,7 @@ static enum err take_member(struct scan *s, unsigned *seen, struct pool *pool, s
 	struct bytes name, text;
 	if (!take_string(s, &name) || !take(s, ':'))
 		return ERR_UNSUPPORTED;
-	unsigned member = member_find(name);
+	unsigned member = name.len ? member_find(name) : 0;
 	if (!member || *seen & member)
 		return ERR_UNSUPPORTED;
 	*seen |= member;

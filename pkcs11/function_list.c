@@ -1,5 +1,7 @@
 #include "pkcs11/function_list.h"
 
+#include "config.h"
+
 #include "pkcs11/reason.h"
 
 #include <stddef.h>
@@ -12,6 +14,8 @@ _Static_assert(CRYPTOKI_FUNCTIONS_2_40(ONE) == 68, "2.40 has 68 functions");
 _Static_assert(CRYPTOKI_FUNCTIONS_3_0(ONE) == 24, "3.0 adds 24");
 _Static_assert(sizeof(CK_FUNCTION_LIST_3_0) == 93 * sizeof(void *), "the list of 3.0 has no gaps");
 _Static_assert(!(CRYPTOKI_FUNCTIONS_2_40(MOVED) 0), "the list of 3.0 begins like that of 2.40");
+_Static_assert(CRYPTOKI_FUNCTIONS_3_2(ONE) == 12, "3.2 adds 12");
+_Static_assert(sizeof(CK_FUNCTION_LIST_3_2) == 105 * sizeof(void *), "the list of 3.2 has no gaps");
 #undef ONE
 #undef MOVED
 
@@ -23,6 +27,16 @@ static CK_RV get_info_2_40(CK_INFO *info)
 		info->cryptokiVersion = function_list.version;
 	return rv;
 }
+
+#if HAVE_PQC
+static CK_RV get_info_3_2(CK_INFO *info)
+{
+	CK_RV rv = C_GetInfo(info);
+	if (rv == CKR_OK)
+		info->cryptokiVersion = function_list_3_2.version;
+	return rv;
+}
+#endif
 
 /* clang-format off */
 #define MEMBER(name) .name = name,
@@ -36,6 +50,16 @@ const CK_FUNCTION_LIST_3_0 function_list_3_0 = {
 	CRYPTOKI_FUNCTIONS_2_40(MEMBER)
 	CRYPTOKI_FUNCTIONS_3_0(MEMBER)
 };
+#if HAVE_PQC
+#define MEMBER_3_2(name) .name = _Generic(&name, CK_RV (*)(CK_INFO *): get_info_3_2, default: name),
+const CK_FUNCTION_LIST_3_2 function_list_3_2 = {
+	.version = { 3, 2 },
+	CRYPTOKI_FUNCTIONS_2_40(MEMBER_3_2)
+	CRYPTOKI_FUNCTIONS_3_0(MEMBER)
+	CRYPTOKI_FUNCTIONS_3_2(MEMBER)
+};
+#undef MEMBER_3_2
+#endif
 #undef MEMBER
 #undef MEMBER_2_40
 /* clang-format on */
@@ -58,6 +82,9 @@ static CK_CHAR reason_name[] = TOKEN_REASON_NAME;
 static const CK_INTERFACE interfaces[] = {
 	{ interface_name, (CK_VOID_PTR)&function_list_3_0, 0 },
 	{ interface_name, (CK_VOID_PTR)&function_list, 0 },
+#if HAVE_PQC
+	{ interface_name, (CK_VOID_PTR)&function_list_3_2, 0 },
+#endif
 	{ reason_name, (CK_VOID_PTR)&reason_interface, 0 },
 };
 #define INTERFACES (sizeof(interfaces) / sizeof(interfaces[0]))

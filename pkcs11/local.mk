@@ -41,6 +41,10 @@ libpkcs11_la_SOURCES = \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/token_config.c pkcs11/token_config.h
+if HAVE_PQC
+libpkcs11_la_SOURCES += pkcs11/entry_encapsulate.c
+endif
+EXTRA_DIST += pkcs11/entry_encapsulate.c
 libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 
 # Exports C_* alone; calls within go to ourselves whatever the host has loaded; stays mapped after dlclose, since the

@@ -291,8 +291,8 @@ static const struct row rows[] = {
 	{ CKA_DECRYPT, PRIVATE | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_ENCRYPT, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DERIVE, KEYS, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
-	{ CKA_SIGN_RECOVER, PRIVATE, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
-	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_NOTHING, ANY_TYPE, get_flag, 0, NULL },
+	{ CKA_SIGN_RECOVER, PRIVATE, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
+	{ CKA_VERIFY_RECOVER, PUBLIC, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_ENCAPSULATE, PUBLIC, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_DECAPSULATE, PRIVATE, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_WRAP, PUBLIC | SECRET, NEED_TYPE, ANY_TYPE, get_usage, 0, NULL },
@@ -364,6 +364,10 @@ bool object_attributes_usable(CK_OBJECT_CLASS class, CK_KEY_TYPE type, CK_ATTRIB
 	case CKA_DERIVE:
 		return (class == CKO_PRIVATE_KEY && (type == CKK_EC || type == CKK_EC_MONTGOMERY)) ||
 		       (secret && (type == CKK_GENERIC_SECRET || type == CKK_HKDF));
+	case CKA_SIGN_RECOVER:
+		return rsa_private;
+	case CKA_VERIFY_RECOVER:
+		return rsa_public;
 	case CKA_ENCAPSULATE:
 		return class == CKO_PUBLIC_KEY && type == CKK_ML_KEM;
 	case CKA_DECAPSULATE:

@@ -67,11 +67,3 @@ void pool_clear(struct pool *pool)
 	}
 	pool->chunks = NULL;
 }
-
-size_t pool_size(const struct pool *pool)
-{
-	size_t size = 0;
-	for (const struct pool_chunk *chunk = pool->chunks; chunk; chunk = chunk->next)
-		size += sizeof(*chunk) + chunk->size;
-	return size;
-}

@@ -11,5 +11,3 @@ void *pool_take(struct pool *pool, size_t size);
 /* A copy with a NUL behind it. */
 char *pool_text(struct pool *pool, struct bytes text);
 void pool_clear(struct pool *pool);
-/* What it holds of the heap. */
-size_t pool_size(const struct pool *pool);

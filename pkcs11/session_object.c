@@ -47,8 +47,9 @@ static bool is_secret(CK_OBJECT_CLASS class)
 /* All that the key can be used for, where the template does not say. */
 static unsigned default_usages(CK_OBJECT_CLASS class, CK_KEY_TYPE type)
 {
-	static const CK_ATTRIBUTE_TYPE all[] = { CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN,        CKA_VERIFY,     CKA_WRAP,
-						 CKA_UNWRAP,  CKA_DERIVE,  CKA_ENCAPSULATE, CKA_DECAPSULATE };
+	static const CK_ATTRIBUTE_TYPE all[] = { CKA_ENCRYPT,        CKA_DECRYPT,     CKA_SIGN,       CKA_VERIFY,
+						 CKA_WRAP,           CKA_UNWRAP,      CKA_DERIVE,     CKA_SIGN_RECOVER,
+						 CKA_VERIFY_RECOVER, CKA_ENCAPSULATE, CKA_DECAPSULATE };
 	unsigned usages = 0;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (object_attributes_usable(class, type, all[i]))

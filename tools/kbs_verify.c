@@ -30,6 +30,7 @@ static const char help[] =
 	"  --vmpl N            snp: the highest VMPL that is accepted, 0 to 3\n"
 	"  --accept-tcb NAME   tdx, sgx: accept this TCB status besides UpToDate; several times\n"
 	"  --json              for programs\n"
+	"  --eat KEY           an attestation result (EAT, EAR profile) as a JWT, signed with this private key (PEM)\n"
 	"\n"
 	"Examples:\n"
 	"  kbs-verify tdx quote.dat --collateral collateral.json --report-data 00ff...\n"
@@ -145,8 +146,9 @@ static int verify(const struct verify_args *args, struct files *f, struct errmsg
 	if (e == OK)
 		e = appraise(args, &in, &a, em);
 	if (e == OK)
-		e = args->json ? verify_print_json(args->tee ? args->tee : args->kind, &a, em)
-			       : verify_print_table(&a, em);
+		e = args->eat    ? verify_print_eat(args, &in, &a, em)
+		    : args->json ? verify_print_json(args->tee ? args->tee : args->kind, &a, em)
+				 : verify_print_table(&a, em);
 	int code = e == OK ? verify_exit_code(a.status) : verify_error_code(e);
 	if (e != OK)
 		(void)cli_fail(e, em);

@@ -22,6 +22,7 @@ struct verify_args {
 	const char *vmpl;
 	unsigned tcb_accepted;
 	bool json;
+	const char *eat; /* file of a private key */
 };
 
 /* -1: go on; else the exit code, and the reason was printed. */
@@ -30,6 +31,9 @@ int verify_args_read(struct verify_args *args, int argc, char **argv);
 /* To standard output. ERR_IO, ERR_NOMEM. */
 enum err verify_print_table(const struct appraisal *a, struct errmsg *em) MUST_USE;
 enum err verify_print_json(const char *tee, const struct appraisal *a, struct errmsg *em) MUST_USE;
+/* A signed result. ERR_ARG: the key. */
+enum err verify_print_eat(const struct verify_args *args, const struct verifier_input *in, const struct appraisal *a,
+			  struct errmsg *em) MUST_USE;
 
 /* See kbs-verify(1). */
 int verify_exit_code(enum appraisal_status status);

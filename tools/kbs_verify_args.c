@@ -17,6 +17,7 @@ static const struct option options[] = {
 	{ "reference", required_argument, NULL, 'r' },
 	{ "vmpl", required_argument, NULL, 'v' },
 	{ "accept-tcb", required_argument, NULL, 'a' },
+	{ "eat", required_argument, NULL, 'E' },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -41,6 +42,8 @@ static const char **once(struct verify_args *args, int option)
 		return &args->collateral;
 	case 'e':
 		return &args->event_log;
+	case 'E':
+		return &args->eat;
 	case 's':
 		return &args->signature;
 	case 'p':
@@ -111,6 +114,8 @@ static int fit_check(const struct verify_args *args)
 		return cli_usage("tpm: --certs FILE is missing: the attestation keys that are trusted");
 	if (!tdx && args->event_log)
 		return cli_usage("--event-log: for tdx only");
+	if (args->eat && args->json)
+		return cli_usage("--eat, --json: one of them");
 	if (args->tcb_accepted && !args->collateral)
 		return cli_usage("--accept-tcb: without --collateral there is no TCB status");
 	return -1;

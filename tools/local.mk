@@ -47,11 +47,22 @@ kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.l
 
 # Stand-alone: no libcurl, and json-c linked in where there is its archive.
 bin_PROGRAMS += kbs-verify
-kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_print.c tools/kbs_verify.h
+kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_eat.c tools/kbs_verify_print.c tools/kbs_verify.h
 kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 $(kbs_verify_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
+if STATIC_VERIFY
+kbs_verify_LDFLAGS = $(AM_LDFLAGS) -Wc,-static-pie
+else
 kbs_verify_LDFLAGS = $(PROGRAM_LINK_FLAGS)
+endif
 kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
+# The same, made on demand whatever configure was told: for the test of it.
+EXTRA_PROGRAMS += kbs-verify-static
+kbs_verify_static_SOURCES = $(kbs_verify_SOURCES)
+kbs_verify_static_CFLAGS = $(kbs_verify_CFLAGS)
+kbs_verify_static_LDFLAGS = $(AM_LDFLAGS) -Wc,-static-pie
+kbs_verify_static_LDADD = $(kbs_verify_LDADD)
+CLEANFILES += kbs-verify-static
 
 bin_PROGRAMS += kbs-attest
 kbs_attest_SOURCES = tools/kbs_attest.c
@@ -65,3 +76,16 @@ noinst_DATA += $(tool_links)
 CLEANFILES += $(tool_links)
 $(tool_links): kbs-image$(EXEEXT) kbs-keyprovider$(EXEEXT) kbs-server$(EXEEXT) kbs-token$(EXEEXT) kbs-verify$(EXEEXT) kbs-attest$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools && ln -sf ../$(@F) $@
+
+# systemd's units of the key provider.
+EXTRA_DIST += tools/systemd/kbs-keyprovider.service.in tools/systemd/kbs-keyprovider.socket \
+	tools/systemd/kbs-keyprovider-ttrpc.socket
+noinst_DATA += tools/systemd/kbs-keyprovider.service
+CLEANFILES += tools/systemd/kbs-keyprovider.service
+tools/systemd/kbs-keyprovider.service: tools/systemd/kbs-keyprovider.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's,@bindir[@],$(bindir),' $(srcdir)/$@.in >$@
+if INSTALL_UNITS
+unitdir = $(systemdsystemunitdir)
+dist_unit_DATA = tools/systemd/kbs-keyprovider.socket tools/systemd/kbs-keyprovider-ttrpc.socket
+nodist_unit_DATA = tools/systemd/kbs-keyprovider.service
+endif

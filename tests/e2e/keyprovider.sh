@@ -227,6 +227,39 @@ stop "$grpc_pid"
 chmod a+r "$work/server.key"
 refuses "a key that others may read" 3 'others may read' \
 	kbs-keyprovider --grpc localhost:0 --tls-cert "$work/server.pem" --tls-key "$work/server.key"
+
+# --- with systemd -------------------------------------------------------------------------------------------------
+
+if command -v systemd-socket-activate >/dev/null; then
+	start_until '^Listening on ' "$work/activate.log" systemd-socket-activate -E "KBS_PKCS11_CONF=$KBS_PKCS11_CONF" \
+		-l "$work/grpc.sock" -l "$work/ttrpc.sock" --fdname=grpc:ttrpc "$TOP_BUILDDIR/kbs-keyprovider"
+	grpc_at "unix://$work/grpc.sock"
+	passes "serves gRPC at a socket of systemd's, by its name" opens_by_grpc systemd
+	printf '{"key-providers":{"kbs":{"ttrpc":"unix://%s"}}}' "$work/ttrpc.sock" >"$work/grpc.json"
+	passes "and ttrpc at another" opens_by_grpc systemd-ttrpc
+	stop "$pid"
+else
+	skip "sockets of systemd" "systemd-socket-activate is not installed"
+fi
+notified='import os, socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(10)
+p = subprocess.Popen(["kbs-keyprovider", "--grpc", "localhost:0"], env=dict(os.environ, NOTIFY_SOCKET=sys.argv[1]))
+first = s.recv(100)
+p.terminate()
+sys.exit(0 if first == b"READY=1" and s.recv(100) == b"STOPPING=1" and p.wait() == 0 else 1)'
+passes "tells systemd when it is ready, and when it ends" python3 -c "$notified" "$work/notify.sock"
+if command -v systemd-analyze >/dev/null; then
+	mkdir "$work/units"
+	cp "$TOP_SRCDIR"/tools/systemd/*.socket "$work/units"
+	sed "s,^ExecStart=.*,ExecStart=$TOP_BUILDDIR/kbs-keyprovider," "$TOP_BUILDDIR/tools/systemd/kbs-keyprovider.service" \
+		>"$work/units/kbs-keyprovider.service"
+	passes "its units are good" systemd-analyze verify --man=no "$work"/units/*
+	passes "and leave it little" systemd-analyze security --no-pager --offline=yes --threshold=25 "$work/units/kbs-keyprovider.service"
+else
+	skip "the units" "systemd-analyze is not installed"
+fi
 OCICRYPT_KEYPROVIDER_CONFIG=$cmd_providers
 
 # --- what kbs-image says ------------------------------------------------------------------------------------------

@@ -47,6 +47,15 @@ passes "JSON that is none is malformed" exits 8 "" json "$work/zeros" --tee snp
 echo '{"attestation_report":{}}' >"$work/report.json"
 passes "JSON without a report is malformed" exits 8 "evidence format" json "$work/report.json" --tee snp
 
+# --- one file -----------------------------------------------------------------------------------------------------
+static_make() { make -s -C "$TOP_BUILDDIR" kbs-verify-static; }
+if ! sanitized && passes "kbs-verify can be linked into one file" static_make; then
+	one_file() { readelf -d "$TOP_BUILDDIR/kbs-verify-static" | grep NEEDED || true; }
+	equal "it needs no library" "" "$(one_file)"
+	one_says() { "$TOP_BUILDDIR/kbs-verify-static" tdx "$work/zeros" | tail -1; }
+	equal "and says the same" "malformed: quote format; TCB: not checked" "$(one_says)"
+fi
+
 # --- a TPM, emulated ----------------------------------------------------------------------------------------------
 # tpm_start: sets TPM2TOOLS_TCTI. The emulator takes two ports next to each other.
 tpm_start() {
@@ -86,6 +95,22 @@ elif passes "an emulated TPM starts" tpm_start && passes "it quotes" tpm_quote; 
 	passes "a TPM's quote, bound to its nonce and its init data" exits 0 '^affirming' tpm "${quote[@]}" \
 		--certs "$work/ak.pem" --report-data "$nonce" --init-data "$work/init.toml"
 	passes "another nonce" exits 6 'FAIL +report data' tpm "${quote[@]}" --certs "$work/ak.pem" --report-data 5a5b
+	openssl genpkey -algorithm RSA -out "$work/result.key" 2>/dev/null
+	openssl pkey -in "$work/result.key" -pubout -out "$work/result.pub"
+	from_base64url() { local text; text=$(tr -- '-_' '+/'); printf '%s' "$text$(printf '%*s' $(((4 - ${#text} % 4) % 4)) '' | tr ' ' =)" | base64 -d; }
+	eat() {
+		kbs-verify tpm "${quote[@]}" --certs "$work/ak.pem" --report-data "$nonce" --eat "$work/result.key" >"$work/eat" || return
+		tr -d '\n' <"$work/eat" | sed 's/\.[^.]*$//' >"$work/eat.input"
+		sed 's/.*\.//' "$work/eat" | from_base64url >"$work/eat.sig"
+		openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -verify "$work/result.pub" \
+			-signature "$work/eat.sig" "$work/eat.input"
+	}
+	passes "a signed attestation result, which OpenSSL verifies" eat
+	eat_says() { cut -d. -f2 "$work/eat" | from_base64url | jq -r "$1"; }
+	equal "it says how the quote was judged" affirming "$(eat_says '.submods.cpu0["ear.status"]')"
+	equal "and what it was bound to" "$nonce" \
+		"$(eat_says '.submods.cpu0["ear.veraison.annotated-evidence"].report_data')"
+	passes "a public key signs no result" exits 2 "private key" tpm "${quote[@]}" --certs "$work/ak.pem" --eat "$work/result.pub"
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null | openssl pkey -pubout >"$work/other.pem"
 	passes "a key that is not trusted" exits 7 'FAIL +quote signature' tpm "${quote[@]}" --certs "$work/other.pem"
 	echo >>"$work/init.toml"

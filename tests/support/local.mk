@@ -26,3 +26,19 @@ check_PROGRAMS += tests/support/tee_seeds
 tests_support_tee_seeds_SOURCES = tests/support/tee_seeds.c tests/support/tee_pki.c tests/support/tee_pki.h \
 	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h
 tests_support_tee_seeds_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
+
+# A guest's TEE: configfs-tsm in memory and mounted, with evidence of the tests' own vendors.
+tee_guest_sources = tests/support/tee_guest.c tests/support/tee_guest.h tests/support/tsm_model.c tests/support/tsm_model.h \
+	tests/support/tee_pki.c tests/support/tee_pki.h \
+	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h
+if HAVE_FUSE
+check_PROGRAMS += tests/support/tsm_fuse
+endif
+tests_support_tsm_fuse_SOURCES = tests/support/tsm_fuse.c $(tee_guest_sources)
+tests_support_tsm_fuse_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS)
+tests_support_tsm_fuse_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS) $(FUSE_LIBS)
+
+# kbs-server that believes these vendors, and nobody else.
+check_PROGRAMS += tests/support/kbs_server_of_tests
+tests_support_kbs_server_of_tests_SOURCES = tests/support/tee_trust.c tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
+tests_support_kbs_server_of_tests_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la

@@ -43,4 +43,5 @@ struct amd {
 
 void amd_open(struct amd *w, const char *product, unsigned version);
 void amd_make(struct amd *w);
+void amd_resign(struct amd *w); /* the report has changed */
 void amd_close(struct amd *w);

@@ -4,6 +4,7 @@
 
 #include <openssl/core_names.h>
 #include <stdio.h>
+#include <time.h>
 
 static EVP_PKEY *keys[INTEL_ROLES];
 
@@ -355,4 +356,36 @@ void intel_make(struct intel *w)
 	buf_clear(&w->collateral);
 	pki_append(&w->collateral, bytes_str(text));
 	json_object_put(all);
+}
+
+void intel_requote(struct intel *w)
+{
+	quote_make(w);
+}
+
+static void date_text(int64_t when, char to[32])
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+	gmtime_r(&t, &tm);
+	strftime(to, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+void intel_today(struct intel *w, int64_t now)
+{
+	char text[32];
+	char **const texts[] = { &w->tcb_info, &w->qe_identity };
+	for (int i = 0; i < 4; i++) {
+		w->from[i] += now - w->now;
+		w->until[i] += now - w->now;
+	}
+	for (int i = 0; i < 2; i++) {
+		w->crl_from[i] += now - w->now;
+		w->crl_until[i] += now - w->now;
+		date_text(now - 432000, text);
+		intel_edit(w, texts[i], "2030-01-01T00:00:00Z", text);
+		date_text(now + 1728000, text);
+		intel_edit(w, texts[i], "2030-01-31T00:00:00Z", text);
+	}
+	w->now = now;
 }

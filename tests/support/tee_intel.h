@@ -58,6 +58,10 @@ struct intel {
 
 void intel_open(struct intel *w, unsigned version, bool tdx);
 void intel_make(struct intel *w);
+/* The body has changed: the quote anew, under the same root. */
+void intel_requote(struct intel *w);
+/* Everything that has a date, around this day instead of 2030: before intel_make(). */
+void intel_today(struct intel *w, int64_t now);
 void intel_close(struct intel *w); /* keys stay for the next one: they are made once */
 
 /* Where a field lies in the body. */

@@ -51,3 +51,14 @@ TESTS += tests/unit/attest/measure_test
 endif
 tests_unit_attest_measure_test_SOURCES = tests/unit/attest/measure_test.c tests/support/check.h tests/support/vector.h
 tests_unit_attest_measure_test_LDADD = libmeasure.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+# Taking evidence: configfs-tsm and the devices as the kernel behaves.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/tsm_report_test tests/unit/attest/attester_test
+TESTS += tests/unit/attest/tsm_report_test tests/unit/attest/attester_test
+endif
+tests_unit_attest_tsm_report_test_SOURCES = tests/unit/attest/tsm_report_test.c tests/support/check.h \
+	tests/support/tsm_model.c tests/support/tsm_model.h
+tests_unit_attest_tsm_report_test_LDADD = libattester.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_attest_attester_test_SOURCES = tests/unit/attest/attester_test.c tests/support/check.h $(tee_guest_sources)
+tests_unit_attest_attester_test_LDADD = libattester.la $(attest_libs)

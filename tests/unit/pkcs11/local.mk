@@ -8,6 +8,7 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/lease_test \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/message_test \
+	tests/unit/pkcs11/mechanism_walk_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
 	tests/unit/pkcs11/pqc_test \
@@ -45,6 +46,9 @@ tests_unit_pkcs11_mechanism_test_SOURCES = tests/unit/pkcs11/mechanism_test.c te
 tests_unit_pkcs11_mechanism_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_message_test_SOURCES = tests/unit/pkcs11/message_test.c tests/support/check.h
 tests_unit_pkcs11_message_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_mechanism_walk_test_SOURCES = tests/unit/pkcs11/mechanism_walk_test.c tests/support/check.h \
+	tests/unit/pkcs11/walk_parameters.c tests/unit/pkcs11/walk_parameters.h
+tests_unit_pkcs11_mechanism_walk_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_object_test_SOURCES = tests/unit/pkcs11/object_test.c tests/support/check.h
 tests_unit_pkcs11_object_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c tests/support/check.h

@@ -1,6 +1,8 @@
 /* ML-DSA and SLH-DSA: where OpenSSL has them (3.5), through the module; where not, that the module says so. */
 #include "tests/unit/pkcs11/token_fixture.h"
 
+#include "config.h"
+
 #include "common/key_pqc.h"
 
 #define SIGNATURE_MAX 50000
@@ -170,6 +172,85 @@ static void parameters_are_checked_and_deterministic_ones_heeded(void **state)
 	check_rv(CKR_MECHANISM_PARAM_INVALID, C_SignInit(session, &m, pair.private));
 }
 
+#if HAVE_PQC
+static CK_RV value_of(CK_OBJECT_HANDLE key, CK_BYTE to[32])
+{
+	CK_ATTRIBUTE a = { CKA_VALUE, to, 32 };
+	return C_GetAttributeValue(session, key, &a, 1);
+}
+
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static CK_ATTRIBUTE readable[] = { { CKA_SENSITIVE, &no, 1 }, { CKA_EXTRACTABLE, &yes, 1 } };
+static const CK_FUNCTION_LIST_3_2 *list;
+
+static void agree(const struct pair *pair, CK_ULONG size)
+{
+	CK_MECHANISM m = { CKM_ML_KEM, NULL, 0 };
+	CK_BYTE ciphertext[1600], one[32], two[32];
+	CK_ULONG n = 0;
+	CK_OBJECT_HANDLE sent = 0, got = 0;
+	check_rv(CKR_OK, list->C_EncapsulateKey(session, &m, pair->public, readable, 2, NULL, &n, NULL));
+	assert_int_equal(n, size);
+	n--;
+	check_rv(CKR_BUFFER_TOO_SMALL,
+		 list->C_EncapsulateKey(session, &m, pair->public, readable, 2, ciphertext, &n, &sent));
+	check_rv(CKR_OK, list->C_EncapsulateKey(session, &m, pair->public, readable, 2, ciphertext, &n, &sent));
+	check_rv(CKR_OK, list->C_DecapsulateKey(session, &m, pair->private, readable, 2, ciphertext, n, &got));
+	check_rv(CKR_OK, value_of(sent, one));
+	check_rv(CKR_OK, value_of(got, two));
+	assert_memory_equal(one, two, 32);
+	/* FIPS 203 6.3: implicit rejection. */
+	ciphertext[7] ^= 1;
+	check_rv(CKR_OK, list->C_DecapsulateKey(session, &m, pair->private, readable, 2, ciphertext, n, &got));
+	check_rv(CKR_OK, value_of(got, two));
+	assert_memory_not_equal(one, two, 32);
+	check_rv(CKR_WRAPPED_KEY_LEN_RANGE,
+		 list->C_DecapsulateKey(session, &m, pair->private, readable, 2, ciphertext, n - 1, &got));
+	check_rv(CKR_KEY_FUNCTION_NOT_PERMITTED,
+		 list->C_DecapsulateKey(session, &m, pair->public, readable, 2, ciphertext, n, &got));
+	check_rv(CKR_KEY_FUNCTION_NOT_PERMITTED,
+		 list->C_EncapsulateKey(session, &m, pair->private, readable, 2, ciphertext, &n, &got));
+}
+
+static void refusals(const struct pair *pair)
+{
+	CK_MECHANISM m = { CKM_ML_KEM, NULL, 0 }, other = { CKM_RSA_PKCS_OAEP, NULL, 0 };
+	CK_ULONG n = 0, len = 16;
+	CK_OBJECT_HANDLE made = 0, rsa = fixture_find(session, CKO_PUBLIC_KEY, "rsa");
+	CK_ATTRIBUTE length = { CKA_VALUE_LEN, &len, sizeof(len) };
+	check_rv(CKR_TEMPLATE_INCONSISTENT,
+		 list->C_EncapsulateKey(session, &m, pair->public, &length, 1, NULL, &n, &made));
+	check_rv(CKR_MECHANISM_INVALID, list->C_EncapsulateKey(session, &other, rsa, NULL, 0, NULL, &n, &made));
+	check_rv(CKR_KEY_TYPE_INCONSISTENT, list->C_EncapsulateKey(session, &m, rsa, NULL, 0, NULL, &n, &made));
+	check_rv(CKR_KEY_HANDLE_INVALID, list->C_EncapsulateKey(session, &m, 4711, NULL, 0, NULL, &n, &made));
+	check_rv(CKR_ARGUMENTS_BAD, list->C_EncapsulateKey(session, &m, pair->public, NULL, 0, NULL, NULL, &made));
+	check_rv(CKR_SESSION_HANDLE_INVALID, list->C_EncapsulateKey(4711, &m, rsa, NULL, 0, NULL, &n, &made));
+	check_rv(CKR_FUNCTION_NOT_SUPPORTED, list->C_VerifySignatureFinal(session));
+	check_rv(CKR_MECHANISM_INVALID, C_SignInit(session, &m, pair->private));
+}
+
+/* Through the interface of 3.2, where alone the functions are. */
+static void both_sides_of_a_kem_get_one_secret(void **state)
+{
+	(void)state;
+	static const CK_ULONG sizes[] = { 768, 1088, 1568 };
+	CK_INTERFACE *interface = NULL;
+	CK_VERSION version = { 3, 2 };
+	CK_INFO info;
+	struct pair pair;
+	session = fixture_session();
+	check_rv(CKR_OK, C_GetInterface((CK_UTF8CHAR *)(uintptr_t) "PKCS 11", &version, &interface, 0));
+	list = interface->pFunctionList;
+	check_rv(CKR_OK, list->C_GetInfo(&info));
+	assert_int_equal(info.cryptokiVersion.minor, 2);
+	for (CK_ULONG set = 1; set <= 3; set++) {
+		check_rv(CKR_OK, generate(CKM_ML_KEM_KEY_PAIR_GEN, set, &pair));
+		agree(&pair, sizes[set - 1]);
+	}
+	refusals(&pair);
+}
+#endif
+
 /* --- published and foreign numbers -------------------------------------------------------------------------------- */
 
 struct vector {
@@ -295,9 +376,15 @@ static void keys_of_the_kbs_are_recognised(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(without_them_nothing_is_listed),     TEST(every_parameter_set_signs),
-		TEST(hashed_and_handed_in_digests_agree), TEST(parameters_are_checked_and_deterministic_ones_heeded),
-		TEST(others_signatures_verify),           TEST(keys_of_the_kbs_are_recognised),
+		TEST(without_them_nothing_is_listed),
+		TEST(every_parameter_set_signs),
+		TEST(hashed_and_handed_in_digests_agree),
+		TEST(parameters_are_checked_and_deterministic_ones_heeded),
+#if HAVE_PQC
+		TEST(both_sides_of_a_kem_get_one_secret),
+#endif
+		TEST(others_signatures_verify),
+		TEST(keys_of_the_kbs_are_recognised),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -1,0 +1,89 @@
+#include "attest/appraise.h"
+#include "config.h"
+
+#define PROFILE "tag:github.com,2024:confidential-containers/Trustee"
+
+void ear_appraised(const struct appraisal *a, bool compared, struct ear *to)
+{
+	static const struct {
+		const char *status;
+		struct ear_vector vector;
+	} rows[APPRAISAL_STATUS_COUNT_] = {
+		[APPRAISAL_AFFIRMING] = { "affirming", { 2, 3, 0 } },
+		[APPRAISAL_REFUSED] = { "contraindicated", { 2, 0, 96 } },
+		[APPRAISAL_TCB] = { "warning", { 32, 0, 0 } },
+		[APPRAISAL_MISMATCH] = { "contraindicated", { 2, 96, 0 } },
+		[APPRAISAL_EXPIRED] = { "contraindicated", { 96, 0, 0 } },
+		[APPRAISAL_SIGNATURE] = { "contraindicated", { 99, 0, 0 } },
+		[APPRAISAL_MALFORMED] = { "contraindicated", { 97, 0, 0 } },
+	};
+	to->status = rows[a->status].status;
+	to->vector = rows[a->status].vector;
+	/* Nothing was compared, so nothing is said of it. */
+	if (a->status == APPRAISAL_AFFIRMING && !compared)
+		to->vector.executables = 0;
+	to->claims = a->claims;
+}
+
+static bool vector_put(json_object *to, const struct ear_vector *v)
+{
+	json_object *vector = json_object_new_object();
+	bool good = vector != NULL;
+	good = good && claim_object(vector, "hardware", json_object_new_int(v->hardware));
+	good = good && claim_object(vector, "executables", json_object_new_int(v->executables));
+	if (v->configuration)
+		good = good && claim_object(vector, "configuration", json_object_new_int(v->configuration));
+	return claim_object(to, "ear.trustworthiness-vector", vector) && good;
+}
+
+/* report_data and init_data stand beside the TEE's own claims. */
+static bool lifted_put(json_object *to, const struct ear *ear)
+{
+	json_object *value = NULL;
+	if (ear->report_data ? !claim_text(to, "report_data", ear->report_data)
+			     : json_object_object_get_ex(ear->claims, "report_data", &value) &&
+				       !claim_object(to, "report_data", json_object_get(value)))
+		return false;
+	return !json_object_object_get_ex(ear->claims, "init_data", &value) ||
+	       claim_object(to, "init_data", json_object_get(value));
+}
+
+static bool evidence_put(json_object *to, const struct ear *ear)
+{
+	json_object *said = json_object_new_object();
+	bool good = said && lifted_put(said, ear);
+	if (ear->runtime_data)
+		good = good && claim_object(said, "runtime_data_claims", json_object_get(ear->runtime_data));
+	if (ear->claims)
+		good = good && claim_object(said, ear->tee, json_object_get(ear->claims));
+	return claim_object(to, "ear.veraison.annotated-evidence", said) && good;
+}
+
+static bool submods_put(json_object *to, const struct ear *ear)
+{
+	json_object *submods = json_object_new_object();
+	json_object *cpu = json_object_new_object();
+	bool good = cpu && claim_text(cpu, "ear.status", ear->status) && vector_put(cpu, &ear->vector) &&
+		    claim_text(cpu, "ear.appraisal-policy-id", "default") && evidence_put(cpu, ear);
+	good = claim_object(submods, "cpu0", cpu) && good;
+	return claim_object(to, "submods", submods) && good;
+}
+
+static bool verifier_put(json_object *to)
+{
+	json_object *verifier = json_object_new_object();
+	bool good = verifier && claim_text(verifier, "developer", PACKAGE_NAME) &&
+		    claim_text(verifier, "build", PACKAGE_VERSION);
+	return claim_object(to, "ear.verifier-id", verifier) && good;
+}
+
+enum err ear_claims(const struct ear *ear, json_object **out, struct errmsg *em)
+{
+	AUTO_OF(json_object) *all = json_object_new_object();
+	if (!all || !verifier_put(all) || !claim_text(all, "eat_profile", PROFILE) ||
+	    !claim_text(all, "iss", ear->issuer) || !claim_object(all, "iat", json_object_new_int64(ear->now)) ||
+	    !claim_object(all, "exp", json_object_new_int64(ear->now + ear->lifetime_s)) || !submods_put(all, ear))
+		return err_set(em, ERR_NOMEM, "no memory for an attestation result");
+	*out = steal(&all);
+	return OK;
+}
