@@ -224,19 +224,6 @@ static bool cut_object(struct walk *w, long outer)
 	return take(w, '}');
 }
 
-/* A list as the rest has it: empty, and as many lines long. */
-static enum err put_empty(struct buf *to, struct bytes array, struct errmsg *em)
-{
-	enum err e = buf_append(to, bytes_str("["), 0, em);
-	for (const uint8_t *at = array.data, *end = at + array.len; e == OK; at++) {
-		at = memchr(at, '\n', (size_t)(end - at));
-		if (!at)
-			break;
-		e = buf_append(to, bytes_str("\n"), 0, em);
-	}
-	return e == OK ? buf_append(to, bytes_str("]"), 0, em) : e;
-}
-
 static enum err put_rest(struct bytes text, struct json_cuts *out, struct errmsg *em)
 {
 	const uint8_t *from = text.data;
@@ -245,7 +232,7 @@ static enum err put_rest(struct bytes text, struct json_cuts *out, struct errmsg
 		struct bytes array = out->items[i].array;
 		e = buf_append(&out->rest, (struct bytes){ from, (size_t)(array.data - from) }, 0, em);
 		if (e == OK)
-			e = put_empty(&out->rest, array, em);
+			e = buf_append(&out->rest, bytes_str("[]"), 0, em);
 		from = array.data + array.len;
 	}
 	if (e != OK)

@@ -12,7 +12,7 @@ struct json_cut {
 struct json_cuts {
 	struct json_cut *items;
 	size_t count;
-	struct buf rest; /* the text with "[]" in place of each; lines keep their numbers */
+	struct buf rest; /* the text with "[]" in place of each */
 };
 
 struct json_cut_names {

@@ -73,6 +73,16 @@ static enum err check_members(json_object *root, struct errmsg *em)
 	return e;
 }
 
+static enum err parse_rest(struct settings *s, struct errmsg *em)
+{
+	struct errmsg whole;
+	enum err e = json_parse(buf_bytes(&s->lists.rest), REST_MAX, JSON_COMMENTS, &s->root, em);
+	/* Lines have their numbers in the whole of it only. */
+	if (e == ERR_PARSE && s->lists.count && settings_check(s, &whole) != OK)
+		return err_set(em, e, "%s", whole.text);
+	return e;
+}
+
 static enum err load(const char *path, struct settings *s, struct errmsg *em)
 {
 	AUTO_FD
@@ -88,7 +98,7 @@ static enum err load(const char *path, struct settings *s, struct errmsg *em)
 	if (e == OK && s->lists.rest.len > REST_MAX)
 		e = err_set(em, ERR_CONFIG, "more than %d bytes besides lists of objects", REST_MAX);
 	if (e == OK)
-		e = json_parse(buf_bytes(&s->lists.rest), REST_MAX, JSON_COMMENTS, &s->root, em);
+		e = parse_rest(s, em);
 	if (e == OK)
 		e = check_members(s->root, em);
 	if (e != OK)
