@@ -215,7 +215,7 @@ bool catalog_is_private(struct catalog *c, CK_OBJECT_HANDLE handle)
 	pthread_mutex_lock(&c->lock);
 	const struct catalog_row *row = place < c->count ? c->rows[place] : NULL;
 	pthread_mutex_unlock(&c->lock);
-	return row && part_class(&row->entry, (handle - 1) % PART_COUNT, &class) &&
+	return row && part_class(row->entry, (handle - 1) % PART_COUNT, &class) &&
 	       (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY);
 }
 
