@@ -11,6 +11,7 @@ static const char help[] =
 	"       kbs-token describe [LABEL] [--module FILE] [--json]\n"
 	"       kbs-token get URI [--out FILE]\n"
 	"       kbs-token doctor [--module FILE] [--json]\n"
+	"       kbs-token pin-verifier [scrypt|pbkdf2-sha256|pbkdf2-sha512]\n"
 	"\n"
 	"The PKCS#11 token whose keys a Key Broker Service (KBS) releases to attested TEEs only.\n"
 	"\n"
@@ -22,6 +23,9 @@ static const char help[] =
 	"          written to a terminal. URI: kbs:///repository/type/tag, or just repository/type/tag\n"
 	"doctor    checks configuration, KBS, TLS, attester, attestation, module and memory, and whether the programs\n"
 	"          of this machine would find the token: one line each, with what to do about it\n"
+	"pin-verifier\n"
+	"          asks for a PIN, or reads it from standard input, and prints what \"pin\" takes in the "
+	"configuration\n"
 	"\n"
 	"Options:\n"
 	"  --config FILE   instead of KBS_PKCS11_CONF or /etc/kbs-pkcs11/kbs-pkcs11.json\n"
@@ -58,6 +62,7 @@ static const struct command {
 	{ "describe", "cmj", 0, 1, token_describe },
 	{ "get", "co", 1, 1, token_get },
 	{ "doctor", "cmj", 0, 0, token_doctor },
+	{ "pin-verifier", "", 0, 1, token_pin_verifier },
 };
 
 static void option_take(struct token_args *args, int option)

@@ -20,6 +20,7 @@ int token_list(const struct token_args *args);
 int token_describe(const struct token_args *args);
 int token_get(const struct token_args *args);
 int token_doctor(const struct token_args *args);
+int token_pin_verifier(const struct token_args *args);
 
 /* Reads the configuration; *s stays NULL where there is no file and nobody named one. */
 enum err token_settings(const struct token_args *args, struct settings **s, struct errmsg *em) MUST_USE;
