@@ -115,8 +115,10 @@ static void append_openssl(struct errmsg *to, unsigned long code)
 
 enum err err_openssl(struct errmsg *em, enum err e, const char *fmt, ...)
 {
-	/* Where there may be others' errors before ours, only the newest is surely ours. */
-	unsigned long oldest = openssl_errors_kept() ? ERR_peek_last_error() : ERR_get_error();
+	unsigned long oldest = openssl_errors_oldest();
+	/* Whatever the caller was about to say of its input: it is not known. */
+	if (openssl_errors_no_memory())
+		e = ERR_NOMEM;
 	openssl_errors_drop();
 	if (!em)
 		return e;

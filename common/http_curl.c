@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 
@@ -23,16 +23,31 @@ struct http {
 	bool allow_plain;
 	int64_t connect_ms;
 	size_t max_response;
+	struct bytes unsent; /* what is left of the request's body */
 	char reason[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static CURLcode curl_state;
+/* How far libcurl is: nothing yet, begun, or the number of the process in which a thread is at it. Not pthread_once():
+ * a failure must not last. Never undone: others in this process may use libcurl too, and exit handlers of ours there
+ * are none. */
+enum { CURL_UNTOUCHED = 0, CURL_BEGUN = -1 };
+static atomic_int curl_state;
 
-static void curl_begin(void)
+static bool curl_begin(void)
 {
-	/* Never undone: others in this process may use libcurl too, and exit handlers of ours there are none. */
-	curl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
+	int self = getpid(), state;
+	while ((state = atomic_load(&curl_state)) != CURL_BEGUN) {
+		if (state == self) {
+			usleep(1000); /* another thread; one of a parent is not here any more */
+			continue;
+		}
+		if (!atomic_compare_exchange_strong(&curl_state, &state, self))
+			continue;
+		bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+		atomic_store(&curl_state, good ? CURL_BEGUN : CURL_UNTOUCHED);
+		return good;
+	}
+	return true;
 }
 
 static void http_free(struct http *http)
@@ -59,15 +74,14 @@ static enum err options_copy(const struct http_options *from, struct http *to, s
 
 static enum err curl_open(const struct http_options *options, struct http **out, struct errmsg *em)
 {
-	struct http *http = calloc(1, sizeof *http);
+	struct http *http = libctx_prepare() ? calloc(1, sizeof *http) : NULL;
 	if (!http)
 		return err_set(em, ERR_NOMEM, "no memory for an HTTP client");
 	http_sockets_init(&http->sockets);
 	enum err e = options_copy(options, http, em);
 	if (e == OK) {
 		struct libctx_guard guard = libctx_enter();
-		pthread_once(&curl_once, curl_begin);
-		if (curl_state == CURLE_OK)
+		if (curl_begin())
 			http->easy = curl_easy_init();
 		libctx_leave(guard);
 		if (!http->easy)
@@ -152,6 +166,19 @@ static long milliseconds(int64_t ms)
 	return ms < 1 ? 1 : ms > INT_MAX ? INT_MAX : (long)ms;
 }
 
+/* Bodies come from here, where libcurl cannot go back: it would send a request once more by itself if a connection that
+ * had served before breaks, and what was begun with a nonce must begin anew. */
+static size_t body_read(char *to, size_t size, size_t count, void *user)
+{
+	struct http *http = user;
+	size_t room = size * count, n = http->unsent.len < room ? http->unsent.len : room;
+	if (n)
+		memcpy(to, http->unsent.data, n);
+	http->unsent.data += n;
+	http->unsent.len -= n;
+	return n;
+}
+
 static bool set_request(struct http *http, const struct http_request *req, int64_t left_ms)
 {
 	CURL *c = http->easy;
@@ -166,9 +193,12 @@ static bool set_request(struct http *http, const struct http_request *req, int64
 		return false;
 	if (strcmp(req->method, "DELETE") == 0 && req->body.len == 0)
 		return true;
+	http->unsent = req->body;
 	return curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->body.len ? (const char *)req->body.data : "") == CURLE_OK;
+	       curl_easy_setopt(c, CURLOPT_READFUNCTION, body_read) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_READDATA, http) == CURLE_OK;
 }
 
 /* What libcurl says may quote the peer. */
@@ -222,6 +252,7 @@ static enum err map_error(const struct http *http, CURLcode code, const char *or
 		return err_set(em, ERR_NET, "%s: no connection (%s); is the server running, is the port right?", origin,
 			       http->reason);
 	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:

@@ -84,24 +84,35 @@ static void url_part_clear(struct url_part *p)
 }
 #define AUTO_URL_PART __attribute__((cleanup(url_part_clear))) struct url_part
 
-static bool part_get(CURLU *url, CURLUPart which, struct url_part *out)
+/* Leaves out->text NULL where the URL has no such part. */
+static enum err part_get(CURLU *url, CURLUPart which, struct url_part *out)
 {
 	unsigned int flags = which == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0;
-	return curl_url_get(url, which, &out->text, flags) == CURLUE_OK && out->text;
+	CURLUcode code = curl_url_get(url, which, &out->text, flags);
+	if (code != CURLUE_OK)
+		out->text = NULL;
+	return code == CURLUE_OUT_OF_MEMORY ? ERR_NOMEM : OK;
 }
 
 static enum err target_read(CURLU *url, struct http_target *out, struct errmsg *em)
 {
 	AUTO_URL_PART scheme = { NULL }, host = { NULL }, port = { NULL }, path = { NULL };
 	AUTO_URL_PART user = { NULL }, password = { NULL }, fragment = { NULL };
-	if (!part_get(url, CURLUPART_SCHEME, &scheme) || !part_get(url, CURLUPART_HOST, &host) ||
-	    !part_get(url, CURLUPART_PORT, &port) || !part_get(url, CURLUPART_PATH, &path))
+	const struct {
+		CURLUPart which;
+		struct url_part *part;
+	} parts[] = { { CURLUPART_SCHEME, &scheme },    { CURLUPART_HOST, &host }, { CURLUPART_PORT, &port },
+		      { CURLUPART_PATH, &path },        { CURLUPART_USER, &user }, { CURLUPART_PASSWORD, &password },
+		      { CURLUPART_FRAGMENT, &fragment } };
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (part_get(url, parts[i].which, parts[i].part) != OK)
+			return err_set(em, ERR_NOMEM, "no memory for a URL");
+	if (!scheme.text || !host.text || !port.text || !path.text)
 		return err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 	out->plain = strcasecmp(scheme.text, "http") == 0;
 	if (!out->plain && strcasecmp(scheme.text, "https") != 0)
 		return err_set(em, ERR_ARG, "a URL that is neither https:// nor http://");
-	if (part_get(url, CURLUPART_USER, &user) || part_get(url, CURLUPART_PASSWORD, &password) ||
-	    part_get(url, CURLUPART_FRAGMENT, &fragment))
+	if (user.text || password.text || fragment.text)
 		return err_set(em, ERR_ARG, "a URL with user, password or fragment");
 	out->loopback = host_is_loopback(host.text);
 	int n = snprintf(out->origin, sizeof out->origin, "%s://%s:%s", out->plain ? "http" : "https", host.text,
@@ -110,6 +121,14 @@ static enum err target_read(CURLU *url, struct http_target *out, struct errmsg *
 		return err_set(em, ERR_ARG, "a URL with too long a host");
 	snprintf(out->path, sizeof out->path, "%s", path.text);
 	return OK;
+}
+
+static enum err url_read(CURLU *to, const char *url, struct errmsg *em)
+{
+	CURLUcode code = curl_url_set(to, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return err_set(em, ERR_NOMEM, "no memory for a URL");
+	return code == CURLUE_OK ? OK : err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 }
 
 enum err http_target_parse(const char *url, struct http_target *out, struct errmsg *em)
@@ -122,9 +141,9 @@ enum err http_target_parse(const char *url, struct http_target *out, struct errm
 	const char *slashes = strstr(url, "://");
 	if (slashes && slashes[3] == '/')
 		e = err_set(em, ERR_ARG, "a URL without a host");
-	else if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
-		e = err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 	else
+		e = url_read(parsed, url, em);
+	if (e == OK)
 		e = target_read(parsed, out, em);
 	curl_url_cleanup(parsed);
 	return e;

@@ -3,12 +3,18 @@
 #include "common/fork_mark.h"
 #include "common/openssl_errors.h"
 
+#include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
+#include <openssl/decoder.h>
+#include <openssl/encoder.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/provider.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Published once per process, never freed. No lock: whoever loses the race throws its own away, so that a fork in
  * the middle leaves nothing held in the child, and a failure is tried again by the next caller. A forked child
@@ -45,6 +51,64 @@ static void own_free(struct own *own)
 	openssl_errors_drop();
 }
 
+/* One kind of algorithms: how one of them is fetched and let go. */
+#define FETCHES(name, type)                                                                                            \
+	static bool fetches_##name(OSSL_LIB_CTX *ctx, const char *algorithm, const char *properties)                   \
+	{                                                                                                              \
+		type *got = type##_fetch(ctx, algorithm, properties);                                                  \
+		type##_free(got);                                                                                      \
+		return got != NULL;                                                                                    \
+	}
+FETCHES(digest, EVP_MD)
+FETCHES(cipher, EVP_CIPHER)
+FETCHES(mac, EVP_MAC)
+FETCHES(kdf, EVP_KDF)
+FETCHES(rand, EVP_RAND)
+FETCHES(keymgmt, EVP_KEYMGMT)
+FETCHES(keyexch, EVP_KEYEXCH)
+FETCHES(signature, EVP_SIGNATURE)
+FETCHES(asym_cipher, EVP_ASYM_CIPHER)
+FETCHES(encoder, OSSL_ENCODER)
+FETCHES(decoder, OSSL_DECODER)
+
+static const struct {
+	int operation;
+	bool (*fetches)(OSSL_LIB_CTX *ctx, const char *algorithm, const char *properties);
+} kinds[] = {
+	{ OSSL_OP_DIGEST, fetches_digest },
+	{ OSSL_OP_CIPHER, fetches_cipher },
+	{ OSSL_OP_MAC, fetches_mac },
+	{ OSSL_OP_KDF, fetches_kdf },
+	{ OSSL_OP_RAND, fetches_rand },
+	{ OSSL_OP_KEYMGMT, fetches_keymgmt },
+	{ OSSL_OP_KEYEXCH, fetches_keyexch },
+	{ OSSL_OP_SIGNATURE, fetches_signature },
+	{ OSSL_OP_ASYM_CIPHER, fetches_asym_cipher },
+	{ OSSL_OP_ENCODER, fetches_encoder },
+	{ OSSL_OP_DECODER, fetches_decoder },
+};
+
+/* OpenSSL makes all algorithms of a kind at the first fetch of one, and never again: what it had no memory for then is
+ * missing for good. So a context is published with all of them, or not at all. */
+static bool own_is_whole(const struct own *own)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		int no_cache = 0;
+		const OSSL_ALGORITHM *a = OSSL_PROVIDER_query_operation(own->provider, kinds[i].operation, &no_cache);
+		for (; a && a->algorithm_names; a++) {
+			char name[64];
+			size_t len = strcspn(a->algorithm_names, ":");
+			if (len >= sizeof(name))
+				continue;
+			memcpy(name, a->algorithm_names, len);
+			name[len] = '\0';
+			if (!kinds[i].fetches(own->ctx, name, a->property_definition))
+				return false;
+		}
+	}
+	return true;
+}
+
 static struct own *own_new(void)
 {
 	configuration_load_inside();
@@ -55,10 +119,25 @@ static struct own *own_new(void)
 	own->mark = fork_mark_new();
 	own->ctx = own->mark ? OSSL_LIB_CTX_new() : NULL;
 	own->provider = own->ctx ? OSSL_PROVIDER_load(own->ctx, "default") : NULL;
-	if (own->provider)
+	if (own->provider && own_is_whole(own))
 		return own;
 	own_free(own);
 	return NULL;
+}
+
+/* Stands in where there is no memory for a whole one: a NULL would mean the application's own context. OpenSSL gives a
+ * context that was told of no provider the default one. */
+static _Atomic(OSSL_LIB_CTX *) spare;
+
+bool libctx_prepare(void)
+{
+	OSSL_LIB_CTX *before = NULL;
+	if (atomic_load(&spare))
+		return true;
+	OSSL_LIB_CTX *made = OSSL_LIB_CTX_new();
+	if (made && !atomic_compare_exchange_strong(&spare, &before, made))
+		OSSL_LIB_CTX_free(made);
+	return made || before;
 }
 
 OSSL_LIB_CTX *libctx(void)
@@ -66,9 +145,12 @@ OSSL_LIB_CTX *libctx(void)
 	struct own *before = atomic_load_explicit(&published, memory_order_acquire);
 	if (before && fork_mark_intact(before->mark))
 		return before->ctx;
+	(void)libctx_prepare();
 	struct own *mine = own_new();
 	if (!mine)
-		return NULL;
+		mine = own_new(); /* what was missing may have been missing for a moment */
+	if (!mine)
+		return atomic_load(&spare);
 	if (atomic_compare_exchange_strong_explicit(&published, &before, mine, memory_order_acq_rel,
 						    memory_order_acquire))
 		return mine->ctx;

@@ -9,8 +9,11 @@
  * child makes another, since its parent's locks may be held by threads that it has not), never freed. The first
  * call lets OpenSSL load the process's configuration into the default context, as its own next EVP call would (it
  * looks for engines there); what that calls back finds libctx_inside(). Pass it to every *_fetch,
- * EVP_PKEY_CTX_new_from_*, RAND_bytes_ex, OSSL_DECODER ... NULL only without memory. */
+ * EVP_PKEY_CTX_new_from_*, RAND_bytes_ex, OSSL_DECODER ... Where memory is short a spare one stands in; NULL only if
+ * there was not even memory for that, which libctx_prepare() can rule out. */
 OSSL_LIB_CTX *libctx(void);
+/* Makes the spare one (some 50 us, no algorithm is loaded). False without memory. */
+bool libctx_prepare(void);
 
 /* How to name a kind of key to EVP_PKEY_CTX_new_from_name(). Where OpenSSL 3.0 knows the legacy number of a name it
  * asks the application's default ENGINE first, whatever the context; an object identifier it looks up nowhere else. */

@@ -3,9 +3,12 @@
 #include <openssl/err.h>
 
 static _Thread_local unsigned kept;
+static _Thread_local bool others; /* there were some before the outermost mark */
 
 void openssl_errors_keep(void)
 {
+	if (!kept)
+		others = ERR_peek_error() != 0;
 	ERR_set_mark();
 	kept++;
 }
@@ -30,4 +33,15 @@ void openssl_errors_drop(void)
 	/* With an empty queue there is no mark to pop to, and nothing is lost. */
 	ERR_pop_to_mark();
 	ERR_set_mark();
+}
+
+unsigned long openssl_errors_oldest(void)
+{
+	return kept && others ? ERR_peek_last_error() : ERR_peek_error();
+}
+
+bool openssl_errors_no_memory(void)
+{
+	return ERR_GET_REASON(openssl_errors_oldest()) == ERR_R_MALLOC_FAILURE ||
+	       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }

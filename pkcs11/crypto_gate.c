@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 /* Shared by those who compute, alone for who forks. Writers first: steady work must not keep a fork waiting. */
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
@@ -52,13 +53,21 @@ static void after_fork_in_child(void)
 	shut = false;
 }
 
-static void install(void)
+bool crypto_gate_install(void)
 {
-	(void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-void crypto_gate_install(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, install);
+	/* 0, the process in which a thread is at it, or -1: done. Not pthread_once(): a failure must not last. */
+	static atomic_int state;
+	int self = getpid(), now;
+	while ((now = atomic_load(&state)) != -1) {
+		if (now == self) {
+			usleep(100);
+			continue;
+		}
+		if (!atomic_compare_exchange_strong(&state, &now, self))
+			continue;
+		bool good = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+		atomic_store(&state, good ? -1 : 0);
+		return good;
+	}
+	return true;
 }

@@ -215,17 +215,22 @@ static enum err parse_contents(struct material *m, struct bytes text, struct err
 	if (must || der) {
 		enum err e = key_private_parse(text, NULL, &m->key, em);
 		m->private_key = e == OK;
-		if (must && e != OK)
+		if (e == ERR_NOMEM || (must && e != OK))
 			return e;
 	}
-	/* What follows may fail: then the resource is data. */
+	/* What follows may fail: then the resource is data. But not for want of memory, which says nothing about it. */
 	struct errmsg ignored;
+	enum err e = OK;
 	if ((pem && text_has(text, "CERTIFICATE-----")) || (der && !m->key))
-		if (key_certificate_parse(text, &m->certificate, &ignored) != OK)
-			m->certificate = NULL;
-	if (!m->key && key_public_parse(text, &m->key, &ignored) != OK)
-		m->key = NULL;
-	return OK;
+		e = key_certificate_parse(text, &m->certificate, &ignored);
+	if (e != OK)
+		m->certificate = NULL;
+	if (e != ERR_NOMEM && !m->key) {
+		e = key_public_parse(text, &m->key, &ignored);
+		if (e != OK)
+			m->key = NULL;
+	}
+	return e == ERR_NOMEM ? err_set(em, e, "no memory for an object") : OK;
 }
 
 enum err material_from_secret(struct secret *raw, struct material **out, struct errmsg *em)

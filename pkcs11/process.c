@@ -131,7 +131,8 @@ CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args)
 	CK_RV rv = check_args(args);
 	if (rv != CKR_OK)
 		return rv;
-	crypto_gate_install();
+	if (!crypto_gate_install() || !libctx_prepare())
+		return CKR_HOST_MEMORY;
 	struct process *p = current_or_new();
 	if (!p)
 		return CKR_HOST_MEMORY;
