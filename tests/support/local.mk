@@ -42,3 +42,13 @@ tests_support_tsm_fuse_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO
 check_PROGRAMS += tests/support/kbs_server_of_tests
 tests_support_kbs_server_of_tests_SOURCES = tests/support/tee_trust.c tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
 tests_support_kbs_server_of_tests_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
+# Makes the Nth allocation or network call of a program fail: tests/support/fault.h. A real shared object, to be preloaded.
+check_LTLIBRARIES += tests/support/fault.la
+tests_support_fault_la_SOURCES = tests/support/fault.c tests/support/fault.h
+tests_support_fault_la_CFLAGS = $(AM_CFLAGS) -fno-builtin -fvisibility=default
+tests_support_fault_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_PROGRAMS += tests/support/p11_faults
+tests_support_p11_faults_SOURCES = tests/support/p11_faults.c tests/support/fault.h
+tests_support_p11_faults_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+tests_support_p11_faults_LDFLAGS = $(PROGRAM_LINK_FLAGS)
+tests_support_p11_faults_LDADD = $(CRYPTO_LIBS)
