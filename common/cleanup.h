@@ -43,3 +43,7 @@ __attribute__((unused)) static inline void fd_autoclose(const int *fd)
 	})
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A small variable of each thread. Where a module is loaded late, glibc would get memory for others at their first use,
+ * and end the process where there is none; it has room for some hundred bytes of these. */
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))

@@ -4,11 +4,11 @@
 #include "common/http_socket.h"
 #include "common/libctx.h"
 #include "common/log.h"
+#include "common/once.h"
 #include "common/sigpipe.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 
@@ -27,27 +27,12 @@ struct http {
 	char reason[CURL_ERROR_SIZE];
 };
 
-/* How far libcurl is: nothing yet, begun, or the number of the process in which a thread is at it. Not pthread_once():
- * a failure must not last. Never undone: others in this process may use libcurl too, and exit handlers of ours there
- * are none. */
-enum { CURL_UNTOUCHED = 0, CURL_BEGUN = -1 };
-static atomic_int curl_state;
+/* Never undone: others in this process may use libcurl too, and exit handlers of ours there are none. */
+static struct once curl_once = ONCE_INIT;
 
 static bool curl_begin(void)
 {
-	int self = getpid(), state;
-	while ((state = atomic_load(&curl_state)) != CURL_BEGUN) {
-		if (state == self) {
-			usleep(1000); /* another thread; one of a parent is not here any more */
-			continue;
-		}
-		if (!atomic_compare_exchange_strong(&curl_state, &state, self))
-			continue;
-		bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-		atomic_store(&curl_state, good ? CURL_BEGUN : CURL_UNTOUCHED);
-		return good;
-	}
-	return true;
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 static void http_free(struct http *http)
@@ -81,7 +66,7 @@ static enum err curl_open(const struct http_options *options, struct http **out,
 	enum err e = options_copy(options, http, em);
 	if (e == OK) {
 		struct libctx_guard guard = libctx_enter();
-		if (curl_begin())
+		if (once_do(&curl_once, curl_begin))
 			http->easy = curl_easy_init();
 		libctx_leave(guard);
 		if (!http->easy)

@@ -1,5 +1,6 @@
 #include "common/libctx.h"
 
+#include "common/cleanup.h"
 #include "common/fork_mark.h"
 #include "common/openssl_errors.h"
 
@@ -26,7 +27,7 @@ struct own {
 	struct fork_mark *mark;
 };
 static _Atomic(struct own *) published;
-static _Thread_local unsigned depth;
+static THREAD_LOCAL unsigned depth;
 
 /* OpenSSL 3.0 looks for engines in most EVP calls, whatever their context, and before the first look it loads the
  * process's configuration into the default context. That may name this module. So it happens here, at a known

@@ -13,6 +13,7 @@ libcommon_la_SOURCES = \
 	common/json_cut.c common/json_cut.h \
 	common/json_scan.c common/json_scan.h \
 	common/libctx.c common/libctx.h \
+	common/once.c common/once.h \
 	common/openssl_errors.c common/openssl_errors.h \
 	common/pin_verifier.c common/pin_verifier.h \
 	common/log.c common/log.h common/log_format.c common/log_format.h \

@@ -1,9 +1,11 @@
 #include "common/openssl_errors.h"
 
+#include "common/cleanup.h"
+
 #include <openssl/err.h>
 
-static _Thread_local unsigned kept;
-static _Thread_local bool others; /* there were some before the outermost mark */
+static THREAD_LOCAL unsigned kept;
+static THREAD_LOCAL bool others; /* there were some before the outermost mark */
 
 void openssl_errors_keep(void)
 {

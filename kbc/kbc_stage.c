@@ -1,8 +1,9 @@
 #include "kbc/kbc_stage.h"
 
+#include "common/cleanup.h"
 #include "kbc/kbc.h"
 
-static _Thread_local const char *noted;
+static THREAD_LOCAL const char *noted;
 
 void kbc_stage_begin(void)
 {

@@ -1,16 +1,18 @@
 #include "pkcs11/crypto_gate.h"
 
+#include "common/cleanup.h"
+#include "common/once.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <unistd.h>
 
 /* Shared by those who compute, alone for who forks. Writers first: steady work must not keep a fork waiting. */
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 /* In a child that a signal handler forked in the middle of a computation: its gate cannot be trusted any more. */
 static atomic_bool broken;
-static _Thread_local bool inside;
-static _Thread_local bool shut; /* by this thread's fork */
+static THREAD_LOCAL bool inside;
+static THREAD_LOCAL bool shut; /* by this thread's fork */
 
 void crypto_gate_enter(void)
 {
@@ -53,21 +55,13 @@ static void after_fork_in_child(void)
 	shut = false;
 }
 
+static bool install(void)
+{
+	return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+}
+
 bool crypto_gate_install(void)
 {
-	/* 0, the process in which a thread is at it, or -1: done. Not pthread_once(): a failure must not last. */
-	static atomic_int state;
-	int self = getpid(), now;
-	while ((now = atomic_load(&state)) != -1) {
-		if (now == self) {
-			usleep(100);
-			continue;
-		}
-		if (!atomic_compare_exchange_strong(&state, &now, self))
-			continue;
-		bool good = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
-		atomic_store(&state, good ? -1 : 0);
-		return good;
-	}
-	return true;
+	static struct once once = ONCE_INIT;
+	return once_do(&once, install);
 }

@@ -187,6 +187,8 @@ static void publish_locked(struct reading *r)
 		s->set->held = s;
 	}
 	lease_begin(&s->lease, source_terms(s), r->asked_at, dice());
+	free(s->failed_text);
+	s->failed_text = NULL;
 	/* The same again: what was made of it so far stays good. */
 	if (before && same_contents(before, r->contents)) {
 		log_reading(r, "renew");

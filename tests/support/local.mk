@@ -42,6 +42,7 @@ tests_support_tsm_fuse_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO
 check_PROGRAMS += tests/support/kbs_server_of_tests
 tests_support_kbs_server_of_tests_SOURCES = tests/support/tee_trust.c tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
 tests_support_kbs_server_of_tests_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
+
 # Makes the Nth allocation or network call of a program fail: tests/support/fault.h. A real shared object, to be preloaded.
 check_LTLIBRARIES += tests/support/fault.la
 tests_support_fault_la_SOURCES = tests/support/fault.c tests/support/fault.h

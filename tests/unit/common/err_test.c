@@ -3,6 +3,7 @@
 #include "common/deadline.h"
 #include "common/harden.h"
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 #include "tests/support/check.h"
 
 #include <errno.h>
@@ -57,8 +58,26 @@ static void works_without_a_place_for_the_text(void **state)
 	assert_int_equal(ERR_IO, err_set(NULL, ERR_IO, "x"));
 	assert_int_equal(ERR_IO, err_wrap(NULL, ERR_IO, "x"));
 	assert_int_equal(ERR_IO, err_errno(NULL, ERR_IO, "x"));
-	ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+	ERR_raise(ERR_LIB_USER, ERR_R_PASSED_INVALID_ARGUMENT);
 	assert_int_equal(ERR_IO, err_openssl(NULL, ERR_IO, "x"));
+	assert_int_equal(0, ERR_peek_error());
+}
+
+/* Whatever OpenSSL could not do for want of memory says nothing about its input. */
+static void want_of_memory_is_told_as_that(void **state)
+{
+	(void)state;
+	ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+	ERR_raise(ERR_LIB_USER, ERR_R_PASSED_INVALID_ARGUMENT);
+	assert_int_equal(ERR_NOMEM, err_openssl(NULL, ERR_PARSE, "x"));
+	ERR_raise(ERR_LIB_USER, ERR_R_PASSED_INVALID_ARGUMENT); /* the application's */
+	openssl_errors_keep();
+	ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+	assert_int_equal(ERR_NOMEM, err_openssl(NULL, ERR_PARSE, "x"));
+	ERR_raise(ERR_LIB_USER, ERR_R_UNSUPPORTED);
+	assert_int_equal(ERR_PARSE, err_openssl(NULL, ERR_PARSE, "x"));
+	openssl_errors_restore();
+	assert_int_equal(ERR_R_PASSED_INVALID_ARGUMENT, ERR_GET_REASON(ERR_get_error()));
 	assert_int_equal(0, ERR_peek_error());
 }
 
@@ -152,6 +171,7 @@ int main(void)
 		cmocka_unit_test(names_the_code_where_there_is_no_text),
 		cmocka_unit_test(cuts_what_does_not_fit),
 		cmocka_unit_test(works_without_a_place_for_the_text),
+		cmocka_unit_test(want_of_memory_is_told_as_that),
 		cmocka_unit_test(tells_errno),
 		cmocka_unit_test(tells_the_oldest_reason_and_no_data_and_empties_the_queue),
 		cmocka_unit_test(has_the_exit_codes_that_the_pages_list),
