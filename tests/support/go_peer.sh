@@ -19,15 +19,36 @@ go_program() {
 		return 0
 	fi
 	mkdir -p "$go_cache/$1"
-	cp "$TOP_SRCDIR/tests/interop/$1"/{main.go,go.mod,go.sum} "$go_cache/$1/"
+	cp "$TOP_SRCDIR/tests/interop/$1"/{*.go,go.mod,go.sum} "$go_cache/$1/"
 	chmod u+w "$go_cache/$1"/*
 	(cd "$go_cache/$1" && GOPATH=$go_cache/path GOCACHE=$go_cache/build GOFLAGS=-modcacherw CGO_ENABLED=1 \
 		timeout --foreground -k 5 300 go build -o "$2" . 2>"$go_cache/build.log") ||
 		no_peer="it could not be built: $(tail -n 1 "$go_cache/build.log" | cut -c 1-150)"
 }
 
-build_peer() { go_program ocicrypt "$peer"; }
+build_peer() {
+	peer=$go_cache/ocicrypt-peer
+	go_program ocicrypt "$peer"
+}
 
 # The other side of key providers: a server by gRPC, a client by ttrpc.
 provider_peer=$go_cache/keyprovider-peer
 build_provider_peer() { go_program keyprovider_peer "$provider_peer"; }
+
+# The same program as build_peer's, with Debian's golang-github-containers-ocicrypt-dev and golang-go, both of them old.
+build_debian_peer() {
+	local go=/usr/lib/go-1.19/bin/go sources=/usr/share/gocode main=$TOP_SRCDIR/tests/interop/ocicrypt/main.go
+	no_peer=
+	peer=$go_cache/ocicrypt-peer-debian
+	[ ! -x "$peer" ] || [ "$main" -nt "$peer" ] || return 0
+	[ -x "$go" ] || go=/usr/lib/go/bin/go
+	if [ ! -x "$go" ] || [ ! -d "$sources/src/github.com/containers/ocicrypt" ]; then
+		no_peer="golang-go and golang-github-containers-ocicrypt-dev are not installed"
+		return 0
+	fi
+	mkdir -p "$go_cache/debian"
+	cp "$main" "$go_cache/debian/"
+	(cd "$go_cache/debian" && GO111MODULE=off GOPATH=$sources GOCACHE=$go_cache/build-debian GOFLAGS='' GOTOOLCHAIN=local \
+		timeout --foreground -k 5 300 "$go" build -o "$peer" . 2>"$go_cache/build-debian.log") ||
+		no_peer="Debian's Go library could not be built: $(tail -n 1 "$go_cache/build-debian.log" | cut -c 1-150)"
+}

@@ -77,7 +77,17 @@ func decrypt(file string, keys []string) error {
 	return err
 }
 
+// Other commands, of versions that have what they need.
+var commands = map[string]func([]string) error{}
+
 func main() {
+	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
+		if err := commands[os.Args[1]](os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "peer:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: peer encrypt|decrypt ANNOTATIONS KEY...")
 		os.Exit(2)
