@@ -48,7 +48,8 @@ enum err attest_report_data(const char *hash, const struct attest_runtime_data *
 	if (!json_object_is_type(data->tee_pubkey, json_type_object))
 		return err_set(em, ERR_PARSE, "report data: \"tee-pubkey\" is no object");
 	AUTO_OF(json_object) *all = json_object_new_object();
-	if (!all || !put(all, "additional-evidence", json_object_new_string(data->additional_evidence)) ||
+	const char *additional = data->additional_evidence;
+	if (!all || (additional && !put(all, "additional-evidence", json_object_new_string(additional))) ||
 	    !put(all, "nonce", json_object_new_string(data->nonce)) ||
 	    !put(all, "tee-pubkey", json_object_get(data->tee_pubkey)))
 		return err_set(em, ERR_NOMEM, "no memory for report data");

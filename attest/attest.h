@@ -15,7 +15,7 @@ struct attest_digest {
  * {"additional-evidence":<string>,"nonce":...,"tee-pubkey":{...}}. hash: "sha256", "sha384" (default where NULL),
  * "sha512", any letter case. The members of tee_pubkey are hashed as they stand. */
 struct attest_runtime_data {
-	const char *additional_evidence; /* "" without devices */
+	const char *additional_evidence; /* "" without devices; NULL: what devices are bound to, which leaves it out */
 	const char *nonce; /* base64, as received */
 	json_object *tee_pubkey;
 };

@@ -1,125 +1,165 @@
-#include "attest/verifier.h"
+#include "attest/init_data.h"
 
 #include "common/libctx.h"
+#include "common/toml.h"
 
 #include <openssl/evp.h>
 
-/* Init data, version 0.1.0: only what is needed to know the digest. The digest is over the file as it is. */
+enum { NAME_LEN_MAX = 255, FILES_MAX = 256 };
 
-enum { INIT_DATA_MAX = 4 << 20, WORD_MAX = 32 };
-
-struct words {
-	char version[WORD_MAX];
-	char algorithm[WORD_MAX];
+static const struct {
+	const char *spelling;
+	const char *name; /* the protocol's */
+	const char *openssl;
+} algorithms[] = {
+	{ "sha256", "sha256", "SHA256" },  { "sha-256", "sha256", "SHA256" }, { "sha384", "sha384", "SHA384" },
+	{ "sha-384", "sha384", "SHA384" }, { "sha512", "sha512", "SHA512" },  { "sha-512", "sha512", "SHA512" },
 };
 
-static bool copy(char to[WORD_MAX], struct bytes from)
+struct init_data {
+	struct buf text;
+	bool json;
+	size_t algorithm; /* a row */
+	json_object *root;
+	json_object *files; /* borrowed from the root */
+};
+
+void init_data_free(struct init_data *d)
 {
-	if (to[0] || from.len == 0 || from.len >= WORD_MAX || memchr(from.data, '\0', from.len))
-		return false;
-	memcpy(to, from.data, from.len);
-	return true;
+	if (!d)
+		return;
+	json_object_put(d->root);
+	buf_clear(&d->text);
+	free(d);
 }
 
-static bool blank(uint8_t c)
+/* White space may stand before an object's brace; no TOML begins with one. */
+static bool is_json(struct bytes text)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	size_t i = 0;
+	while (i < text.len && memchr(" \t\r\n", text.data[i], 4))
+		i++;
+	return i < text.len && text.data[i] == '{';
 }
 
-static struct bytes trim(struct bytes line)
+static enum err words_read(struct init_data *d, struct errmsg *em)
 {
-	while (line.len > 0 && blank(line.data[line.len - 1]))
-		line.len--;
-	while (line.len > 0 && blank(line.data[0])) {
-		line.data++;
-		line.len--;
-	}
-	return line;
-}
-
-static bool take(struct bytes *line, const char *word)
-{
-	size_t n = strlen(word);
-	if (line->len < n || memcmp(line->data, word, n) != 0)
-		return false;
-	*line = trim((struct bytes){ line->data + n, line->len - n });
-	return true;
-}
-
-/* name = "word" or 'word', and perhaps a comment */
-static bool assignment(struct bytes line, struct words *out)
-{
-	char *to = take(&line, "version") ? out->version : take(&line, "algorithm") ? out->algorithm : NULL;
-	if (!to || !take(&line, "=") || line.len < 2 || (line.data[0] != '"' && line.data[0] != '\''))
-		return false;
-	const uint8_t *end = memchr(line.data + 1, line.data[0], line.len - 1);
-	if (!end)
-		return false;
-	struct bytes word = { line.data + 1, (size_t)(end - line.data) - 1 };
-	struct bytes rest = trim((struct bytes){ end + 1, line.len - word.len - 2 });
-	return !memchr(word.data, '\\', word.len) && (rest.len == 0 || rest.data[0] == '#') && copy(to, word);
-}
-
-/* Keys of the root table stand before the first [table]: nothing else is looked at. */
-static enum err toml_read(struct bytes file, struct words *out, struct errmsg *em)
-{
-	for (size_t at = 0, number = 1; at < file.len; number++) {
-		const uint8_t *feed = memchr(file.data + at, '\n', file.len - at);
-		size_t end = feed ? (size_t)(feed - file.data) : file.len;
-		struct bytes line = trim((struct bytes){ file.data + at, end - at });
-		at = end + 1;
-		if (line.len == 0 || line.data[0] == '#')
-			continue;
-		if (line.data[0] == '[')
-			return OK;
-		if (!assignment(line, out))
-			return err_set(em, ERR_PARSE, "line %zu: version or algorithm = \"...\" is wanted", number);
-	}
-	return OK;
-}
-
-static enum err json_read(struct bytes file, struct words *out, struct errmsg *em)
-{
-	AUTO_OF(json_object) *root = NULL;
 	const char *version = NULL;
 	const char *algorithm = NULL;
-	enum err e = json_parse(file, INIT_DATA_MAX, JSON_STRICT, &root, em);
+	enum err e = json_get_string(d->root, "version", &version, em);
 	if (e == OK)
-		e = json_get_string(root, "version", &version, em);
-	if (e == OK)
-		e = json_get_string(root, "algorithm", &algorithm, em);
-	if (e == OK && (!copy(out->version, bytes_str(version)) || !copy(out->algorithm, bytes_str(algorithm))))
-		e = err_set(em, ERR_PARSE, "version or algorithm is empty or too long");
-	return e;
+		e = json_get_string(d->root, "algorithm", &algorithm, em);
+	if (e != OK)
+		return e;
+	if (strcmp(version, "0.1.0") != 0)
+		return err_set(em, ERR_UNSUPPORTED, "version \"%.32s\": 0.1.0 is wanted", version);
+	for (d->algorithm = 0; d->algorithm < ARRAY_LEN(algorithms); d->algorithm++)
+		if (strcmp(algorithms[d->algorithm].spelling, algorithm) == 0)
+			return OK;
+	return err_set(em, ERR_UNSUPPORTED, "algorithm \"%.32s\": sha256, sha384 or sha512 is wanted", algorithm);
 }
 
-static const char *digest_name(const char *algorithm)
+static enum err files_read(struct init_data *d, struct errmsg *em)
 {
-	static const char *const names[][2] = { { "sha256", "SHA256" }, { "sha-256", "SHA256" },
-						{ "sha384", "SHA384" }, { "sha-384", "SHA384" },
-						{ "sha512", "SHA512" }, { "sha-512", "SHA512" } };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i][0], algorithm) == 0)
-			return names[i][1];
-	return NULL;
+	enum err e = json_get_object_opt(d->root, "data", &d->files, em);
+	if (e != OK || !d->files)
+		return e;
+	if (json_object_object_length(d->files) > FILES_MAX)
+		return err_set(em, ERR_LIMIT, "more than %d files", FILES_MAX);
+	json_object_object_foreach(d->files, name, text)
+	{
+		const char *value = NULL;
+		(void)text;
+		if (!*name || strlen(name) > NAME_LEN_MAX || strchr(name, '/') || strcmp(name, "..") == 0 ||
+		    strcmp(name, ".") == 0)
+			return err_set(em, ERR_PARSE, "\"%.64s\" is no name of a file", name);
+		e = json_get_string(d->files, name, &value, em);
+		if (e != OK)
+			return e;
+	}
+	return OK;
 }
 
-enum err verifier_init_data_digest(struct bytes file, struct attest_digest *out, struct errmsg *em)
+static enum err document_read(struct init_data *d, struct errmsg *em)
 {
-	struct words words = { "", "" };
-	struct bytes start = trim(file);
-	if (file.len > INIT_DATA_MAX)
-		return err_set(em, ERR_PARSE, "init data of more than %d bytes", INIT_DATA_MAX);
-	enum err e = start.len > 0 && start.data[0] == '{' ? json_read(file, &words, em) : toml_read(file, &words, em);
+	static const char *const names[] = { "version", "algorithm", "data", NULL };
+	struct bytes text = buf_bytes(&d->text);
+	enum err e = d->json ? json_parse(text, INIT_DATA_MAX, JSON_STRICT, &d->root, em)
+			     : toml_parse(text, INIT_DATA_MAX, &d->root, em);
+	if (e == OK)
+		e = json_only_members(d->root, names, em);
+	if (e == OK)
+		e = words_read(d, em);
+	return e == OK ? files_read(d, em) : e;
+}
+
+static bool begins(struct bytes text, const char *with)
+{
+	return text.len >= strlen(with) && memcmp(text.data, with, strlen(with)) == 0;
+}
+
+enum err init_data_parse(struct bytes text, struct init_data **out, struct errmsg *em)
+{
+	AUTO(init_data) *d = calloc(1, sizeof *d);
+	*out = NULL;
+	if (text.len && (begins(text, "initdata") || begins(text, "\x1f\x8b") || begins(text, "H4sI")))
+		return err_set(em, ERR_UNSUPPORTED,
+			       "init data: packed for delivery; `kbs-attest init-data unpack` gives the text");
+	if (text.len > INIT_DATA_MAX)
+		return err_set(em, ERR_LIMIT, "init data of more than %d bytes", INIT_DATA_MAX);
+	enum err e = d ? buf_append(&d->text, text, 0, em) : ERR_NOMEM;
+	if (e != OK || !buf_cstr(&d->text))
+		return err_set(em, ERR_NOMEM, "no memory for init data");
+	d->json = is_json(text);
+	e = document_read(d, em);
 	if (e != OK)
 		return err_wrap(em, e, "init data");
-	if (!words.version[0] || !words.algorithm[0])
-		return err_set(em, ERR_PARSE, "init data: version or algorithm is missing");
-	const char *name = digest_name(words.algorithm);
-	if (strcmp(words.version, "0.1.0") != 0 || !name)
-		return err_set(em, ERR_UNSUPPORTED, "init data of version \"%s\" with algorithm \"%s\"", words.version,
-			       words.algorithm);
-	if (EVP_Q_digest(libctx(), name, NULL, file.data, file.len, out->data, &out->len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "init data");
+	*out = steal(&d);
 	return OK;
+}
+
+struct bytes init_data_text(const struct init_data *d)
+{
+	return buf_bytes(&d->text);
+}
+
+const char *init_data_format(const struct init_data *d)
+{
+	return d->json ? "json" : "toml";
+}
+
+const char *init_data_algorithm(const struct init_data *d)
+{
+	return algorithms[d->algorithm].name;
+}
+
+json_object *init_data_files(const struct init_data *d)
+{
+	return d->files;
+}
+
+enum err init_data_digest(const struct init_data *d, struct attest_digest *out, struct errmsg *em)
+{
+	const char *name = algorithms[d->algorithm].openssl;
+	if (EVP_Q_digest(libctx(), name, NULL, d->text.data, d->text.len, out->data, &out->len) != 1)
+		return err_openssl(em, ERR_CRYPTO, "init data: %s", name);
+	return OK;
+}
+
+size_t init_data_field_len(const char *tee)
+{
+	static const struct {
+		const char *tee;
+		size_t len;
+	} fields[] = { { "snp", 32 }, { "tdx", 48 }, { "sgx", 64 }, { "cca", 64 } };
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (strcmp(fields[i].tee, tee) == 0)
+			return fields[i].len;
+	return 0;
+}
+
+void init_data_field(const struct attest_digest *digest, size_t len, uint8_t *out)
+{
+	memset(out, 0, len);
+	memcpy(out, digest->data, digest->len < len ? digest->len : len);
 }

@@ -1,21 +1,31 @@
 # attest: evidence taken (libattester) and verified (libverifier). The guest links the first, a relying party the second.
 noinst_LTLIBRARIES += libattest.la libattester.la libverifier.la
-libattest_la_SOURCES = attest/attest.c attest/attest.h
-libattester_la_SOURCES = attest/attester.c attest/attester.h attest/attester_row.h attest/attester_sample.c
+# What both know: how evidence is laid out.
+libattest_la_SOURCES = attest/attest.c attest/attest.h attest/cursor.h \
+	attest/cert_table_walk.c attest/cert_table_walk.h \
+	attest/init_data.c attest/init_data.h attest/init_data_files.c \
+	attest/quote.c attest/quote.h \
+	attest/snp_member.c attest/snp_member.h attest/snp_report.c attest/snp_report.h
+libattester_la_SOURCES = attest/attester.c attest/attester.h attest/attester_row.h attest/attester_carried.c \
+	attest/attester_cca.c attest/attester_sample.c attest/attester_sgx.c attest/attester_snp.c attest/attester_tdx.c \
+	attest/attester_tpm.c \
+	attest/cca_token.c attest/cca_token.h \
+	attest/guest_device.c attest/guest_device.h \
+	attest/snp_evidence.c attest/snp_evidence.h \
+	attest/tpm_guest.c attest/tpm_guest.h attest/tpm_library.c attest/tpm_library.h \
+	attest/tsm_attester.c attest/tsm_attester.h attest/tsm_report.c attest/tsm_report.h
 libattester_la_LIBADD = libattest.la
 libverifier_la_SOURCES = \
 	attest/appraisal.c attest/appraisal.h attest/appraisal_record.h \
 	attest/appraise.c attest/appraise.h \
 	attest/cert.c attest/cert.h attest/cert_table.c attest/cert_table.h \
 	attest/collateral.c attest/collateral.h \
-	attest/cursor.h \
 	attest/ear.c \
 	attest/event_log.c attest/event_log.h \
-	attest/init_data.c \
 	attest/pck.c attest/pck.h \
-	attest/quote.c attest/quote.h attest/quote_appraise.c attest/quote_appraise.h attest/quote_tcb.c \
+	attest/quote_appraise.c attest/quote_appraise.h attest/quote_tcb.c \
 	attest/reference.c attest/reference.h \
-	attest/snp_appraise.c attest/snp_json.c attest/snp_report.c attest/snp_report.h \
+	attest/snp_appraise.c attest/snp_json.c \
 	attest/tcb.c attest/tcb.h \
 	attest/tpm_appraise.c attest/tpm_attest.c attest/tpm_attest.h \
 	attest/trust.c attest/trust.h \

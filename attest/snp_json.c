@@ -1,51 +1,11 @@
 #include "attest/snp_report.h"
 
+#include "attest/snp_member.h"
 #include "attest/verifier_row.h"
 
 #include <stdio.h>
 
 /* Evidence JSON -> the report as the processor signed it. What the JSON does not carry is zero in the report. */
-
-enum kind { NUMBER, OCTETS, TCB, VERSION };
-
-struct member {
-	const char *name;
-	uint16_t at;
-	uint16_t len;
-	enum kind kind;
-	unsigned since; /* the report's version; before it the member is null or missing */
-};
-
-static const struct member members[] = {
-	{ "version", 0x00, 4, NUMBER, 0 },
-	{ "guest_svn", 0x04, 4, NUMBER, 0 },
-	{ "policy", 0x08, 8, NUMBER, 0 },
-	{ "family_id", 0x10, 16, OCTETS, 0 },
-	{ "image_id", 0x20, 16, OCTETS, 0 },
-	{ "vmpl", 0x30, 4, NUMBER, 0 },
-	{ "sig_algo", 0x34, 4, NUMBER, 0 },
-	{ "current_tcb", 0x38, 8, TCB, 0 },
-	{ "plat_info", 0x40, 8, NUMBER, 0 },
-	{ "key_info", 0x48, 4, NUMBER, 0 },
-	{ "report_data", 0x50, 64, OCTETS, 0 },
-	{ "measurement", 0x90, 48, OCTETS, 0 },
-	{ "host_data", 0xc0, 32, OCTETS, 0 },
-	{ "id_key_digest", 0xe0, 48, OCTETS, 0 },
-	{ "author_key_digest", 0x110, 48, OCTETS, 0 },
-	{ "report_id", 0x140, 32, OCTETS, 0 },
-	{ "report_id_ma", 0x160, 32, OCTETS, 0 },
-	{ "reported_tcb", 0x180, 8, TCB, 0 },
-	{ "cpuid_fam_id", 0x188, 1, NUMBER, 3 },
-	{ "cpuid_mod_id", 0x189, 1, NUMBER, 3 },
-	{ "cpuid_step", 0x18a, 1, NUMBER, 3 },
-	{ "chip_id", 0x1a0, 64, OCTETS, 0 },
-	{ "committed_tcb", 0x1e0, 8, TCB, 0 },
-	{ "current", 0x1e8, 3, VERSION, 0 },
-	{ "committed", 0x1ec, 3, VERSION, 0 },
-	{ "launch_tcb", 0x1f0, 8, TCB, 0 },
-	{ "launch_mit_vector", 0x1f8, 8, NUMBER, 5 },
-	{ "current_mit_vector", 0x200, 8, NUMBER, 5 },
-};
 
 enum { CERT_LEN_MAX = 16 << 10 };
 
@@ -77,7 +37,7 @@ static enum err octets(json_object *of, const char *name, struct room to, struct
 }
 
 /* Not through a double, and all 64 bits. */
-static enum err number(json_object *value, const struct member *m, uint8_t *to, struct errmsg *em)
+static enum err number(json_object *value, const struct snp_member *m, uint8_t *to, struct errmsg *em)
 {
 	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
 		return err_set(em, ERR_PARSE, "\"%s\" is no number, or negative", m->name);
@@ -125,30 +85,30 @@ static enum err version(json_object *of, uint8_t *to, struct errmsg *em)
 	return e == OK ? byte_member(of, "major", to + 2, em) : e;
 }
 
-static enum err member_put(json_object *report, const struct member *m, uint8_t *to, struct errmsg *em)
+static enum err member_put(json_object *report, const struct snp_member *m, uint8_t *to, struct errmsg *em)
 {
 	json_object *value = NULL;
 	json_object_object_get_ex(report, m->name, &value);
 	/* The version is the first member. */
 	if (!value && m->since > to[0])
 		return OK;
-	if (m->kind == NUMBER)
+	if (m->kind == SNP_NUMBER)
 		return number(value, m, to + m->at, em);
-	if (m->kind == OCTETS)
+	if (m->kind == SNP_OCTETS)
 		return octets(report, m->name, (struct room){ to + m->at, m->len }, em);
 	if (!json_object_is_type(value, json_type_object))
 		return err_set(em, ERR_PARSE, "\"%s\" is no object", m->name);
-	enum err e = m->kind == TCB ? tcb(value, to + m->at, em) : version(value, to + m->at, em);
+	enum err e = m->kind == SNP_TCB ? tcb(value, to + m->at, em) : version(value, to + m->at, em);
 	return e == OK ? OK : err_wrap(em, e, "\"%s\"", m->name);
 }
 
 static enum err members_known(json_object *report, struct errmsg *em)
 {
-	const char *names[ARRAY_LEN(members) + 2];
-	for (size_t i = 0; i < ARRAY_LEN(members); i++)
-		names[i] = members[i].name;
-	names[ARRAY_LEN(members)] = "signature";
-	names[ARRAY_LEN(members) + 1] = NULL;
+	const char *names[SNP_MEMBERS + 2];
+	for (size_t i = 0; i < SNP_MEMBERS; i++)
+		names[i] = snp_members[i].name;
+	names[SNP_MEMBERS] = "signature";
+	names[SNP_MEMBERS + 1] = NULL;
 	return json_only_members(report, names, em);
 }
 
@@ -157,8 +117,8 @@ static enum err report_build(json_object *report, uint8_t to[SNP_REPORT_LEN], st
 	json_object *signature = NULL;
 	memset(to, 0, SNP_REPORT_LEN);
 	enum err e = members_known(report, em);
-	for (size_t i = 0; i < ARRAY_LEN(members) && e == OK; i++)
-		e = member_put(report, &members[i], to, em);
+	for (size_t i = 0; i < SNP_MEMBERS && e == OK; i++)
+		e = member_put(report, &snp_members[i], to, em);
 	if (e == OK)
 		e = json_get_object(report, "signature", &signature, em);
 	if (e == OK)

@@ -1,5 +1,6 @@
 #include "attest/verifier.h"
 
+#include "attest/init_data.h"
 #include "attest/tcb.h"
 #include "attest/verifier_row.h"
 #include "common/base64.h"
@@ -38,6 +39,13 @@ static enum err appraise(const struct verifier *v, const struct verifier_input *
 	if (e != OK)
 		appraisal_clear(out);
 	return e;
+}
+
+enum err verifier_init_data_digest(struct bytes file, struct attest_digest *out, struct errmsg *em)
+{
+	AUTO(init_data) *d = NULL;
+	enum err e = init_data_parse(file, &d, em);
+	return e == OK ? init_data_digest(d, out, em) : e;
 }
 
 enum err verifier_appraise(const char *tee, const struct verifier_input *in, struct appraisal *out, struct errmsg *em)

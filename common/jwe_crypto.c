@@ -1,5 +1,6 @@
 #include "common/jwe_crypto.h"
 
+#include "common/jwe.h"
 #include "common/libctx.h"
 #include "common/openssl_errors.h"
 
@@ -17,7 +18,16 @@ static const struct jwe_alg algs[] = {
 	{ "ECDH-ES+A128KW", "EC", NULL, "AES-128-WRAP", 16 },
 	{ "ECDH-ES+A192KW", "EC", NULL, "AES-192-WRAP", 24 },
 	{ "ECDH-ES+A256KW", "EC", NULL, "AES-256-WRAP", 32 },
+	{ "A256KW", "oct", NULL, "AES-256-WRAP", 32 },
+	{ "A256GCMKW", "oct", NULL, NULL, 32 },
 };
+
+void jwe_wrapped_clear(struct jwe_wrapped *wrapped)
+{
+	buf_clear(&wrapped->key);
+	buf_clear(&wrapped->iv);
+	buf_clear(&wrapped->tag);
+}
 
 static const struct jwe_enc encs[] = {
 	{ "A256GCM", "AES-256-GCM", 32 },

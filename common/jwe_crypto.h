@@ -5,11 +5,16 @@
 
 struct jwe_alg {
 	const char *name; /* "ECDH-ES+A256KW" */
-	const char *kty; /* "RSA", "EC" */
+	const char *kty; /* "RSA", "EC", "oct" */
 	const char *hash; /* of OAEP and its MGF1 */
 	const char *wrap; /* OpenSSL's name of the key wrap; NULL: none */
 	size_t kek_len;
 };
+/* True for ECDH-ES alone: what is agreed on is the content key. */
+static inline bool jwe_alg_is_direct(const struct jwe_alg *alg)
+{
+	return !alg->wrap && alg->kty[0] == 'E';
+}
 const struct jwe_alg *jwe_alg_find(const char *name); /* NULL: not one of ours. Static. */
 
 struct jwe_enc {

@@ -19,6 +19,7 @@ struct attempt {
 	const struct jwe_enc *enc;
 	EVP_PKEY *epk;
 	struct buf wrapped, apu, apv;
+	struct jwe_wrapped kek; /* of a symmetric key */
 };
 
 static void attempt_clear(struct attempt *a)
@@ -27,6 +28,7 @@ static void attempt_clear(struct attempt *a)
 	buf_clear(&a->wrapped);
 	buf_clear(&a->apu);
 	buf_clear(&a->apv);
+	jwe_wrapped_clear(&a->kek);
 }
 #define AUTO_ATTEMPT __attribute__((cleanup(attempt_clear))) struct attempt
 
@@ -64,6 +66,31 @@ static enum err take_agreement(const struct jwe_view *view, struct attempt *a, b
 	return e;
 }
 
+static enum err take_exactly(const struct jwe_view *view, const char *name, size_t len, struct buf *out,
+			     struct errmsg *em)
+{
+	const char *text = NULL;
+	enum err e = jwe_view_string(view, name, &text, em);
+	if (e == OK)
+		e = base64_decode(BASE64_URL, bytes_str(text), out, em);
+	if (e == OK && out->len != len)
+		e = err_set(em, ERR_PARSE, "%zu bytes instead of %zu", out->len, len);
+	return e == OK ? OK : err_wrap(em, e, "JWE header member \"%s\"", name);
+}
+
+/* RFC 7518 4.4; 4.7.1.1 and 4.7.1.2. */
+static enum err take_symmetric(const struct jwe_view *view, struct attempt *a, bool *fits, struct errmsg *em)
+{
+	enum err e = buf_append(&a->kek.key, buf_bytes(&a->wrapped), 0, em);
+	a->kek.alg = a->alg->name;
+	if (e == OK && !a->alg->wrap)
+		e = take_exactly(view, "iv", JWE_IV, &a->kek.iv, em);
+	if (e == OK && !a->alg->wrap)
+		e = take_exactly(view, "tag", JWE_TAG, &a->kek.tag, em);
+	*fits = e == OK;
+	return e;
+}
+
 /* Reads what the recipient's header says. *fits = false: for another key. */
 static enum err attempt_prepare(const struct jwe_view *view, struct attempt *a, bool *fits, struct errmsg *em)
 {
@@ -89,6 +116,8 @@ static enum err attempt_prepare(const struct jwe_view *view, struct attempt *a, 
 		return err_wrap(em, e, "JWE encrypted_key");
 	if (a->alg->hash)
 		*fits = true;
+	else if (a->key->kek_unwrap)
+		e = take_symmetric(view, a, fits, em);
 	else
 		e = take_agreement(view, a, fits, em);
 	return e;
@@ -101,7 +130,7 @@ static enum err agree(const struct attempt *a, struct secret **cek, struct errms
 	enum err e = a->key->ecdh(a->key->ctx, a->epk, &z, em);
 	if (e != OK)
 		return e;
-	bool direct = !a->alg->wrap;
+	bool direct = jwe_alg_is_direct(a->alg);
 	if (direct && a->wrapped.len)
 		return err_set(em, ERR_INTEGRITY, "JWE: an encrypted key where there must be none");
 	struct concat_kdf kdf = { direct ? a->enc->name : a->alg->name, buf_bytes(&a->apu), buf_bytes(&a->apv),
@@ -123,6 +152,8 @@ static enum err content_key(const struct attempt *a, struct secret **cek, struct
 		return err_openssl(em, ERR_CRYPTO, "no random bytes");
 	if (a->alg->hash)
 		e = a->key->oaep_decrypt(a->key->ctx, a->alg->hash, buf_bytes(&a->wrapped), &key, em);
+	else if (a->key->kek_unwrap)
+		e = a->key->kek_unwrap(a->key->ctx, &a->kek, &key, em);
 	else
 		e = agree(a, &key, em);
 	if (e != OK && e != ERR_INTEGRITY && e != ERR_CRYPTO)
@@ -158,7 +189,7 @@ static enum err recipient_open(const struct jwe_message *m, size_t index, const 
 	if (!fits)
 		return ERR_NOT_FOUND;
 	/* RFC 7516 11.1, 5.2 step 4: the agreed key cannot be shared by several. */
-	if (!attempt.alg->hash && !attempt.alg->wrap && jwe_message_recipients(m) > 1)
+	if (jwe_alg_is_direct(attempt.alg) && jwe_message_recipients(m) > 1)
 		return err_set(em, ERR_PARSE, "JWE: ECDH-ES allows one recipient only");
 	return attempt_open(&attempt, m, out, em);
 }

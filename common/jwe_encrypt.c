@@ -18,7 +18,8 @@ struct sealing {
 	const struct jwe_recipient *recipient;
 	const struct jwe_alg *alg;
 	const struct jwe_enc *enc;
-	json_object *header; /* gets "alg", "epk", "kid": sorted, as go-jose and the KBS's clients recompute it */
+	json_object *header; /* gets "alg", "epk", "iv", "kid", "tag": sorted, as go-jose and the KBS's clients do */
+	struct jwe_wrapped wrapped; /* by a symmetric key */
 };
 
 static enum err no_memory(struct errmsg *em)
@@ -127,10 +128,28 @@ static enum err seal_agreed(const struct sealing *s, struct secret **cek, struct
 /* Fills the header and the encrypted key of one recipient. */
 static enum err seal_key(struct sealing *s, struct secret **cek, struct buf *out, struct errmsg *em)
 {
-	enum err e = s->alg->hash ? seal_oaep(s, *cek, out, em) : seal_agreed(s, cek, out, em);
+	enum err e = OK;
+	if (s->recipient->kek_wrap)
+		e = buf_append(out, buf_bytes(&s->wrapped.key), 0, em);
+	else
+		e = s->alg->hash ? seal_oaep(s, *cek, out, em) : seal_agreed(s, cek, out, em);
+	if (e == OK && s->wrapped.iv.len)
+		e = put_bytes(s->header, "iv", buf_bytes(&s->wrapped.iv), em);
 	if (e == OK && s->recipient->kid)
 		e = put(s->header, "kid", json_object_new_string(s->recipient->kid), em);
+	if (e == OK && s->wrapped.tag.len)
+		e = put_bytes(s->header, "tag", buf_bytes(&s->wrapped.tag), em);
 	return e;
+}
+
+/* What wraps says with which algorithm. */
+static enum err wrap_symmetric(struct sealing *s, const struct secret *cek, struct errmsg *em)
+{
+	enum err e = s->recipient->kek_wrap(s->recipient->kek, cek, &s->wrapped, em);
+	if (e != OK)
+		return e;
+	s->alg = jwe_alg_find(s->wrapped.alg);
+	return s->alg ? OK : err_set(em, ERR_INTERNAL, "JWE: key management \"%.32s\"", s->wrapped.alg);
 }
 
 static enum err alg_choose(const struct jwe_recipient *r, size_t count, const struct jwe_alg **out, struct errmsg *em)
@@ -144,9 +163,14 @@ static enum err alg_choose(const struct jwe_recipient *r, size_t count, const st
 		return err_set(em, ERR_UNSUPPORTED, "JWE: key management \"%.32s\" is not supported", name);
 	if (strcmp((*out)->kty, rsa ? "RSA" : "EC") != 0)
 		return err_set(em, ERR_KEY, "JWE: %s does not go with this kind of key", name);
-	if (!rsa && !(*out)->wrap && count > 1)
+	if (jwe_alg_is_direct(*out) && count > 1)
 		return err_set(em, ERR_ARG, "JWE: ECDH-ES allows one recipient only");
 	return OK;
+}
+
+static enum err sealing_begin(struct sealing *s, size_t count, const struct secret *cek, struct errmsg *em)
+{
+	return s->recipient->kek_wrap ? wrap_symmetric(s, cek, em) : alg_choose(s->recipient, count, &s->alg, em);
 }
 
 /* "protected", and the AAD that it is. */
@@ -233,9 +257,10 @@ static enum err several_recipients(json_object *root, struct recipients to, stru
 	e = put(root, "recipients", list, em);
 	for (size_t i = 0; e == OK && i < to.count; i++) {
 		struct sealing s = { .recipient = &to.list[i], .enc = jwe_enc_find("A256GCM") };
-		e = alg_choose(s.recipient, to.count, &s.alg, em);
+		e = sealing_begin(&s, to.count, *cek, em);
 		if (e == OK)
 			e = add_recipient(root, list, &s, cek, em);
+		jwe_wrapped_clear(&s.wrapped);
 	}
 	return e;
 }
@@ -282,10 +307,11 @@ enum err jwe_encrypt(const struct jwe_recipient *recipients, size_t count, struc
 		return e;
 	struct sealing only = { .recipient = &recipients[0], .enc = jwe_enc_find("A256GCM") };
 	if (count == 1)
-		e = alg_choose(&recipients[0], 1, &only.alg, em);
+		e = sealing_begin(&only, 1, cek, em);
 	if (e == OK)
 		e = count == 1 ? one_recipient(root, &only, &cek, &aad, em)
 			       : several_recipients(root, (struct recipients){ recipients, count }, &cek, &aad, em);
+	jwe_wrapped_clear(&only.wrapped);
 	if (e == OK)
 		e = put_content(root, cek, buf_bytes(&aad), plain, em);
 	if (e != OK)

@@ -9,8 +9,8 @@ libcommon_la_SOURCES = \
 	common/fork_mark.c common/fork_mark.h \
 	common/harden.c common/harden.h \
 	common/json.c common/json.h common/json_canonical.c \
-	common/json_grammar.c common/json_grammar.h \
 	common/json_cut.c common/json_cut.h \
+	common/json_grammar.c common/json_grammar.h \
 	common/json_scan.c common/json_scan.h \
 	common/libctx.c common/libctx.h \
 	common/once.c common/once.h \
@@ -22,6 +22,7 @@ libcommon_la_SOURCES = \
 	common/settings.c common/settings.h \
 	common/sigpipe.c common/sigpipe.h \
 	common/stream.c common/stream_digest.c common/stream.h common/token_reason.h \
+	common/toml.c common/toml.h common/toml_lex.c common/toml_lex.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
 # Where time does not count, and what kbs-verify takes along.

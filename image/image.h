@@ -88,5 +88,32 @@ enum err image_inspect(const char *src, const struct image_reading *how, json_ob
 /* The manifest's own bytes (of the platform's image, where the name means an index). */
 enum err image_manifest(const char *src, const struct image_reading *how, struct buf *out, struct errmsg *em) MUST_USE;
 
+/* The recipients of an image's encrypted layers, in a layout: "oci:DIR[:TAG]" or "oci:DIR:@N". A change writes a new
+ * manifest, and new indexes above it; the layers' bytes, and all other images of the layout, stay as they are, and so
+ * does the old manifest, which other names may mean. The name means the new one last of all. */
+struct image_recipients_options {
+	struct okw_context *keys; /* list, remove: NULL = no keys */
+	const int *layers; /* these alone: indices, negative from the end; NULL = all that are encrypted */
+	size_t layer_count;
+	/* Whom to remove, "LAYER.NUMBER" or "*.NUMBER" for every layer, from 0 as in the list. */
+	const char *const *ids;
+	size_t id_count;
+	struct image_platform platform;
+};
+
+/* Adds the context's encryption keys as recipients; its decryption keys must open the layers. May block on a token.
+ * digest_out: of the new manifest, or index where the name means one; IMAGE_DIGEST_SIZE bytes. ERR_ARG: a layer that is
+ * not there or not encrypted; ERR_BUSY: somebody else changed the image meanwhile; ERR_KEY, ... */
+enum err image_recipients_add(const char *name, const struct image_recipients_options *options, char *digest_out,
+			      struct errmsg *em) MUST_USE;
+/* Removes the recipients that `ids` name, and those that the context's decryption keys open. ERR_ARG: no such
+ * recipient, or it is a layer's last; ERR_KEY: the keys open none. */
+enum err image_recipients_remove(const char *name, const struct image_recipients_options *options, char *digest_out,
+				 struct errmsg *em) MUST_USE;
+/* out: the caller's, {"digest","layers":[{"layer","digest","recipients":[{"id","scheme","text"[,"opens"]}]}]}, the
+ * encrypted layers only; "opens" where there are decryption keys. */
+enum err image_recipients_list(const char *name, const struct image_recipients_options *options, json_object **out,
+			       struct errmsg *em) MUST_USE;
+
 /* What the key-wrapping library said, in our words: OKW_ERR_TOKEN, a token that failed, is ERR_PROTO. */
 enum err image_err_from_okw(enum okw_code code, const struct okw_error *error, struct errmsg *em);

@@ -133,6 +133,36 @@ static bool entry_replaced(const struct descriptor *d, const struct index_entry 
 	return !name && strcmp(d->digest, entry->digest) == 0;
 }
 
+enum err index_text(const struct index *index, struct buf *out, struct errmsg *em)
+{
+	AUTO_STR
+	char *text = json_text(index->root);
+	if (!text)
+		return err_set(em, ERR_NOMEM, "no memory");
+	enum err e = buf_append(out, bytes_str(text), INDEX_SIZE_MAX, em);
+	return e == OK ? OK : err_wrap(em, e, "the new index");
+}
+
+enum err index_swap(struct index *index, size_t place, const struct index_swap *swap, struct errmsg *em)
+{
+	json_object *entry = json_object_array_get_idx(index->array, place);
+	json_object *const values[] = { json_object_new_string(swap->to->media_type),
+					json_object_new_string(swap->to->digest),
+					json_object_new_int64((int64_t)swap->to->bytes.len) };
+	static const char *const names[] = { "mediaType", "digest", "size" };
+	bool done = true;
+	/* Both would lead to the old bytes. */
+	json_object_object_del(entry, "data");
+	json_object_object_del(entry, "urls");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (done && values[i] && json_object_object_add(entry, names[i], values[i]) == 0)
+			continue;
+		done = false;
+		json_object_put(values[i]);
+	}
+	return done ? OK : err_set(em, ERR_NOMEM, "no memory");
+}
+
 enum err index_put(struct index *index, const struct index_entry *entry, struct buf *out, struct errmsg *em)
 {
 	bool listed = false;
@@ -148,10 +178,5 @@ enum err index_put(struct index *index, const struct index_entry *entry, struct 
 			return err_set(em, ERR_NOMEM, "no memory");
 		}
 	}
-	AUTO_STR
-	char *text = json_text(index->root);
-	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory");
-	enum err e = buf_append(out, bytes_str(text), INDEX_SIZE_MAX, em);
-	return e == OK ? OK : err_wrap(em, e, "the new index.json");
+	return index_text(index, out, em);
 }

@@ -27,6 +27,15 @@ enum err index_only(const struct index *index, const struct descriptor **out, st
 enum err index_choose(const struct index *index, const struct image_platform *want, const struct descriptor **out,
 		      struct errmsg *em) MUST_USE;
 
+/* Lets an entry lead to another manifest; what else stands in it, its name or platform, stays. */
+struct index_swap {
+	const char *from; /* digest */
+	const struct raw_manifest *to;
+};
+enum err index_swap(struct index *index, size_t place, const struct index_swap *swap, struct errmsg *em) MUST_USE;
+/* The index as it is now; the descriptors of `index` may be of no use any more. */
+enum err index_text(const struct index *index, struct buf *out, struct errmsg *em) MUST_USE;
+
 /* Makes `tag` (NULL: none) the name of a manifest: takes the name's old entry away, leaves all others as they are.
  * Without a tag nothing is added where the manifest is listed already. out: the new index's text. */
 struct index_entry {

@@ -105,20 +105,20 @@ struct layout_source {
 	struct layout_name name;
 };
 
-static enum err source_descriptor(struct layout_source *s, const struct index *index, const struct descriptor **out,
-				  struct errmsg *em)
+enum err layout_find(const struct layout_name *name, const struct index *index, const struct descriptor **out,
+		     struct errmsg *em)
 {
-	if (s->name.tag)
-		return index_find_tag(index, s->name.tag, out, em);
-	if (s->name.place < 0)
+	if (name->tag)
+		return index_find_tag(index, name->tag, out, em);
+	if (name->place < 0)
 		return index_only(index, out, em);
-	if ((size_t)s->name.place >= index->count)
-		return err_set(em, ERR_NOT_FOUND, "no image @%ld: there are %zu", s->name.place, index->count);
-	*out = &index->manifests[s->name.place];
+	if ((size_t)name->place >= index->count)
+		return err_set(em, ERR_NOT_FOUND, "no image @%ld: there are %zu", name->place, index->count);
+	*out = &index->manifests[name->place];
 	return OK;
 }
 
-static enum err manifest_load(int dir, const struct descriptor *d, struct raw_manifest *out, struct errmsg *em)
+enum err layout_read_manifest(int dir, const struct descriptor *d, struct raw_manifest *out, struct errmsg *em)
 {
 	char path[DIGEST_PATH_SIZE];
 	if (d->size > (int64_t)MANIFEST_SIZE_MAX)
@@ -142,13 +142,13 @@ static enum err source_manifest(struct image_source *base, const struct descript
 {
 	struct layout_source *s = (struct layout_source *)base;
 	if (which)
-		return manifest_load(s->dir, which, out, em);
+		return layout_read_manifest(s->dir, which, out, em);
 	AUTO(index) *index = NULL;
 	enum err e = layout_read_index(s->dir, &index, em);
 	if (e == OK)
-		e = source_descriptor(s, index, &which, em);
+		e = layout_find(&s->name, index, &which, em);
 	if (e == OK)
-		e = manifest_load(s->dir, which, out, em);
+		e = layout_read_manifest(s->dir, which, out, em);
 	return e == OK ? OK : err_wrap(em, e, "oci:%s", s->name.dir);
 }
 

@@ -18,6 +18,13 @@ void layout_name_clear(struct layout_name *name);
 enum err layout_check(int dir, struct errmsg *em) MUST_USE;
 enum err layout_read_index(int dir, struct index **out, struct errmsg *em) MUST_USE;
 
+/* The entry of index.json that is meant. Borrowed. */
+enum err layout_find(const struct layout_name *name, const struct index *index, const struct descriptor **out,
+		     struct errmsg *em) MUST_USE;
+/* A manifest or index, its digest and size checked. */
+enum err layout_read_manifest(int dir, const struct descriptor *d, struct raw_manifest *out,
+			      struct errmsg *em) MUST_USE;
+
 /* Rows of the table of transports. */
 enum err layout_open_source(const char *rest, const struct image_access *access, struct image_source **out,
 			    struct errmsg *em) MUST_USE;

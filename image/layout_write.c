@@ -259,10 +259,38 @@ enum err layout_mark(struct journal *j, struct errmsg *em)
 	return e == OK ? journal_publish(j, &file, "oci-layout", em) : e;
 }
 
+static enum err index_publish(int dir, struct bytes text, struct errmsg *em)
+{
+	AUTO_STAGED file = { .fd = -1 };
+	enum err e = small_file_stage(dir, text, &file, em);
+	return e == OK ? staged_publish(&file, (struct beneath){ dir, "index.json" }, true, em) : e;
+}
+
+enum err layout_swap_entry(int dir, const struct layout_name *name, const struct index_swap *swap, struct errmsg *em)
+{
+	AUTO(index) *index = NULL;
+	const struct descriptor *entry = NULL;
+	AUTO_BUF
+	text = { 0 };
+	enum err e = layout_read_index(dir, &index, em);
+	if (e == OK)
+		e = layout_find(name, index, &entry, em);
+	if (e == OK && strcmp(entry->digest, swap->from) != 0)
+		e = err_set(em, ERR_BUSY, "somebody else has changed the image in the meantime: nothing was done");
+	/* A name may stand there twice for the same image. */
+	for (size_t i = 0; e == OK && i < index->count; i++) {
+		const char *tag = descriptor_annotation(&index->manifests[i], ANNOTATION_REF_NAME);
+		if (&index->manifests[i] == entry || (name->tag && tag && strcmp(name->tag, tag) == 0))
+			e = index_swap(index, i, swap, em);
+	}
+	if (e == OK)
+		e = index_text(index, &text, em);
+	return e == OK ? index_publish(dir, buf_bytes(&text), em) : e;
+}
+
 enum err layout_put_entry(int dir, const struct index_entry *entry, struct errmsg *em)
 {
 	static const char empty[] = "{\"schemaVersion\":2,\"manifests\":[]}";
-	AUTO_STAGED file = { .fd = -1 };
 	AUTO(index) *index = NULL;
 	AUTO_BUF
 	text = { 0 };
@@ -271,7 +299,5 @@ enum err layout_put_entry(int dir, const struct index_entry *entry, struct errms
 		e = index_parse(bytes_str(empty), MEDIA_OCI_INDEX, &index, em);
 	if (e == OK)
 		e = index_put(index, entry, &text, em);
-	if (e == OK)
-		e = small_file_stage(dir, buf_bytes(&text), &file, em);
-	return e == OK ? staged_publish(&file, (struct beneath){ dir, "index.json" }, true, em) : e;
+	return e == OK ? index_publish(dir, buf_bytes(&text), em) : e;
 }

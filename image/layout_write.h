@@ -50,5 +50,9 @@ enum err layout_blob_publish(struct journal *j, struct staged *s, struct errmsg 
 enum err layout_mark(struct journal *j, struct errmsg *em) MUST_USE;
 /* The names of blobs onto the disk. */
 enum err layout_sync(int dir, struct errmsg *em) MUST_USE;
+/* Replaces index.json: the entry of `name` leads to another manifest and is otherwise as it was. ERR_BUSY: it does not
+ * lead to swap->from any more. */
+enum err layout_swap_entry(int dir, const struct layout_name *name, const struct index_swap *swap,
+			   struct errmsg *em) MUST_USE;
 /* Replaces index.json, the entry's name moved. */
 enum err layout_put_entry(int dir, const struct index_entry *entry, struct errmsg *em) MUST_USE;

@@ -12,6 +12,7 @@ libimage_la_SOURCES = \
 	image/layer_pipe.c image/layer_pipe.h \
 	image/layout.c image/layout.h \
 	image/layout_destination.c \
+	image/layout_edit.c image/layout_edit.h image/recipients.c \
 	image/layout_write.c image/layout_write.h \
 	image/manifest.c image/manifest_change.c image/manifest.h \
 	image/platform.c image/platform.h \

@@ -69,9 +69,14 @@ static enum err annotations_apply(json_object *layer, const struct layer_change 
 
 static enum err layer_apply(json_object *layer, const struct layer_change *c, struct errmsg *em)
 {
+	json_object *digest = NULL;
+	bool same = json_object_object_get_ex(layer, "digest", &digest) &&
+		    strcmp(json_object_get_string(digest), c->digest) == 0;
 	/* Both would lead to the bytes that were replaced: "data" even holds them. */
-	json_object_object_del(layer, "data");
-	json_object_object_del(layer, "urls");
+	if (!same) {
+		json_object_object_del(layer, "data");
+		json_object_object_del(layer, "urls");
+	}
 	enum err e = string_set(layer, "mediaType", c->media_type, em);
 	if (e == OK)
 		e = string_set(layer, "digest", c->digest, em);

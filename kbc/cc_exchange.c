@@ -36,6 +36,7 @@ enum err cc_exchange_new(const struct kbc_options *options, const struct http_tr
 	x->share_ms = options->timeout_ms / (int64_t)options->url_count;
 	struct http_options http = {
 		.ca_file = options->ca_file,
+		.ca_pem = options->ca_pem,
 		.allow_plain = options->allow_plain,
 		.connect_ms = x->share_ms < CONNECT_LONGEST_MS ? x->share_ms : CONNECT_LONGEST_MS,
 		.max_response = options->max_resource / 3 * 4 + 4 + TEE_SEALED_OVERHEAD,

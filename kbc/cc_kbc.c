@@ -18,6 +18,7 @@ struct cc_handshake {
 	struct cc_handshake_setup setup;
 	struct cc_challenge challenge;
 	struct attest_digest report_data;
+	char *additional; /* of devices; NULL: none */
 	struct cc_request request;
 	char *body;
 	struct cc_grant grant;
@@ -75,6 +76,7 @@ void cc_handshake_free(struct cc_handshake *h)
 	if (!h)
 		return;
 	free(h->body);
+	free(h->additional);
 	cc_grant_clear(&h->grant);
 	free(h);
 }
@@ -96,6 +98,13 @@ const struct attest_digest *cc_handshake_report_data(const struct cc_handshake *
 	return &h->report_data;
 }
 
+/* additional: NULL for what devices are bound to. */
+static enum err bind(const struct cc_handshake *h, const char *additional, struct attest_digest *out, struct errmsg *em)
+{
+	struct attest_runtime_data data = { additional, h->challenge.nonce, h->setup.tee_pubkey };
+	return attest_report_data(h->challenge.hash, &data, out, em);
+}
+
 static enum err take_challenge(struct cc_handshake *h, const struct http_response *resp, struct errmsg *em)
 {
 	enum err e = cc_challenge_read(buf_bytes(&resp->body), &h->challenge, em);
@@ -103,8 +112,7 @@ static enum err take_challenge(struct cc_handshake *h, const struct http_respons
 		e = cc_cookie_read(resp, &h->grant.cookie, &h->grant.session_s, em);
 	if (e != OK)
 		return e;
-	struct attest_runtime_data data = { "", h->challenge.nonce, h->setup.tee_pubkey };
-	e = attest_report_data(h->challenge.hash, &data, &h->report_data, em);
+	e = bind(h, h->additional ? h->additional : "", &h->report_data, em);
 	if (e == OK)
 		h->state = EVIDENCE;
 	return e;
@@ -163,11 +171,26 @@ enum err cc_handshake_answer(struct cc_handshake *h, const struct http_response 
 	return asked == AUTH ? take_challenge(h, resp, em) : take_token(h, resp, em);
 }
 
+enum err cc_handshake_device_data(const struct cc_handshake *h, struct attest_digest *out, struct errmsg *em)
+{
+	if (h->state != EVIDENCE)
+		return err_set(em, ERR_MISUSE, "nobody asked for evidence");
+	return bind(h, NULL, out, em);
+}
+
+enum err cc_handshake_additional(struct cc_handshake *h, char *text, struct errmsg *em)
+{
+	free(h->additional);
+	h->additional = text;
+	return bind(h, h->additional, &h->report_data, em);
+}
+
 enum err cc_handshake_evidence(struct cc_handshake *h, json_object *primary, struct errmsg *em)
 {
 	if (h->state != EVIDENCE)
 		return err_set(em, ERR_MISUSE, "evidence that nobody asked for");
-	struct cc_attestation message = { h->challenge.nonce, h->setup.tee_pubkey, primary };
+	struct cc_attestation message = { h->challenge.nonce, h->setup.tee_pubkey, primary,
+					  h->additional ? h->additional : "", h->setup.init_data };
 	h->state = FAILED;
 	free(steal(&h->body));
 	enum err e = cc_attestation_write(&message, &h->body, em);

@@ -46,10 +46,12 @@ enum cc_want {
 
 /* Failure of any step ends the machine: only free it then. ERR_BUSY and ERR_NET are worth a new one. */
 struct cc_handshake;
+struct init_data;
 struct cc_handshake_setup {
 	const char *tee;
 	json_object *tee_pubkey; /* borrowed while the machine lives */
 	int64_t now; /* seconds of the epoch: for results that say when they end but not when they began */
+	const struct init_data *init_data; /* or NULL; borrowed */
 };
 enum err cc_handshake_new(struct cc_handshake_setup setup, struct cc_handshake **out, struct errmsg *em) MUST_USE;
 void cc_handshake_free(struct cc_handshake *h);
@@ -58,6 +60,10 @@ enum cc_want cc_handshake_want(const struct cc_handshake *h);
 const struct cc_request *cc_handshake_request(const struct cc_handshake *h);
 const struct attest_digest *cc_handshake_report_data(const struct cc_handshake *h);
 enum err cc_handshake_answer(struct cc_handshake *h, const struct http_response *resp, struct errmsg *em) MUST_USE;
+/* Before the evidence, where devices give some: what theirs is bound to, and then the text of it all, which is taken
+ * over. The report data change with it. */
+enum err cc_handshake_device_data(const struct cc_handshake *h, struct attest_digest *out, struct errmsg *em) MUST_USE;
+enum err cc_handshake_additional(struct cc_handshake *h, char *text, struct errmsg *em) MUST_USE;
 enum err cc_handshake_evidence(struct cc_handshake *h, json_object *primary, struct errmsg *em) MUST_USE;
 /* When it wants nothing more: moves the grant out. */
 void cc_handshake_take(struct cc_handshake *h, struct cc_grant *grant);

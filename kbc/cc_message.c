@@ -1,5 +1,6 @@
 #include "kbc/cc_message.h"
 
+#include "attest/init_data.h"
 #include "common/json_scan.h"
 
 #include <ctype.h>
@@ -89,17 +90,29 @@ static bool put(json_object *to, const char *name, json_object *value)
 	return false;
 }
 
+/* {"format":"toml","body":"<raw text>"} */
+static bool put_init_data(json_object *root, const struct init_data *init_data)
+{
+	if (!init_data)
+		return json_object_object_add(root, "init-data", NULL) == 0;
+	json_object *object = json_object_new_object();
+	struct bytes text = init_data_text(init_data);
+	bool good = put(root, "init-data", object) &&
+		    put(object, "format", json_object_new_string(init_data_format(init_data)));
+	return good && put(object, "body", json_object_new_string_len((const char *)text.data, (int)text.len));
+}
+
 static bool fill(json_object *root, const struct cc_attestation *from)
 {
 	json_object *runtime = json_object_new_object(), *evidence = json_object_new_object();
-	bool good = json_object_object_add(root, "init-data", NULL) == 0;
+	bool good = put_init_data(root, from->init_data);
 	/* From here on root owns both. */
 	good = put(root, "runtime-data", runtime) && good;
 	good = put(root, "tee-evidence", evidence) && good;
 	return good && put(runtime, "nonce", json_object_new_string(from->nonce)) &&
 	       put(runtime, "tee-pubkey", json_object_get(from->tee_pubkey)) &&
 	       put(evidence, "primary_evidence", json_object_get(from->primary_evidence)) &&
-	       put(evidence, "additional_evidence", json_object_new_string(""));
+	       put(evidence, "additional_evidence", json_object_new_string(from->additional_evidence));
 }
 
 enum err cc_attestation_write(const struct cc_attestation *from, char **out, struct errmsg *em)

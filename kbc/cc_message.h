@@ -3,6 +3,8 @@
 #include "common/http.h"
 #include "common/secret.h"
 
+struct init_data;
+
 /* The bodies of KBS protocol 0.4.0, written and read. */
 
 /* "Request, Challenge". malloc'd text in *out. */
@@ -19,6 +21,8 @@ struct cc_attestation {
 	const char *nonce;
 	json_object *tee_pubkey;
 	json_object *primary_evidence;
+	const char *additional_evidence; /* "" without devices */
+	const struct init_data *init_data; /* or NULL */
 };
 enum err cc_attestation_write(const struct cc_attestation *from, char **out, struct errmsg *em) MUST_USE;
 

@@ -1,8 +1,8 @@
 #include "kbc/kbc_kind.h"
 
-#include "attest/attester.h"
 #include "common/log.h"
 #include "kbc/cc_exchange.h"
+#include "kbc/cc_guest.h"
 #include "kbc/flight.h"
 #include "kbc/kbc_stage.h"
 #include "kbc/retry.h"
@@ -13,7 +13,7 @@
 #include <time.h>
 
 struct cc_session {
-	char attester[32];
+	struct cc_guest *guest;
 	char key_type[16];
 	int64_t lifetime_ms;
 	size_t max_resource;
@@ -42,11 +42,8 @@ static bool is_malformed(enum err e)
 static enum err attempt_step(struct attempt *a, struct cc_handshake *h, size_t url, struct errmsg *em)
 {
 	if (cc_handshake_want(h) == CC_WANT_EVIDENCE) {
-		AUTO_OF(json_object) *evidence = NULL;
-		enum err e = attester_evidence(a->attester, cc_handshake_report_data(h), &evidence, em);
-		if (e != OK)
-			return err_wrap(em, kbc_stage_note(e, "evidence"), "evidence");
-		return cc_handshake_evidence(h, evidence, em);
+		enum err e = cc_guest_evidence(a->session->guest, a->attester, a->retry.deadline, h, em);
+		return e == OK ? OK : err_wrap(em, kbc_stage_note(e, "evidence"), "evidence");
 	}
 	AUTO_ANSWER resp = { 0 };
 	struct cc_call call = { url, cc_handshake_request(h), a->retry.deadline };
@@ -63,7 +60,8 @@ static enum err attempt_step(struct attempt *a, struct cc_handshake *h, size_t u
 static enum err attempt_at(struct attempt *a, size_t url, struct cc_grant *grant, struct errmsg *em)
 {
 	AUTO(cc_handshake) *h = NULL;
-	struct cc_handshake_setup setup = { attester_tee(a->attester), a->key.jwk, (int64_t)time(NULL) };
+	struct cc_handshake_setup setup = { attester_tee(a->attester), a->key.jwk, (int64_t)time(NULL),
+					    cc_guest_init_data(a->session->guest) };
 	enum err e = cc_handshake_new(setup, &h, em);
 	while (e == OK && cc_handshake_want(h) != CC_WANT_NOTHING)
 		e = attempt_step(a, h, url, em);
@@ -111,7 +109,7 @@ static enum err session_attest_now(void *ctx, struct deadline deadline, struct a
 	struct attempt a = { .session = s, .retry = { .deadline = deadline } };
 	struct cc_grant grant = { .cookie = NULL };
 	struct result_terms terms = { boottime_ms(), s->lifetime_ms, atomic_load(&s->url) };
-	enum err e = attester_find(s->attester, &a.attester, em);
+	enum err e = cc_guest_attester(s->guest, deadline, &a.attester, em);
 	if (e != OK)
 		return attest_failed(s, err_wrap(em, kbc_stage_note(e, "evidence"), "evidence"));
 	e = tee_key_generate(s->key_type, &a.key, em);
@@ -249,6 +247,7 @@ static void session_free(void *ctx)
 	struct cc_session *s = ctx;
 	flight_free(s->flight);
 	cc_exchange_free(s->exchange);
+	cc_guest_free(s->guest);
 	free(s);
 }
 
@@ -257,6 +256,7 @@ static void session_abandon(void *ctx)
 	struct cc_session *s = ctx;
 	flight_abandon(s->flight);
 	cc_exchange_abandon(s->exchange);
+	cc_guest_free(s->guest);
 	free(s);
 }
 
@@ -266,11 +266,12 @@ static enum err session_open(const struct kbc_options *options, const struct htt
 	struct cc_session *s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(em, ERR_NOMEM, "no memory for a Key Broker Client");
-	memcpy(s->attester, options->attester, sizeof(s->attester));
 	memcpy(s->key_type, options->key_type, sizeof(s->key_type));
 	s->lifetime_ms = options->lifetime_ms;
 	s->max_resource = options->max_resource;
-	enum err e = flight_new((struct flight_pilot){ session_attest_now, s }, &s->flight, em);
+	enum err e = cc_guest_new(options, &s->guest, em);
+	if (e == OK)
+		e = flight_new((struct flight_pilot){ session_attest_now, s }, &s->flight, em);
 	if (e == OK)
 		e = cc_exchange_new(options, transport, &s->exchange, em);
 	if (e != OK) {

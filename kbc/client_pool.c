@@ -14,6 +14,7 @@ struct client_pool {
 	const struct http_transport *transport;
 	struct http_options options;
 	char *ca_file;
+	char *ca_pem;
 	pthread_mutex_t lock; /* guards `busy` of every slot; `http` of a busy one is its user's */
 	pthread_cond_t idle; /* CLOCK_MONOTONIC */
 	struct slot slots[CLIENT_POOL_MAX];
@@ -42,9 +43,13 @@ enum err client_pool_new(const struct http_transport *transport, const struct ht
 	pool->options = *options;
 	if (options->ca_file)
 		pool->options.ca_file = pool->ca_file = strdup(options->ca_file);
-	bool good = (!options->ca_file || pool->ca_file) && init_condition(&pool->idle) == OK;
+	if (options->ca_pem)
+		pool->options.ca_pem = pool->ca_pem = strdup(options->ca_pem);
+	bool good = (!options->ca_file || pool->ca_file) && (!options->ca_pem || pool->ca_pem) &&
+		    init_condition(&pool->idle) == OK;
 	if (!good) {
 		free(pool->ca_file);
+		free(pool->ca_pem);
 		free(pool);
 		return err_set(em, ERR_NOMEM, "no memory for HTTP clients");
 	}
@@ -63,6 +68,7 @@ void client_pool_free(struct client_pool *pool)
 	pthread_cond_destroy(&pool->idle);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->ca_file);
+	free(pool->ca_pem);
 	free(pool);
 }
 
@@ -74,6 +80,7 @@ void client_pool_abandon(struct client_pool *pool)
 		if (pool->slots[i].http)
 			pool->transport->abandon(pool->slots[i].http);
 	free(pool->ca_file);
+	free(pool->ca_pem);
 	free(pool);
 }
 

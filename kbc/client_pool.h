@@ -7,7 +7,7 @@ struct client_pool;
 
 #define CLIENT_POOL_MAX 8
 
-/* Copies `ca_file`. Opens nothing. */
+/* Copies `ca_file` and `ca_pem`. Opens nothing. */
 enum err client_pool_new(const struct http_transport *transport, const struct http_options *options,
 			 struct client_pool **out, struct errmsg *em) MUST_USE;
 void client_pool_free(struct client_pool *pool);

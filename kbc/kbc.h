@@ -9,15 +9,23 @@
  * One attestation serves a whole process: concurrent first uses wait for one handshake, its result is used until
  * shortly before it expires or `lifetime` passes, a 401 renews it once. No lock is held across I/O. Thread-safe. */
 struct kbc;
+struct init_data;
 
 #define KBC_URLS_MAX 8
+#define KBC_DEVICES_MAX 8
 
 struct kbc_options {
 	char kind[32]; /* "cc_kbc" */
 	char *urls[KBC_URLS_MAX]; /* tried in order */
 	size_t url_count;
 	char *ca_file; /* or NULL: the system's */
+	char *ca_pem; /* or NULL; certificates out of init data, instead of the file */
 	char attester[32]; /* "auto", "sample", ... */
+	char *devices[KBC_DEVICES_MAX]; /* whose evidence goes with it: "sampledevice" */
+	size_t device_count;
+	char *tee_root; /* or NULL: stands before the kernel's paths */
+	char *tpm; /* or NULL: /dev/tpmrm0; a TCTI */
+	struct init_data *init_data; /* or NULL: what the TEE must have been started with */
 	bool allow_plain; /* "allow-http": true; loopback needs no leave */
 	char key_type[16]; /* "P-256" (default), "P-521", "RSA" */
 	int64_t timeout_ms; /* one whole get, retries and attestation included; default 30 s */
@@ -25,7 +33,8 @@ struct kbc_options {
 	size_t max_resource; /* bytes; default 4 MiB */
 };
 /* From the configuration's "kbs" object ({"kbc","url" (string or array),"ca","attester","timeout","allow-http",
- * "tee-key"}); NULL: from AA_KBC_PARAMS, then agent.aa_kbc_params= of the kernel command line ("cc_kbc::URL").
+ * "tee-key","tee-root","tpm","devices","init-data"}); NULL: from AA_KBC_PARAMS, then agent.aa_kbc_params= of the kernel
+ * command line ("cc_kbc::URL"). Init data may name the KBS and its certificates, which then count alone.
  * ERR_CONFIG names the member; ERR_NOT_FOUND: nothing says where a KBS is. Clear it afterwards. */
 enum err kbc_options_read(json_object *kbs, struct kbc_options *out, struct errmsg *em) MUST_USE;
 void kbc_options_clear(struct kbc_options *o);

@@ -11,7 +11,8 @@
 #define CMDLINE_KEY "agent.aa_kbc_params="
 #define CMDLINE_MAX 65536
 
-static const char *const members[] = { "kbc", "url", "ca", "attester", "timeout", "allow-http", "tee-key", NULL };
+static const char *const members[] = { "kbc",     "url",      "ca",  "attester", "timeout",   "allow-http",
+				       "tee-key", "tee-root", "tpm", "devices",  "init-data", NULL };
 static const char *const key_types[] = { "P-256", "P-521", "RSA" };
 
 static void set_defaults(struct kbc_options *o)
@@ -31,6 +32,7 @@ void kbc_options_clear(struct kbc_options *o)
 	for (size_t i = 0; i < o->url_count; i++)
 		free(o->urls[i]);
 	free(o->ca_file);
+	kbc_options_clear_tee(o);
 	*o = (struct kbc_options){ .kind = "" };
 }
 
@@ -49,10 +51,10 @@ bool kbc_options_equal(const struct kbc_options *a, const struct kbc_options *b)
 	return text_equal(a->kind, b->kind) && text_equal(a->ca_file, b->ca_file) &&
 	       text_equal(a->attester, b->attester) && text_equal(a->key_type, b->key_type) &&
 	       a->allow_plain == b->allow_plain && a->timeout_ms == b->timeout_ms && a->lifetime_ms == b->lifetime_ms &&
-	       a->max_resource == b->max_resource;
+	       a->max_resource == b->max_resource && kbc_options_equal_tee(a, b);
 }
 
-static enum err add_url(struct kbc_options *o, const char *url, struct errmsg *em)
+enum err kbc_options_add_url(struct kbc_options *o, const char *url, struct errmsg *em)
 {
 	if (o->url_count == KBC_URLS_MAX)
 		return err_set(em, ERR_CONFIG, "more than %d URLs", KBC_URLS_MAX);
@@ -93,7 +95,7 @@ enum err kbc_options_from_params(const char *params, const char *source, struct 
 		return err_set(em, ERR_CONFIG, "%s: not of the form cc_kbc::URL", source);
 	enum err e = set_kind(out, (struct bytes){ (const uint8_t *)params, (size_t)(colons - params) }, em);
 	if (e == OK)
-		e = add_url(out, colons + 2, em);
+		e = kbc_options_add_url(out, colons + 2, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", source);
 }
 
@@ -161,17 +163,20 @@ static enum err read_params(struct kbc_options *o, struct errmsg *em)
 static enum err read_urls(json_object *kbs, struct kbc_options *o, struct errmsg *em)
 {
 	json_object *url = NULL;
-	if (!json_object_object_get_ex(kbs, "url", &url) || !url)
+	bool there = json_object_object_get_ex(kbs, "url", &url) && url;
+	if (o->url_count)
+		return there ? kbc_options_url_agrees(url, o, em) : OK;
+	if (!there)
 		return read_params(o, em);
 	if (json_object_is_type(url, json_type_string))
-		return add_url(o, json_object_get_string(url), em);
+		return kbc_options_add_url(o, json_object_get_string(url), em);
 	if (!json_object_is_type(url, json_type_array) || json_object_array_length(url) == 0)
 		return err_set(em, ERR_CONFIG, "not a string, nor an array of strings");
 	for (size_t i = 0; i < json_object_array_length(url); i++) {
 		json_object *one = json_object_array_get_idx(url, i);
 		if (!json_object_is_type(one, json_type_string))
 			return err_set(em, ERR_CONFIG, "element %zu is not a string", i);
-		enum err e = add_url(o, json_object_get_string(one), em);
+		enum err e = kbc_options_add_url(o, json_object_get_string(one), em);
 		if (e != OK)
 			return e;
 	}
@@ -230,6 +235,8 @@ static enum err read_ca(json_object *kbs, struct kbc_options *o, struct errmsg *
 		return e;
 	if (!*path)
 		return err_set(em, ERR_CONFIG, "an empty path");
+	if (o->ca_pem)
+		return err_set(em, ERR_CONFIG, "the init data name the KBS's certificates");
 	o->ca_file = strdup(path);
 	return o->ca_file ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
 }
@@ -249,18 +256,23 @@ static enum err read_allow_http(json_object *kbs, struct kbc_options *o, struct 
 
 static enum err read_object(json_object *kbs, struct kbc_options *o, struct errmsg *em)
 {
-	/* "allow-http" and "kbc" come before the URLs, which are held against the one and may replace the other. */
+	/* "allow-http" and "kbc" come before the URLs, which are held against the one and may replace the other; init
+	 * data before what they may replace. */
 	static const struct {
 		const char *member;
 		enum err (*read)(json_object *kbs, struct kbc_options *o, struct errmsg *em);
 	} readers[] = {
 		{ "allow-http", read_allow_http },
 		{ "kbc", read_kind },
+		{ "init-data", kbc_options_read_init_data },
 		{ "url", read_urls },
 		{ "ca", read_ca },
 		{ "attester", read_attester },
 		{ "timeout", read_timeout },
 		{ "tee-key", read_key_type },
+		{ "tee-root", kbc_options_read_root },
+		{ "tpm", kbc_options_read_tpm },
+		{ "devices", kbc_options_read_devices },
 	};
 	if (!json_object_is_type(kbs, json_type_object))
 		return err_set(em, ERR_CONFIG, "\"kbs\" is not an object");

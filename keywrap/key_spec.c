@@ -15,6 +15,7 @@
 /* Key specifications: skopeo's grammar, and PKCS#11 URIs. A file's content says what it is. */
 
 #define PGP "pgp:"
+#define KEK "kek:"
 #define KEY_FILE_MAX ((size_t)1024 * 1024)
 #define PASSPHRASE_MAX 4096
 
@@ -109,6 +110,34 @@ static enum err public_from_file(struct token_pool *tokens, const char *path, st
 	return e == OK ? OK : err_wrap(em, e, "%s is neither a public key nor a usable PKCS#11 key file", path);
 }
 
+/* An AES key in a token: a PKCS#11 URI, or a key file. */
+static enum err kek_ref_read(const char *rest, struct token_ref **ref, struct errmsg *em)
+{
+	AUTO(secret) *text = NULL;
+	if (token_ref_is_uri(rest))
+		return token_ref_parse(rest, ref, em);
+	enum err e = file_read_secret(rest, KEY_FILE_MAX, &text, em);
+	if (e == OK && content_of(secret_bytes(text)) != CONTENT_KEY_FILE)
+		e = err_set(em, ERR_ARG, "an AES key is in a token: kek: takes a PKCS#11 URI or key file");
+	else if (e == OK)
+		e = key_file_parse(secret_bytes(text), ref, em);
+	return e == OK ? OK : err_wrap(em, e, "%s", rest);
+}
+
+static enum err kek_from_spec(struct token_pool *tokens, const char *rest, struct wrap_key *key, struct errmsg *em)
+{
+	AUTO(token_ref) *ref = NULL;
+	enum err e = kek_ref_read(rest, &ref, em);
+	if (e != OK)
+		return e;
+	free(key->label);
+	key->label = label_of(ref->label);
+	if (!key->label)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	e = kek_recipient_new(tokens, steal(&ref), &key->kek, em);
+	return e == OK ? OK : err_wrap(em, e, "%s", key->label);
+}
+
 /* "provider.NAME": its arguments are nobody's business. */
 static char *provider_label(const struct provider_key *provider)
 {
@@ -145,8 +174,8 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 	key->scheme = colon ? wrap_scheme_find(spec, (size_t)(colon - spec)) : NULL;
 	if (!key->scheme || !colon[1])
 		return err_set(em, ERR_ARG,
-			       "an encryption key is jwe:FILE, pkcs7:FILE, pkcs11:FILE, a PKCS#11 URI, pgp:NAME or "
-			       "provider:NAME, not "
+			       "an encryption key is jwe:FILE, pkcs7:FILE, pkcs11:FILE, a PKCS#11 URI, pgp:NAME, "
+			       "kek:URI or provider:NAME, not "
 			       "\"%.100s\"",
 			       strcasestr(spec, "pin-value") ? "..." : spec);
 	key->label = label_of(colon + 1);
@@ -155,6 +184,12 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 		if (e == OK && key->label)
 			*out = steal(&key);
 		return e == OK ? OK : err_wrap(em, e, "%s", spec);
+	}
+	if (key->scheme == &scheme_kek) {
+		e = kek_from_spec(tokens, colon + 1, key, em);
+		if (e == OK)
+			*out = steal(&key);
+		return e;
 	}
 	if (token_ref_is_uri(spec))
 		e = public_from_uri(tokens, spec, key, em);
@@ -292,6 +327,19 @@ static enum err private_from_file(struct token_pool *tokens, const char *spec, s
 	return OK;
 }
 
+/* "kek:...", as it was given to encrypt: for that scheme alone. */
+static enum err kek_key_from_spec(struct token_pool *tokens, const char *rest, struct unwrap_key *key,
+				  struct errmsg *em)
+{
+	AUTO(token_ref) *ref = NULL;
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_ATTRIBUTE attribute = { CKA_CLASS, &class, sizeof(class) };
+	enum err e = kek_ref_read(rest, &ref, em);
+	if (e == OK && p11_kit_uri_set_attribute(ref->uri, &attribute) != P11_KIT_URI_OK)
+		e = err_set(em, ERR_NOMEM, "no memory for a key");
+	return e == OK ? token_key_from_ref(tokens, &ref, key, em) : e;
+}
+
 enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struct unwrap_key **out, struct errmsg *em)
 {
 	AUTO(unwrap_key) *key = calloc(1, sizeof(*key));
@@ -304,6 +352,8 @@ enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struc
 		key->label = label_of(spec);
 		e = key->label ? pgp_key_from_ring(spec + strlen(PGP), &key->pgp, em)
 			       : err_set(em, ERR_NOMEM, "no memory for a key");
+	} else if (strncmp(spec, KEK, strlen(KEK)) == 0) {
+		e = kek_key_from_spec(tokens, spec + strlen(KEK), key, em);
 	} else if (token_ref_is_uri(spec)) {
 		AUTO(token_ref) *ref = NULL;
 		e = token_ref_parse(spec, &ref, em);

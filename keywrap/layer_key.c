@@ -57,8 +57,8 @@ static bool key_try(struct opening *o, size_t i, struct bytes element)
 {
 	struct errmsg why = { "" };
 	AUTO(secret) *plain = NULL;
-	/* OpenPGP keys are for their scheme alone, and no others are for it. */
-	if (o->given_up[i] || !o->context->unwrap[i]->pgp == (o->scheme == &scheme_pgp))
+	const struct unwrap_key *key = o->context->unwrap[i];
+	if (o->given_up[i] || (!key->call && !wrap_scheme_takes(o->scheme, key)))
 		return false;
 	enum err e = o->scheme->unwrap(o->context->unwrap[i], element, &plain, &why);
 	if (e == OK)
@@ -254,8 +254,6 @@ enum err layer_key_unwrap(const struct okw_context *context, const struct okw_an
 	for (size_t i = 0; i < wrap_scheme_count; i++) {
 		const char *annotation = annotation_value(annotations, wrap_schemes[i]->annotation);
 		o.scheme = wrap_schemes[i];
-		for (size_t k = 0; k < context->unwrap_count; k++)
-			o.given_up[k] = o.given_up[k] || context->unwrap[k]->provider;
 		if (annotation && scheme_try(&o, annotation, &r) == OK) {
 			*priv = o.priv;
 			return OK;

@@ -6,6 +6,7 @@ KEYWRAP_SOURCES = \
 	keywrap/context.c keywrap/context.h \
 	keywrap/cryptoki_error.c keywrap/cryptoki_error.h \
 	keywrap/grpc.c keywrap/grpc.h \
+	keywrap/element.h keywrap/element_json.c keywrap/element_pgp.c keywrap/element_pkcs7.c \
 	keywrap/hash_ring.c keywrap/hash_ring.h \
 	keywrap/http2.c keywrap/http2.h \
 	keywrap/key_file.c keywrap/key_file.h \
@@ -34,10 +35,11 @@ KEYWRAP_SOURCES = \
 	keywrap/protobuf.c keywrap/protobuf.h \
 	keywrap/reader.c \
 	keywrap/rpc_code.c keywrap/rpc_code.h \
+	keywrap/recipients.c \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
-	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c \
+	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c keywrap/scheme_kek.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
-	keywrap/token_kek.c keywrap/token_kek.h \
+	keywrap/token_kek.c keywrap/token_kek.h keywrap/token_kek_local.c \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \
 	keywrap/token_object.c keywrap/token_object.h \

@@ -1,7 +1,7 @@
 #ifndef OCIKEYWRAP_H
 #define OCIKEYWRAP_H
 /* libocikeywrap: ocicrypt key wrapping and the layer cipher, byte-compatible with github.com/containers/ocicrypt.
- * Schemes: jwe, pkcs7, pkcs11, pgp and key providers (programs, ttrpc). Manual: ocikeywrap(3).
+ * Schemes: jwe, pkcs7, pkcs11, pgp, kek and key providers (programs, ttrpc). Manual: ocikeywrap(3).
  *
  * A context holds keys; it is not bound to a layer and may be used by several threads at once after the last key was
  * added. A reader belongs to one thread at a time and must be freed before its context. The library prints nothing,
@@ -58,6 +58,8 @@ OKW_API enum okw_code okw_trust_module(struct okw_context *context, const char *
  *   pkcs11:...    a PKCS#11 URI (RFC 7512) of an RSA key: "pkcs11:token=...;object=..."
  *   pgp:NAME      a key of GnuPG's key ring by its exact user id, address or fingerprint. Runs gpg, now and for each
  *                 layer; libgpgme is loaded
+ *   kek:pkcs11:..., kek:FILE   an AES-256 key in a token, by URI or key file; it is tried now. An extension: peers pass
+ *                 over it. Manual: ocikeywrap(3), "AES keys in a token"
  *   provider:NAME[:ARGUMENTS]   a key provider of the file that OCICRYPT_KEYPROVIDER_CONFIG names. Its program is run,
  *                 without a shell, for each layer; it inherits the environment
  * What comes after "pkcs11:" is a URI where it begins with an attribute and '='. A key in a token is looked up now: may
@@ -70,7 +72,9 @@ OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const 
  *   FILE[:PASSPHRASE]   PKCS#8, PKCS#1, SEC1 (PEM, DER) or JWK; PASSPHRASE is pass=TEXT, file=FILE, fd=N or the text
  *   FILE                a PKCS#11 key file (YAML)
  *   FILE                an X.509 certificate: no key, but of several pkcs7 recipients its own is tried first
- *   pkcs11:...          a PKCS#11 URI of an RSA or EC key
+ *   pkcs11:...          a PKCS#11 URI of an RSA, EC or (of the scheme kek) AES key; type=private or type=secret-key
+ *                 says which
+ *   kek:...             the same as for encryption: for that scheme alone
  *   FILE[:PASSPHRASE]   an exported OpenPGP secret key, binary or armoured. It is unpacked at the first layer, in a
  *                 private home of GnuPG in memory ($XDG_RUNTIME_DIR or /dev/shm, if that is a tmpfs), which goes away,
  *                 agent and all, with the context or with a process that is killed
@@ -144,6 +148,23 @@ OKW_API void okw_reader_free(struct okw_reader *reader); /* at any time; NULL is
  * encryption key, appends. On an error nothing was added. */
 OKW_API enum okw_code okw_add_recipients(struct okw_context *context, struct okw_annotations *annotations,
 					 struct okw_error *error);
+
+/* A recipient of an encrypted layer, as far as can be told without any key. Printable. */
+struct okw_recipient {
+	char scheme[64]; /* "jwe", "pkcs7", "pkcs11", "pgp", "kek", "provider.NAME" */
+	char text[256]; /* "RSA-OAEP, RSA-3072", "RSA-2048, serial 01 of CN=...", "RSA, key id ...": may be cut */
+};
+/* All of them, malloc'd as one array: free() it. What cannot be read counts as one recipient, and its text says why. */
+OKW_API enum okw_code okw_list_recipients(const struct okw_annotations *annotations, struct okw_recipient **out,
+					  size_t *count, struct okw_error *error);
+/* *opens: whether one of the context's decryption keys opens this one, the number-th of the list from 0. May block on a
+ * token, which may attest. An error only where a key could not be used at all. */
+OKW_API enum okw_code okw_recipient_opens(struct okw_context *context, const struct okw_annotations *annotations,
+					  size_t number, int *opens, struct okw_error *error);
+/* Takes the number-th recipient away, without any key; those behind it move up. Whoever has the layer's key, or older
+ * annotations, opens the layer all the same. OKW_ERR_ARG: no such number, or it is the last one. On an error nothing
+ * was changed. */
+OKW_API enum okw_code okw_remove_recipient(struct okw_annotations *annotations, size_t number, struct okw_error *error);
 
 /* "application/vnd.oci.image.layer.v1.tar+gzip" <-> "...+encrypted": malloc'd, NULL if the type has no such form. */
 OKW_API char *okw_media_type_encrypted(const char *media_type);

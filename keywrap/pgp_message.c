@@ -6,7 +6,6 @@
 #define RECIPIENTS_MAX 256
 
 enum packet_tag {
-	PACKET_PKESK = 1,
 	PACKET_SKESK = 3,
 	PACKET_SED = 9,
 	PACKET_MARKER = 10,
@@ -38,17 +37,22 @@ static bool number_take(struct bytes *rest, size_t octets, size_t *value)
 	return take(rest, octets);
 }
 
-/* 4.2.1; an indeterminate length is the rest. */
-static bool old_body_skip(struct bytes *rest, unsigned length_type)
+static bool body_take(struct bytes *rest, size_t n, struct bytes *body)
 {
-	size_t length = 0;
-	if (length_type == 3)
-		return take(rest, rest->len);
-	return number_take(rest, (size_t)1 << length_type, &length) && take(rest, length);
+	*body = (struct bytes){ rest->data, n };
+	return take(rest, n);
 }
 
-/* 4.2.2, all parts of a body that comes in parts. */
-static bool new_body_skip(struct bytes *rest)
+/* 4.2.1; an indeterminate length is the rest. */
+static bool old_body_take(struct bytes *rest, unsigned length_type, struct bytes *body)
+{
+	size_t length = rest->len;
+	return (length_type == 3 || number_take(rest, (size_t)1 << length_type, &length)) &&
+	       body_take(rest, length, body);
+}
+
+/* 4.2.2, all parts of a body that comes in parts: *body is the last of them. */
+static bool new_body_take(struct bytes *rest, struct bytes *body)
 {
 	for (;;) {
 		size_t first = 0;
@@ -61,32 +65,37 @@ static bool new_body_skip(struct bytes *rest)
 			continue;
 		}
 		if (first < 192)
-			return take(rest, first);
+			return body_take(rest, first, body);
 		if (first < 224)
-			return number_take(rest, 1, &second) && take(rest, ((first - 192) << 8) + second + 192);
-		return number_take(rest, 4, &first) && take(rest, first);
+			return number_take(rest, 1, &second) &&
+			       body_take(rest, ((first - 192) << 8) + second + 192, body);
+		return number_take(rest, 4, &first) && body_take(rest, first, body);
 	}
 }
 
-/* -1: no packet. */
-static int packet_skip(struct bytes *rest)
+bool pgp_packet_take(struct bytes *rest, struct pgp_packet *out)
 {
+	struct bytes before = *rest;
 	if (rest->len == 0 || !(rest->data[0] & 0x80))
-		return -1;
+		return false;
 	uint8_t first = rest->data[0];
 	bool is_new = first & 0x40;
 	(void)take(rest, 1);
-	if (!(is_new ? new_body_skip(rest) : old_body_skip(rest, first & 3)))
-		return -1;
-	return is_new ? first & 0x3f : (first >> 2) & 0x0f;
+	if (!(is_new ? new_body_take(rest, &out->body) : old_body_take(rest, first & 3, &out->body)))
+		return false;
+	out->tag = is_new ? first & 0x3f : (first >> 2) & 0x0f;
+	out->whole = (struct bytes){ before.data, before.len - rest->len };
+	return true;
 }
 
 static enum err packets_check(struct bytes rest, struct errmsg *em)
 {
 	size_t recipients = 0;
-	for (;;) {
-		switch (packet_skip(&rest)) {
-		case PACKET_PKESK:
+	for (struct pgp_packet packet;;) {
+		if (!pgp_packet_take(&rest, &packet))
+			return malformed(em);
+		switch (packet.tag) {
+		case PGP_PACKET_PKESK:
 			if (++recipients > RECIPIENTS_MAX)
 				return err_set(em, ERR_LIMIT, "more than %d recipients", RECIPIENTS_MAX);
 			break;

@@ -8,3 +8,12 @@
  * *binary borrows `message`, or `decoded` where that is armoured (section 6.2). ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED.
  */
 enum err pgp_message_check(struct bytes message, struct buf *decoded, struct bytes *binary, struct errmsg *em) MUST_USE;
+
+/* One packet off a binary message. False: none, or malformed; `rest` is of no use then. */
+struct pgp_packet {
+	int tag;
+	struct bytes whole; /* with its header */
+	struct bytes body; /* where it comes in parts, the last of them */
+};
+#define PGP_PACKET_PKESK 1
+bool pgp_packet_take(struct bytes *rest, struct pgp_packet *out);

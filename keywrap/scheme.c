@@ -5,7 +5,8 @@
 #include "keywrap/token_key.h"
 
 /* In the order in which they are tried: what needs no token comes first. */
-const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs7, &scheme_pkcs11, &scheme_pgp };
+const struct wrap_scheme *const wrap_schemes[] = { &scheme_jwe, &scheme_pkcs7, &scheme_pkcs11, &scheme_kek,
+						   &scheme_pgp };
 const size_t wrap_scheme_count = ARRAY_LEN(wrap_schemes);
 
 const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len)
@@ -23,6 +24,7 @@ void wrap_key_free(struct wrap_key *key)
 	EVP_PKEY_free(key->public_key);
 	provider_key_free(key->provider);
 	pgp_recipient_free(key->pgp);
+	kek_recipient_free(key->kek);
 	X509_free(key->certificate);
 	free(key->label);
 	free(key);
@@ -39,6 +41,19 @@ void unwrap_key_free(struct unwrap_key *key)
 	X509_free(key->certificate);
 	free(key->label);
 	free(key);
+}
+
+/* OpenPGP keys are for their scheme alone, and no others are for it; AES keys are in tokens, and no others are. What a
+ * URI says of its object's type counts. */
+bool wrap_scheme_takes(const struct wrap_scheme *scheme, const struct unwrap_key *key)
+{
+	if (key->provider)
+		return false;
+	if (key->pgp || scheme == &scheme_pgp)
+		return key->pgp && scheme == &scheme_pgp;
+	if (scheme == &scheme_kek)
+		return key->given || (key->token && token_key_may_be(key->token, CKO_SECRET_KEY));
+	return !key->token || token_key_may_be(key->token, CKO_PRIVATE_KEY);
 }
 
 enum err unwrap_key_ops(struct unwrap_key *key, struct jwe_key *ops, struct errmsg *em)

@@ -1,6 +1,7 @@
 #pragma once
 #include "common/jwe.h"
 #include "keywrap/annotations.h"
+#include "keywrap/element.h"
 
 /* The wrap schemes: ways to wrap a layer's privopts for recipients, one annotation each. A scheme is a row of
  * wrap_schemes[]. */
@@ -10,6 +11,16 @@ struct provider_key;
 struct pgp_key;
 struct pgp_recipient;
 struct provider_call;
+struct token_pool;
+struct token_ref;
+
+/* A recipient of the scheme kek: an AES key in a token. Takes ownership of ref, also on failure. Tries the key: may
+ * block, and may attest. ERR_KEY: no such key, or none that wraps. */
+struct kek_recipient;
+enum err kek_recipient_new(struct token_pool *pool, struct token_ref *ref, struct kek_recipient **out,
+			   struct errmsg *em) MUST_USE;
+void kek_recipient_free(struct kek_recipient *recipient);
+AUTO_DEFINE(kek_recipient)
 
 /* A recipient. */
 struct wrap_key {
@@ -18,6 +29,7 @@ struct wrap_key {
 	EVP_PKEY *public_key;
 	struct provider_key *provider; /* then no scheme of the table, and no public key */
 	struct pgp_recipient *pgp; /* of the scheme pgp: then no public key */
+	struct kek_recipient *kek; /* of the scheme kek: then no public key */
 	X509 *certificate; /* of a scheme that takes certificates; else NULL */
 };
 void wrap_key_free(struct wrap_key *key);
@@ -63,6 +75,7 @@ struct wrap_scheme {
 	enum err (*wrap)(struct wrap_recipients to, struct bytes plain, struct buf *element, struct errmsg *em);
 	/* Unwraps one element with one key. ERR_KEY: this key is none of the recipients. May block on a token. */
 	enum err (*unwrap)(struct unwrap_key *key, struct bytes element, struct secret **plain, struct errmsg *em);
+	const struct element_kind *kind;
 };
 
 extern const struct wrap_scheme *const wrap_schemes[];
@@ -71,6 +84,10 @@ extern const struct wrap_scheme scheme_jwe;
 extern const struct wrap_scheme scheme_pkcs7;
 extern const struct wrap_scheme scheme_pgp;
 extern const struct wrap_scheme scheme_pkcs11;
+extern const struct wrap_scheme scheme_kek;
+
+/* Whether a key is tried with a scheme at all. */
+bool wrap_scheme_takes(const struct wrap_scheme *scheme, const struct unwrap_key *key);
 
 /* The row of a name of `len` bytes; NULL if there is none. */
 const struct wrap_scheme *wrap_scheme_find(const char *name, size_t len);

@@ -37,4 +37,5 @@ const struct wrap_scheme scheme_jwe = {
 	.fits = jwe_fits,
 	.wrap = jwe_wrap,
 	.unwrap = jwe_unwrap,
+	.kind = &element_jwe,
 };

@@ -34,4 +34,5 @@ const struct wrap_scheme scheme_pgp = {
 	.fits = pgp_fits,
 	.wrap = pgp_wrap,
 	.unwrap = pgp_unwrap,
+	.kind = &element_pgp,
 };

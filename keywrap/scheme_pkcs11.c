@@ -196,4 +196,5 @@ const struct wrap_scheme scheme_pkcs11 = {
 	.fits = pkcs11_fits,
 	.wrap = pkcs11_wrap,
 	.unwrap = pkcs11_unwrap,
+	.kind = &element_pkcs11,
 };

@@ -170,4 +170,5 @@ const struct wrap_scheme scheme_pkcs7 = {
 	.fits = pkcs7_fits,
 	.wrap = pkcs7_wrap,
 	.unwrap = pkcs7_unwrap,
+	.kind = &element_pkcs7,
 };

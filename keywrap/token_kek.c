@@ -1,69 +1,6 @@
 #include "keywrap/token_kek.h"
 
-#include "common/libctx.h"
 #include "keywrap/token_object.h"
-
-#include <openssl/evp.h>
-
-AUTO_OF_DEFINE(EVP_CIPHER, EVP_CIPHER_free)
-AUTO_OF_DEFINE(EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
-
-#define INPUT_MAX ((size_t)1024 * 1024)
-
-/* Here, with OpenSSL. */
-
-static enum err local_update(EVP_CIPHER_CTX *ctx, const struct kek_work *work, struct secret *out, struct errmsg *em)
-{
-	size_t tag = kek_tag_len(work->cipher);
-	size_t len = work->encrypt ? work->input.len : work->input.len - tag;
-	int n = 0;
-	int rest = 0;
-	if (EVP_CipherUpdate(ctx, secret_data(out), &n, work->input.data, (int)len) != 1 || (size_t)n != len)
-		return err_openssl(em, ERR_CRYPTO, "AES failed");
-	if (tag && !work->encrypt &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)tag, (uint8_t *)work->input.data + len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "AES failed");
-	if (EVP_CipherFinal_ex(ctx, secret_data(out) + len, &rest) != 1)
-		return err_set(em, ERR_INTEGRITY, "wrong key, or the wrapped data was changed");
-	if (tag && work->encrypt &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, (int)tag, secret_data(out) + len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "AES failed");
-	return OK;
-}
-
-static enum err work_check(const struct kek_work *work, struct errmsg *em)
-{
-	size_t tag = work->encrypt ? 0 : kek_tag_len(work->cipher);
-	if (work->input.len <= tag || work->input.len > INPUT_MAX)
-		return err_set(em, ERR_LIMIT, "%zu bytes to wrap or unwrap", work->input.len);
-	return OK;
-}
-
-enum err kek_do(struct bytes key, const struct kek_work *work, struct secret **out, struct errmsg *em)
-{
-	AUTO(secret) *result = NULL;
-	enum err e = work_check(work, em);
-	if (e != OK)
-		return e;
-	if (key.len != KEK_LEN)
-		return err_set(em, ERR_KEY, "the key has %zu bytes instead of %d", key.len, KEK_LEN);
-	AUTO_OF(EVP_CIPHER) *cipher =
-		EVP_CIPHER_fetch(libctx(), work->cipher == KEK_GCM ? "AES-256-GCM" : "AES-256-CTR", NULL);
-	AUTO_OF(EVP_CIPHER_CTX) *ctx = EVP_CIPHER_CTX_new();
-	if (!cipher || !ctx || EVP_CipherInit_ex2(ctx, cipher, key.data, work->iv, work->encrypt, NULL) != 1)
-		return err_openssl(em, ERR_CRYPTO, "AES failed");
-	size_t tag = kek_tag_len(work->cipher);
-	e = secret_new(work->input.len + tag, &result, em);
-	if (e == OK)
-		e = local_update(ctx, work, result, em);
-	if (e != OK)
-		return e;
-	secret_truncate(result, work->encrypt ? work->input.len + tag : work->input.len - tag);
-	*out = steal(&result);
-	return OK;
-}
-
-/* In the token. */
 
 /* What the session is used for. */
 struct kek_use {
@@ -72,7 +9,15 @@ struct kek_use {
 	const struct kek_work *work;
 	bool found; /* the last object that was looked for */
 	struct secret *output;
+	bool by_keys; /* C_WrapKey and C_UnwrapKey, where the mechanism does not encrypt data */
 };
+
+/* A key that may not do this may do something else. */
+static enum err kek_check(struct kek_use *use, CK_RV rv, const char *function, struct errmsg *em)
+{
+	enum err e = token_session_check(&use->session, rv, function, em);
+	return rv == CKR_KEY_FUNCTION_NOT_PERMITTED ? ERR_UNSUPPORTED : e;
+}
 
 static enum err crypt_result(struct kek_use *use, CK_RV rv, struct errmsg *em)
 {
@@ -109,12 +54,14 @@ static enum err crypt_operation(struct kek_use *use, CK_OBJECT_HANDLE key, struc
 		memcpy(ctr.cb, work->iv, sizeof(ctr.cb));
 		mechanism = (CK_MECHANISM){ CKM_AES_CTR, &ctr, sizeof(ctr) };
 	}
+	if (work->cipher == KEK_WRAP)
+		mechanism = (CK_MECHANISM){ CKM_AES_KEY_WRAP, NULL, 0 };
 	size_t tag = kek_tag_len(work->cipher);
 	size_t expected = work->encrypt ? work->input.len + tag : work->input.len - tag;
 	CK_ULONG len = 0;
 	CK_RV rv = work->encrypt ? s->functions->C_EncryptInit(s->handle, &mechanism, key)
 				 : s->functions->C_DecryptInit(s->handle, &mechanism, key);
-	enum err e = token_session_check(s, rv, work->encrypt ? "C_EncryptInit" : "C_DecryptInit", em);
+	enum err e = kek_check(use, rv, work->encrypt ? "C_EncryptInit" : "C_DecryptInit", em);
 	if (e == OK)
 		e = secret_new(work->input.len + tag, &result, em);
 	if (e == OK)
@@ -126,6 +73,77 @@ static enum err crypt_operation(struct kek_use *use, CK_OBJECT_HANDLE key, struc
 	secret_truncate(result, len);
 	use->output = steal(&result);
 	return OK;
+}
+
+/* A key that lives as long as one operation, and whose value may be had. */
+static CK_BBOOL yes = CK_TRUE;
+static CK_BBOOL no = CK_FALSE;
+static CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
+static CK_KEY_TYPE generic_type = CKK_GENERIC_SECRET;
+#define PASSING_KEY                                                                                                    \
+	{ CKA_CLASS, &secret_class, sizeof(secret_class) }, { CKA_KEY_TYPE, &generic_type, sizeof(generic_type) },     \
+		{ CKA_TOKEN, &no, sizeof(no) }, { CKA_PRIVATE, &no, sizeof(no) }, { CKA_SENSITIVE, &no, sizeof(no) },  \
+	{                                                                                                              \
+		CKA_EXTRACTABLE, &yes, sizeof(yes)                                                                     \
+	}
+
+static enum err key_wrap(struct kek_use *use, CK_OBJECT_HANDLE kek, struct secret *to, CK_ULONG *len, struct errmsg *em)
+{
+	struct token_session *s = &use->session;
+	struct bytes input = use->work->input;
+	CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP, NULL, 0 };
+	CK_ATTRIBUTE template[] = { PASSING_KEY, { CKA_VALUE, (CK_BYTE *)input.data, input.len } };
+	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+	CK_RV rv = s->functions->C_CreateObject(s->handle, template, ARRAY_LEN(template), &key);
+	enum err e = token_session_check(s, rv, "C_CreateObject", em);
+	if (e != OK)
+		return e;
+	rv = s->functions->C_WrapKey(s->handle, &mechanism, kek, key, secret_data(to), len);
+	e = kek_check(use, rv, "C_WrapKey", em);
+	(void)s->functions->C_DestroyObject(s->handle, key);
+	return e;
+}
+
+static enum err key_unwrap(struct kek_use *use, CK_OBJECT_HANDLE kek, struct secret *to, CK_ULONG *len,
+			   struct errmsg *em)
+{
+	struct token_session *s = &use->session;
+	struct bytes input = use->work->input;
+	CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP, NULL, 0 };
+	CK_ATTRIBUTE template[] = { PASSING_KEY };
+	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+	CK_RV rv = s->functions->C_UnwrapKey(s->handle, &mechanism, kek, (CK_BYTE *)input.data, input.len, template,
+					     ARRAY_LEN(template), &key);
+	enum err e = kek_check(use, rv, "C_UnwrapKey", em);
+	bool vague = e == ERR_PROTO && (rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED);
+	if (vague || rv == CKR_WRAPPED_KEY_INVALID || rv == CKR_WRAPPED_KEY_LEN_RANGE ||
+	    rv == CKR_ENCRYPTED_DATA_INVALID)
+		return err_wrap(em, ERR_INTEGRITY, "wrong key, or the wrapped data was changed");
+	if (e != OK)
+		return e;
+	CK_ATTRIBUTE value = { CKA_VALUE, secret_data(to), secret_len(to) };
+	rv = s->functions->C_GetAttributeValue(s->handle, key, &value, 1);
+	e = token_session_check(s, rv, "C_GetAttributeValue", em);
+	*len = value.ulValueLen;
+	(void)s->functions->C_DestroyObject(s->handle, key);
+	return e;
+}
+
+static enum err key_operation(struct kek_use *use, CK_OBJECT_HANDLE kek, struct errmsg *em)
+{
+	const struct kek_work *work = use->work;
+	AUTO(secret) *result = NULL;
+	size_t extra = kek_tag_len(work->cipher);
+	size_t expected = work->encrypt ? work->input.len + extra : work->input.len - extra;
+	CK_ULONG len = expected;
+	enum err e = secret_new(expected, &result, em);
+	if (e == OK)
+		e = work->encrypt ? key_wrap(use, kek, result, &len, em) : key_unwrap(use, kek, result, &len, em);
+	if (e == OK && len != expected)
+		e = err_set(em, ERR_PROTO, "the token gave %lu bytes instead of %zu", len, expected);
+	if (e == OK)
+		use->output = steal(&result);
+	return e;
 }
 
 /* The value of a data object, straight into the arena. */
@@ -172,20 +190,30 @@ static enum err object_do(struct kek_use *use, CK_OBJECT_CLASS class, struct err
 	if (class == CKO_DATA)
 		return data_operation(use, object, em);
 	e = length_check(use, object, em);
-	return e == OK ? crypt_operation(use, object, em) : e;
+	if (e != OK)
+		return e;
+	return use->by_keys ? key_operation(use, object, em) : crypt_operation(use, object, em);
 }
 
 /* Asking for a key is not free of consequences: our own token hands nobody the value of what is a key to it, data or
  * not, once it was asked for as one. */
-static bool token_does(const struct kek_use *use)
+static bool token_does(struct kek_use *use)
 {
+	static const CK_MECHANISM_TYPE types[] = {
+		[KEK_GCM] = CKM_AES_GCM,
+		[KEK_CTR] = CKM_AES_CTR,
+		[KEK_WRAP] = CKM_AES_KEY_WRAP,
+	};
 	CK_SESSION_INFO session;
 	CK_MECHANISM_INFO info;
-	CK_MECHANISM_TYPE type = use->work->cipher == KEK_GCM ? CKM_AES_GCM : CKM_AES_CTR;
 	CK_FUNCTION_LIST *f = use->session.functions;
-	return f->C_GetSessionInfo(use->session.handle, &session) == CKR_OK &&
-	       f->C_GetMechanismInfo(session.slotID, type, &info) == CKR_OK &&
-	       (info.flags & (use->work->encrypt ? CKF_ENCRYPT : CKF_DECRYPT));
+	bool encrypt = use->work->encrypt;
+	if (f->C_GetSessionInfo(use->session.handle, &session) != CKR_OK ||
+	    f->C_GetMechanismInfo(session.slotID, types[use->work->cipher], &info) != CKR_OK)
+		return false;
+	bool by_data = info.flags & (encrypt ? CKF_ENCRYPT : CKF_DECRYPT);
+	use->by_keys = !by_data && use->work->cipher == KEK_WRAP && (info.flags & (encrypt ? CKF_WRAP : CKF_UNWRAP));
+	return by_data || use->by_keys;
 }
 
 static enum err kek_use_once(struct token_pool *pool, struct kek_use *use, struct errmsg *em)
@@ -210,7 +238,7 @@ enum err token_kek_do(struct token_pool *pool, struct token_ref *ref, const stru
 		      struct errmsg *em)
 {
 	struct kek_use use = { .ref = ref, .work = work };
-	enum err e = work_check(work, em);
+	enum err e = kek_work_check(work, em);
 	if (e == OK)
 		e = kek_use_once(pool, &use, em);
 	if (e != OK && use.session.lost) {

@@ -63,6 +63,21 @@ void token_key_free(struct token_key *key)
 	free(key);
 }
 
+bool token_key_may_be(const struct token_key *key, CK_OBJECT_CLASS class)
+{
+	const CK_ATTRIBUTE *said = p11_kit_uri_get_attribute(key->ref->uri, CKA_CLASS);
+	CK_OBJECT_CLASS is = class;
+	if (said && said->ulValueLen == sizeof(is))
+		memcpy(&is, said->pValue, sizeof(is));
+	/* The public half leads to the private one. */
+	return (is == CKO_SECRET_KEY) == (class == CKO_SECRET_KEY);
+}
+
+enum err token_key_kek(struct token_key *key, const struct kek_work *work, struct secret **out, struct errmsg *em)
+{
+	return token_kek_do(key->pool, key->ref, work, out, em);
+}
+
 /* One thing done with the private key, in a session that is its own. */
 struct key_use {
 	struct token_key *key;

@@ -88,8 +88,9 @@ static enum err object_check(P11KitUri *uri, struct errmsg *em)
 	if (!type || type->ulValueLen != sizeof(class))
 		return OK;
 	memcpy(&class, type->pValue, sizeof(class));
-	if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY)
-		return err_set(em, ERR_UNSUPPORTED, "only type=private and type=public are keys that can be used here");
+	if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY && class != CKO_SECRET_KEY)
+		return err_set(em, ERR_UNSUPPORTED,
+			       "only type=private, type=public and type=secret-key are keys that can be used here");
 	return OK;
 }
 

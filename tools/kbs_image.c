@@ -1,7 +1,7 @@
+#include "tools/kbs_image.h"
+
 #include "tools/cli.h"
-#include "tools/kbs_image_options.h"
 #include "tools/kbs_image_report.h"
-#include "tools/own_module.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,14 +9,17 @@
 static const char help[] =
 	"Usage: kbs-image copy [OPTION]... SRC DST\n"
 	"       kbs-image inspect [OPTION]... SRC\n"
+	"       kbs-image recipients list [OPTION]... IMAGE\n"
+	"       kbs-image recipients add [OPTION]... IMAGE\n"
+	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
 	"Copies OCI images, encrypts and decrypts their layers on the way, and shows what is in them.\n"
 	"\n"
 	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th.\n"
 	"\n"
 	"copy:\n"
 	"  --encryption-key KEY    encrypt for this recipient: jwe:FILE.pem, pkcs7:CERT.pem, pkcs11:FILE.pem,\n"
-	"                          pkcs11:FILE.yaml, a PKCS#11 URI, pgp:NAME, or provider:NAME[:ARGS]; may be "
-	"repeated\n"
+	"                          pkcs11:FILE.yaml, a PKCS#11 URI, pgp:NAME, provider:NAME[:ARGS], or\n"
+	"                          kek:URI, an AES key in a token; may be repeated\n"
 	"  --encrypt-layer N       only this layer, from 0, or -1 for the last; may be repeated\n"
 	"  --decryption-key KEY    decrypt with this private key: FILE.pem[:pass=P|:file=F|:fd=N], FILE.yaml, a\n"
 	"                          PKCS#11 URI, pgp:NAME, or provider:NAME; may be repeated. With --encryption-key: "
@@ -26,7 +29,14 @@ static const char help[] =
 	"  -q, --quiet             no progress on stderr\n"
 	"inspect:\n"
 	"  --raw                   the manifest as it is\n"
-	"both:\n"
+	"recipients: changes who can open an image of an OCI layout; the layers' bytes stay\n"
+	"  add                     --encryption-key: for whom; --decryption-key: what opens the layers now\n"
+	"  remove                  RECIPIENT: LAYER.NUMBER, as the list has it, or *.NUMBER; or --decryption-key: "
+	"those\n"
+	"                          that it opens\n"
+	"  list                    with --decryption-key: which of them it opens\n"
+	"  --layer N               only this layer, as with --encrypt-layer; may be repeated\n"
+	"all:\n"
 	"  --override-os OS, --override-arch ARCH, --override-variant VARIANT\n"
 	"                          of an index, the image for this platform instead of this machine's\n"
 	"  --format text|json      what stdout gets\n"
@@ -89,67 +99,23 @@ struct copying {
 	struct report report;
 };
 
-static enum err keys_add(struct okw_context *keys, const struct key_list *list,
-			 enum okw_code (*adder)(struct okw_context *, const char *, struct okw_error *),
-			 struct errmsg *em)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		struct okw_error error = { 0 };
-		enum okw_code code = adder(keys, (const char *)secret_data(list->keys[i]), &error);
-		enum err e = image_err_from_okw(code, &error, em);
-		if (e != OK)
-			return e;
-	}
-	return OK;
-}
-
-static enum err keys_make(struct copying *c, struct errmsg *em)
-{
-	struct okw_error error = { 0 };
-	char module[OWN_MODULE_PATH_SIZE];
-	if (c->options->encryption.count == 0 && c->options->decryption.count == 0)
-		return OK;
-	enum err e = image_err_from_okw(okw_context_new(&c->keys, &error), &error, em);
-	/* Our own token needs no registration, and no leave from an ocicrypt.conf. */
-	if (e == OK && own_module_path(module, NULL) == OK)
-		e = image_err_from_okw(okw_trust_module(c->keys, module, &error), &error, em);
-	if (e == OK)
-		e = keys_add(c->keys, &c->options->encryption, okw_add_encryption_key, em);
-	return e == OK ? keys_add(c->keys, &c->options->decryption, okw_add_decryption_key, em) : e;
-}
-
-static int stdout_done(void)
-{
-	return fflush(stdout) == 0 ? 0 : cli_fail(ERR_IO, &(struct errmsg){ "cannot write to standard output" });
-}
-
-static int json_print(json_object *obj)
-{
-	AUTO_STR
-	char *text = json_text(obj);
-	if (!text)
-		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
-	puts(text);
-	return stdout_done();
-}
-
 static int copy_done(const struct image_options *o, const char *digest, struct report *report)
 {
 	if (!o->json) {
 		puts(digest);
-		return stdout_done();
+		return image_stdout_done();
 	}
 	AUTO_OF(json_object) *result = json_object_new_object();
 	if (!result || json_object_object_add(result, "digest", json_object_new_string(digest)) != 0 ||
 	    json_object_object_add(result, "layers", steal(&report->layers)) != 0)
 		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
-	return json_print(result);
+	return image_json_print(result);
 }
 
 static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], struct errmsg *em)
 {
 	const struct image_options *o = c->options;
-	enum err e = keys_make(c, em);
+	enum err e = image_keys_make(o, &c->keys, em);
 	if (e != OK)
 		return e;
 	const struct image_copy_options how = {
@@ -168,8 +134,12 @@ static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], stru
 
 static int copy_command(const struct image_options *o)
 {
-	if (o->name_count != 2)
+	if (o->name_count > 2)
+		return cli_usage("too many arguments, from \"%s\" on", o->names[2]);
+	if (o->name_count < 2)
 		return cli_usage("copy wants SRC and DST");
+	if (o->layers_named)
+		return cli_usage("--layer belongs to recipients; copy has --encrypt-layer");
 	if (o->raw)
 		return cli_usage("--raw belongs to inspect");
 	struct copying c = { .options = o };
@@ -198,12 +168,14 @@ static int raw_print(const struct image_options *o)
 	if (e != OK)
 		return cli_fail(e, &em);
 	fwrite(manifest.data, 1, manifest.len, stdout);
-	return stdout_done();
+	return image_stdout_done();
 }
 
 static int inspect_command(const struct image_options *o)
 {
-	if (o->name_count != 1)
+	if (o->name_count > 1)
+		return cli_usage("too many arguments, from \"%s\" on", o->names[1]);
+	if (o->name_count < 1)
 		return cli_usage("inspect wants SRC");
 	if (o->encryption.count || o->decryption.count || o->layer_count)
 		return cli_usage("keys and layers to encrypt belong to copy");
@@ -216,9 +188,9 @@ static int inspect_command(const struct image_options *o)
 	if (e != OK)
 		return cli_fail(e, &em);
 	if (o->json)
-		return json_print(summary);
+		return image_json_print(summary);
 	report_inspect(summary);
-	return stdout_done();
+	return image_stdout_done();
 }
 
 static const struct {
@@ -227,16 +199,17 @@ static const struct {
 } commands[] = {
 	{ "copy", copy_command },
 	{ "inspect", inspect_command },
+	{ "recipients", recipients_command },
 };
 
 static int command_run(const struct image_options *o)
 {
 	if (o->help) {
 		fputs(help, stdout);
-		return stdout_done();
+		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: copy or inspect");
+		return cli_usage("a command is missing: copy, inspect or recipients");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(o->command, commands[i].name) == 0)
 			return commands[i].run(o);

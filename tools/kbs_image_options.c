@@ -10,6 +10,7 @@ enum option_code {
 	OPT_ENCRYPTION_KEY = 256,
 	OPT_DECRYPTION_KEY,
 	OPT_ENCRYPT_LAYER,
+	OPT_LAYER,
 	OPT_OS,
 	OPT_ARCH,
 	OPT_VARIANT,
@@ -22,6 +23,7 @@ static const struct option options[] = {
 	{ "encryption-key", required_argument, NULL, OPT_ENCRYPTION_KEY },
 	{ "decryption-key", required_argument, NULL, OPT_DECRYPTION_KEY },
 	{ "encrypt-layer", required_argument, NULL, OPT_ENCRYPT_LAYER },
+	{ "layer", required_argument, NULL, OPT_LAYER },
 	{ "override-os", required_argument, NULL, OPT_OS },
 	{ "override-arch", required_argument, NULL, OPT_ARCH },
 	{ "override-variant", required_argument, NULL, OPT_VARIANT },
@@ -66,14 +68,14 @@ static int key_take(struct key_list *list, char *argument)
 }
 
 /* "0", "-1", and, as skopeo has it, "0,2,-1". */
-static int layers_take(struct image_options *o, const char *argument)
+static int layers_take(struct image_options *o, const char *option, const char *argument)
 {
 	for (const char *at = argument;;) {
 		char *end = NULL;
 		errno = 0;
 		long n = strtol(at, &end, 10);
 		if (end == at || (*end && *end != ',') || errno || n < INT_MIN || n > INT_MAX)
-			return cli_usage("--encrypt-layer wants a number, not \"%s\"", argument);
+			return cli_usage("%s wants a number, not \"%s\"", option, argument);
 		int *grown = reallocarray(o->layers, o->layer_count + 1, sizeof(*grown));
 		if (!grown)
 			return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
@@ -101,7 +103,10 @@ static int option_take(struct image_options *o, int code)
 	case OPT_DECRYPTION_KEY:
 		return key_take(&o->decryption, optarg);
 	case OPT_ENCRYPT_LAYER:
-		return layers_take(o, optarg);
+		return layers_take(o, "--encrypt-layer", optarg);
+	case OPT_LAYER:
+		o->layers_named = true;
+		return layers_take(o, "--layer", optarg);
 	case OPT_OS:
 		o->platform.os = optarg;
 		return 0;
@@ -159,10 +164,7 @@ int image_options_parse(int argc, char **argv, struct image_options *out)
 		return failed;
 	if (optind < argc)
 		out->command = argv[optind++];
-	for (; optind < argc; optind++) {
-		if (out->name_count == ARRAY_LEN(out->names))
-			return cli_usage("too many arguments, from \"%s\" on", argv[optind]);
-		out->names[out->name_count++] = argv[optind];
-	}
+	out->names = argv + optind;
+	out->name_count = (size_t)(argc - optind);
 	return 0;
 }

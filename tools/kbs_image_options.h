@@ -10,13 +10,14 @@ struct key_list {
 };
 
 struct image_options {
-	const char *names[2]; /* images */
+	char *const *names; /* what comes after the command: images */
 	size_t name_count;
 	const char *command;
 	struct key_list encryption;
 	struct key_list decryption;
 	int *layers;
 	size_t layer_count;
+	bool layers_named; /* with --layer, not --encrypt-layer */
 	struct image_platform platform;
 	bool json;
 	bool quiet;

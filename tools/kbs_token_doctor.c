@@ -77,7 +77,8 @@ static bool check_attester(struct report *r, const struct kbc_options *o)
 {
 	const struct attester *attester;
 	struct errmsg em = { "" };
-	enum err e = attester_find(o->attester, &attester, &em);
+	struct attester_machine machine = { o->tee_root, o->tpm };
+	enum err e = attester_find(o->attester, &machine, &attester, &em);
 	if (e != OK) {
 		report_fail(
 			r,

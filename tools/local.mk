@@ -14,7 +14,8 @@ kbs_server_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
 
 bin_PROGRAMS += kbs-image
-kbs_image_SOURCES = tools/kbs_image.c \
+kbs_image_SOURCES = tools/kbs_image.c tools/kbs_image.h \
+	tools/kbs_image_keys.c tools/kbs_image_recipients.c \
 	tools/kbs_image_options.c tools/kbs_image_options.h \
 	tools/kbs_image_report.c tools/kbs_image_report.h
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)

@@ -127,8 +127,9 @@ json_object *guest_evidence(struct guest *g)
 	must(jwk_from_public(g->key, alg, &jwk, &em), "jwk", &em);
 	struct attest_runtime_data bound = { "", g->nonce, jwk };
 	must(attest_report_data(g->hash, &bound, &digest, &em), "report data", &em);
-	must(attester_find("sample", &sample, &em), "attester", &em);
-	must(attester_evidence(sample, &digest, &primary, &em), "evidence", &em);
+	must(attester_find("sample", NULL, &sample, &em), "attester", &em);
+	struct attester_request asked = { NULL, &digest, deadline_in_ms(1000) };
+	must(attester_evidence(sample, &asked, &primary, &em), "evidence", &em);
 	json_object *runtime = json_object_new_object();
 	json_object *composite = json_object_new_object();
 	json_object *root = json_object_new_object();

@@ -68,3 +68,10 @@ tests_fuzz_common_der_fuzz_SOURCES = tests/fuzz/common/der_fuzz.c
 tests_fuzz_common_der_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_der_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la
 EXTRA_DIST += tests/fuzz/common/der.seeds
+
+check_PROGRAMS += tests/fuzz/common/toml_fuzz
+FUZZ_TESTS += tests/fuzz/common/toml_fuzz
+tests_fuzz_common_toml_fuzz_SOURCES = tests/fuzz/common/toml_fuzz.c
+tests_fuzz_common_toml_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_toml_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la
+EXTRA_DIST += tests/fuzz/common/toml.seeds

@@ -44,7 +44,7 @@ static void assert_refused(enum err wanted, const char *text, EVP_PKEY *key)
 static char *seal(EVP_PKEY *key, const char *alg, const char *kid)
 {
 	char *text = NULL;
-	struct jwe_recipient to = { key, alg, kid };
+	struct jwe_recipient to = { .key = key, .alg = alg, .kid = kid };
 	check_ok(jwe_encrypt(&to, 1, bytes_str(PLAIN), &text, &em));
 	return text;
 }
@@ -170,7 +170,9 @@ static void seals_for_several_and_opens_for_each(void **state)
 	AUTO_OF(EVP_PKEY) *stranger = private_key("jose/rfc7516-a1.jwk");
 	AUTO_OF(EVP_PKEY) *stranger_ec = private_key("jose/rfc7518-c.bob.jwk");
 	AUTO_OF(EVP_PKEY) *ec521 = private_key("keys/ec521.jwk");
-	struct jwe_recipient to[] = { { ec, NULL, NULL }, { rsa, NULL, "r" }, { ec384, NULL, NULL } };
+	struct jwe_recipient to[] = { { .key = ec, .alg = NULL, .kid = NULL },
+				      { .key = rsa, .alg = NULL, .kid = "r" },
+				      { .key = ec384, .alg = NULL, .kid = NULL } };
 	AUTO_STR
 	char *text = NULL;
 	check_ok(jwe_encrypt(to, 3, bytes_str(PLAIN), &text, &em));
@@ -192,13 +194,15 @@ static void seals_for_several_and_opens_for_each(void **state)
 	char *without = json_text(jwe);
 	assert_opens(without, ec384, PLAIN);
 
-	struct jwe_recipient direct[] = { { ec, "ECDH-ES", NULL }, { rsa, NULL, NULL } };
+	struct jwe_recipient direct[] = { { .key = ec, .alg = "ECDH-ES", .kid = NULL },
+					  { .key = rsa, .alg = NULL, .kid = NULL } };
 	char *none = NULL;
 	check_err(ERR_ARG, jwe_encrypt(direct, 2, bytes_str(PLAIN), &none, &em));
 	check_err(ERR_ARG, jwe_encrypt(direct, 0, bytes_str(PLAIN), &none, &em));
-	check_err(ERR_KEY, jwe_encrypt(&(struct jwe_recipient){ rsa, "ECDH-ES", NULL }, 1, bytes_str(""), &none, &em));
-	check_err(ERR_UNSUPPORTED,
-		  jwe_encrypt(&(struct jwe_recipient){ rsa, "RSA1_5", NULL }, 1, bytes_str(""), &none, &em));
+	check_err(ERR_KEY, jwe_encrypt(&(struct jwe_recipient){ .key = rsa, .alg = "ECDH-ES", .kid = NULL }, 1,
+				       bytes_str(""), &none, &em));
+	check_err(ERR_UNSUPPORTED, jwe_encrypt(&(struct jwe_recipient){ .key = rsa, .alg = "RSA1_5", .kid = NULL }, 1,
+					       bytes_str(""), &none, &em));
 }
 
 static char *to_compact(const char *json)
@@ -460,7 +464,7 @@ static void seals_and_opens_nothing_and_much(void **state)
 		AUTO_STR
 		char *text = NULL;
 		AUTO(secret) *opened = NULL;
-		struct jwe_recipient to = { key, NULL, NULL };
+		struct jwe_recipient to = { .key = key, .alg = NULL, .kid = NULL };
 		check_ok(jwe_encrypt(&to, 1, plains[i], &text, &em));
 		check_ok(open_text(text, key, &opened));
 		assert_true(bytes_equal(plains[i], secret_bytes(opened)));

@@ -112,7 +112,7 @@ static void use_key(const char *name)
 	struct jwe_key opener;
 	check_ok(secret_copy(bytes_str("secret"), &passphrase, &em));
 	check_ok(key_private_parse(secret_bytes(text), passphrase, &key, &em));
-	struct jwe_recipient to = { key, NULL, NULL };
+	struct jwe_recipient to = { .key = key };
 	check_ok(jwe_encrypt(&to, 1, bytes_str("x"), &jwe, &em));
 	check_ok(jwe_key_from_pkey(key, &opener, &em));
 	check_ok(jwe_decrypt(bytes_str(jwe), 65536, &opener, &plain, &em));

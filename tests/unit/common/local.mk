@@ -5,6 +5,7 @@ common_unit_tests = \
 	tests/unit/common/err_test \
 	tests/unit/common/file_test \
 	tests/unit/common/json_canonical_test \
+	tests/unit/common/toml_test \
 	tests/unit/common/json_scan_test \
 	tests/unit/common/json_test \
 	tests/unit/common/libctx_test \
@@ -74,3 +75,5 @@ tests_unit_common_key_residue_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_
 tests_unit_common_key_test_SOURCES = tests/unit/common/key_test.c tests/support/check.h tests/support/vector.h
 tests_unit_common_key_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/vectors
+tests_unit_common_toml_test_SOURCES = tests/unit/common/toml_test.c tests/support/check.h
+tests_unit_common_toml_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)

@@ -34,7 +34,7 @@ static struct http_response answer(long status, const char *headers, const char 
 static struct cc_handshake *handshake(json_object *pubkey)
 {
 	struct cc_handshake *h = NULL;
-	assert_int_equal(cc_handshake_new((struct cc_handshake_setup){ "sample", pubkey, NOW }, &h, NULL), OK);
+	assert_int_equal(cc_handshake_new((struct cc_handshake_setup){ "sample", pubkey, NOW, NULL }, &h, NULL), OK);
 	return h;
 }
 

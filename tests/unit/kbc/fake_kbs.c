@@ -268,7 +268,7 @@ static void answer_resource_locked(const struct http_request *req, struct http_r
 	snprintf(plain, sizeof(plain), "resource %c", path[22]);
 	AUTO_OF(EVP_PKEY) *other = kbs.behaviour.seal_for_another ? another_key() : NULL;
 	bool rsa = EVP_PKEY_is_a(s->key, "RSA");
-	struct jwe_recipient to = { other ? other : s->key, rsa ? "RSA-OAEP-256" : NULL, NULL };
+	struct jwe_recipient to = { .key = other ? other : s->key, .alg = rsa ? "RSA-OAEP-256" : NULL };
 	AUTO_STR
 	char *text = NULL;
 	must(jwe_encrypt(&to, 1, bytes_str(plain), &text, NULL));

@@ -362,6 +362,56 @@ static void adds_recipients_and_leaves_the_layer_alone(void **state)
 	assert_int_equal(okw_add_recipients(b->context, &none, &error), OKW_ERR_ARG);
 }
 
+static void lists_what_can_be_told_without_a_key(void **state)
+{
+	struct bench *b = *state;
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_recipient *list = NULL;
+	size_t count = 0;
+	bench_change(b, KEYS "jwe", "", ",Z2FyYmFnZQ==,,not base64");
+	assert_okw(okw_list_recipients(&b->annotations, &list, &count, &error), &error);
+	assert_int_equal(count, 3);
+	assert_string_equal(list[0].scheme, "jwe");
+	assert_string_equal(list[0].text, "ECDH-ES+A256KW, P-256");
+	assert_non_null(strstr(list[1].text, "nobody can open it: "));
+	assert_non_null(strstr(list[2].text, "nobody can open it: "));
+	free(list);
+}
+
+static void removes_recipients_and_garbage_but_not_the_last(void **state)
+{
+	struct bench *b = *state;
+	struct okw_error error = { OKW_OK, "" };
+	bench_key(b, "p256.key");
+	AUTO_STR
+	char *good = strdup(bench_annotation(b, KEYS "jwe")->value);
+	bench_change(b, KEYS "jwe", "e30=,", ",e30=,not base64");
+	assert_int_equal(okw_remove_recipient(&b->annotations, 4, &error), OKW_ERR_ARG);
+	assert_error_has(&error, "there are 4");
+	assert_okw(okw_remove_recipient(&b->annotations, 3, &error), &error);
+	assert_okw(okw_remove_recipient(&b->annotations, 0, &error), &error);
+	assert_okw(okw_remove_recipient(&b->annotations, 1, &error), &error);
+	assert_string_equal(bench_annotation(b, KEYS "jwe")->value, good);
+	assert_int_equal(okw_remove_recipient(&b->annotations, 0, &error), OKW_ERR_ARG);
+	assert_error_has(&error, "last recipient");
+	assert_okw(bench_open(b, &error), &error);
+}
+
+static void tells_which_recipient_a_key_opens(void **state)
+{
+	struct bench *b = *state;
+	struct okw_error error = { OKW_OK, "" };
+	int opens = 1;
+	assert_int_equal(okw_recipient_opens(b->context, &b->annotations, 0, &opens, &error), OKW_ERR_ARG);
+	bench_key(b, "p256.key");
+	bench_change(b, KEYS "jwe", "not base64,e30=,", "");
+	for (size_t i = 0; i < 3; i++) {
+		assert_okw(okw_recipient_opens(b->context, &b->annotations, i, &opens, &error), &error);
+		assert_int_equal(opens, i == 2);
+	}
+	assert_int_equal(okw_recipient_opens(b->context, &b->annotations, 3, &opens, &error), OKW_ERR_ARG);
+}
+
 static void drops_what_stood_for_an_older_key(void **state)
 {
 	struct bench *b = *state;
@@ -410,6 +460,9 @@ int main(void)
 		BENCH_TEST(bounds_what_it_tries),
 		BENCH_TEST(keeps_its_error_in_bounds_with_many_keys),
 		BENCH_TEST(adds_recipients_and_leaves_the_layer_alone),
+		BENCH_TEST(lists_what_can_be_told_without_a_key),
+		BENCH_TEST(removes_recipients_and_garbage_but_not_the_last),
+		BENCH_TEST(tells_which_recipient_a_key_opens),
 		BENCH_TEST(drops_what_stood_for_an_older_key),
 		cmocka_unit_test(maps_media_types_both_ways),
 	};

@@ -2,6 +2,7 @@
 #include "tests/unit/keywrap/softhsm.h"
 
 #include <ftw.h>
+#include <p11-kit/p11-kit.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +75,65 @@ static void write_key_file(const char *name, const char *uri_path, const char *p
 			     uri_path, pin, softhsm_module, folder) > 0);
 	assert_true(asprintf(&file, "%s.yaml", name) > 0);
 	softhsm_write(file, text);
+}
+
+static CK_SLOT_ID token_slot(CK_FUNCTION_LIST *f)
+{
+	CK_SLOT_ID slots[8];
+	CK_ULONG count = ARRAY_LEN(slots);
+	CK_TOKEN_INFO info;
+	assert_int_equal(f->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
+	for (CK_ULONG i = 0; i < count; i++)
+		if (f->C_GetTokenInfo(slots[i], &info) == CKR_OK && memcmp(info.label, "unit ", 5) == 0)
+			return slots[i];
+	fail_msg("no token");
+	return 0;
+}
+
+static void key_generate(CK_FUNCTION_LIST *f, const char *name, CK_ULONG bytes, unsigned usage)
+{
+	CK_SESSION_HANDLE session = 0;
+	CK_OBJECT_HANDLE key = 0;
+	CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_BBOOL yes = CK_TRUE;
+	CK_BBOOL crypts = (usage & SOFTHSM_CRYPTS) != 0;
+	CK_BBOOL wraps = (usage & SOFTHSM_WRAPS) != 0;
+	CK_ATTRIBUTE template[] = {
+		{ CKA_LABEL, (char *)name, strlen(name) }, { CKA_VALUE_LEN, &bytes, sizeof(bytes) },
+		{ CKA_TOKEN, &yes, sizeof(yes) },          { CKA_PRIVATE, &yes, sizeof(yes) },
+		{ CKA_SENSITIVE, &yes, sizeof(yes) },      { CKA_ENCRYPT, &crypts, sizeof(crypts) },
+		{ CKA_DECRYPT, &crypts, sizeof(crypts) },  { CKA_WRAP, &wraps, sizeof(wraps) },
+		{ CKA_UNWRAP, &wraps, sizeof(wraps) },
+	};
+	CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+	assert_int_equal(f->C_OpenSession(token_slot(f), flags, NULL, NULL, &session), CKR_OK);
+	assert_int_equal(f->C_Login(session, CKU_USER, (CK_UTF8CHAR *)SOFTHSM_PIN, strlen(SOFTHSM_PIN)), CKR_OK);
+	assert_int_equal(f->C_GenerateKey(session, &mechanism, template, ARRAY_LEN(template), &key), CKR_OK);
+}
+
+void softhsm_aes(const char *name, unsigned long bytes, unsigned usage)
+{
+	AUTO_STR
+	char *path = NULL;
+	AUTO_STR
+	char *conf = softhsm_path("softhsm2.conf");
+	setenv("SOFTHSM2_CONF", conf, 1);
+	CK_FUNCTION_LIST *f = p11_kit_module_load(softhsm_module, 0);
+	assert_non_null(f);
+	assert_int_equal(p11_kit_module_initialize(f), CKR_OK);
+	key_generate(f, name, bytes, usage);
+	p11_kit_module_finalize(f);
+	p11_kit_module_release(f);
+	assert_true(asprintf(&path, "token=unit;object=%s", name) > 0);
+	write_key_file(name, path, "pin-value=" SOFTHSM_PIN_URI);
+}
+
+void softhsm_data(const char *name, const char *text)
+{
+	softhsm_write("data.bin", text);
+	run("SOFTHSM2_CONF=%s/softhsm2.conf pkcs11-tool --module %s --login --pin '" SOFTHSM_PIN
+	    "' --write-object %s/data.bin --type data --label %s --private >/dev/null 2>&1",
+	    folder, softhsm_module, folder, name);
 }
 
 char *softhsm_certificate(const char *name)

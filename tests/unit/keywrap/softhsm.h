@@ -15,6 +15,12 @@ void softhsm_need(void); /* skips the test where there is none */
 /* Makes a certificate for NAME.key: "pkcs7:.../NAME.crt", malloc'd. */
 char *softhsm_certificate(const char *name);
 
+/* An AES key made in the token, with a key file NAME.yaml. */
+enum softhsm_usage { SOFTHSM_CRYPTS = 1, SOFTHSM_WRAPS = 2 };
+void softhsm_aes(const char *name, unsigned long bytes, unsigned usage);
+/* A private data object. */
+void softhsm_data(const char *name, const char *text);
+
 /* A file in the folder: malloc'd. */
 char *softhsm_path(const char *name);
 void softhsm_write(const char *name, const char *text);

@@ -1,0 +1,12 @@
+#pragma once
+#include "tools/kbs_image_options.h"
+
+/* What the commands of kbs-image share. */
+
+/* The keys of the command line; *out stays NULL where there are none. The caller's. */
+enum err image_keys_make(const struct image_options *o, struct okw_context **out, struct errmsg *em) MUST_USE;
+/* To stdout; the exit code. */
+int image_json_print(json_object *obj);
+int image_stdout_done(void);
+
+int recipients_command(const struct image_options *o);
