@@ -1,6 +1,7 @@
 # unit tests of pkcs11/: the module's code linked in, a real KBS on loopback beside it.
 pkcs11_unit_tests = \
 	tests/unit/pkcs11/cipher_test \
+	tests/unit/pkcs11/edge_cases_test \
 	tests/unit/pkcs11/entry_points_test \
 	tests/unit/pkcs11/entry_test \
 	tests/unit/pkcs11/fetch_test \
@@ -30,6 +31,8 @@ pkcs11_unit_libs = libtoken_fixture.la $(CMOCKA_LIBS)
 
 tests_unit_pkcs11_cipher_test_SOURCES = tests/unit/pkcs11/cipher_test.c tests/support/check.h
 tests_unit_pkcs11_cipher_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_edge_cases_test_SOURCES = tests/unit/pkcs11/edge_cases_test.c tests/support/check.h
+tests_unit_pkcs11_edge_cases_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_points_test_SOURCES = tests/unit/pkcs11/entry_points_test.c tests/support/check.h
 tests_unit_pkcs11_entry_points_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/support/check.h
@@ -65,4 +68,5 @@ tests_unit_pkcs11_threads_test_SOURCES = tests/unit/pkcs11/threads_test.c tests/
 tests_unit_pkcs11_threads_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_wrap_test_SOURCES = tests/unit/pkcs11/wrap_test.c tests/support/check.h
 tests_unit_pkcs11_wrap_test_LDADD = $(pkcs11_unit_libs)
-EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt tests/vectors/pkcs11/ml_dsa.txt
+EXTRA_DIST += tests/vectors/pkcs11/known_answers.txt tests/vectors/pkcs11/ml_dsa.txt \
+	tests/vectors/pkcs11/edge_cases.txt tests/vectors/pkcs11/make_edge_cases.py
