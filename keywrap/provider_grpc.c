@@ -196,6 +196,8 @@ static enum err call_talk(struct call *c, struct wire *wire, struct deadline unt
 		size_t n = 0;
 		enum err sent = output_send(c, wire, em);
 		short writes = outbox_bytes(&c->http2.out).len ? wire->events : 0;
+		if (!nghttp2_session_want_read(c->http2.session))
+			return err_set(em, ERR_PROTO, "what it says is not HTTP/2");
 		/* Where it takes no more, an answer to half a request may lie there, or why it closed. */
 		if (input_take(c, wire, room, &n) != OK && !c->ended)
 			return sent != OK && c->e == ERR_NET ? sent : err_set(em, c->e, "%s", c->why.text);
@@ -203,8 +205,6 @@ static enum err call_talk(struct call *c, struct wire *wire, struct deadline unt
 			continue;
 		if (sent != OK)
 			return sent;
-		if (!nghttp2_session_want_read(c->http2.session) && !nghttp2_session_want_write(c->http2.session))
-			return err_set(em, ERR_PROTO, "it ended the connection without an answer");
 		wire->events |= writes;
 		e = wire_wait(wire, until, em);
 	}

@@ -82,3 +82,17 @@ tests_fuzz_keywrap_pgp_message_fuzz_SOURCES = tests/fuzz/keywrap/pgp_message_fuz
 tests_fuzz_keywrap_pgp_message_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_keywrap_pgp_message_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
 EXTRA_DIST += tests/fuzz/keywrap/pgp_message.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/provider_peer_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/provider_peer_fuzz
+tests_fuzz_keywrap_provider_peer_fuzz_SOURCES = tests/fuzz/keywrap/provider_peer_fuzz.c
+tests_fuzz_keywrap_provider_peer_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_provider_peer_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/provider_peer.seeds
+
+check_PROGRAMS += tests/fuzz/keywrap/grpc_fuzz
+FUZZ_TESTS += tests/fuzz/keywrap/grpc_fuzz
+tests_fuzz_keywrap_grpc_fuzz_SOURCES = tests/fuzz/keywrap/grpc_fuzz.c
+tests_fuzz_keywrap_grpc_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_keywrap_grpc_fuzz_LDADD = $(FUZZ_DRIVER) libkeywrap.la libcommon.la $(P11KIT_LIBS)
+EXTRA_DIST += tests/fuzz/keywrap/grpc.seeds

@@ -8,6 +8,7 @@ libkeywrap_test_la_LIBADD = libkeywrap.la libcommon.la $(CMOCKA_LIBS) $(P11KIT_L
 keywrap_tests = \
 	tests/unit/keywrap/coco_packet_test \
 	tests/unit/keywrap/golden_test \
+	tests/unit/keywrap/grpc_test \
 	tests/unit/keywrap/kek_test \
 	tests/unit/keywrap/layer_cipher_test \
 	tests/unit/keywrap/layer_key_test \
@@ -21,6 +22,9 @@ keywrap_tests = \
 check_PROGRAMS += $(keywrap_tests)
 TESTS += $(keywrap_tests)
 tests_unit_keywrap_coco_packet_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)
+tests_unit_keywrap_grpc_test_SOURCES = tests/unit/keywrap/grpc_test.c tests/unit/keywrap/h2_bytes.c \
+	tests/unit/keywrap/h2_bytes.h
+tests_unit_keywrap_grpc_test_LDADD = libkeywrap.la libcommon.la $(NGHTTP2_LIBS) $(CMOCKA_LIBS)
 tests_unit_keywrap_golden_test_LDADD = libkeywrap_test.la
 tests_unit_keywrap_kek_test_LDADD = libkeywrap_test.la $(P11KIT_LIBS)
 tests_unit_keywrap_layer_cipher_test_LDADD = libkeywrap_test.la $(CRYPTO_LIBS)

@@ -2,6 +2,7 @@
 #include "keywrap/ttrpc.h"
 
 #include "keywrap/provider_daemon.h"
+#include "keywrap/provider_peer.h"
 #include "keywrap/provider_ttrpc.h"
 #include "keywrap/rpc_code.h"
 #include "keywrap/wire_address.h"
@@ -369,6 +370,108 @@ static void the_caller_bears_bad_providers(void **state)
 	caller_hears("\0\0\0\x04\0\0\0\x01\x02\0\x0a\x02\x08\x0d", 14, ERR_PROTO);
 }
 
+/* The server's side without sockets: what it submits stays here. */
+
+struct kept {
+	struct provider_job *jobs[64];
+	size_t count;
+};
+
+static enum err job_keep(void *user, struct provider_job *job, struct errmsg *em)
+{
+	struct kept *kept = user;
+	(void)em;
+	assert_true(kept->count < ARRAY_LEN(kept->jobs));
+	kept->jobs[kept->count++] = job;
+	return OK;
+}
+
+static void ask(struct provider_peer *peer, uint32_t stream, int64_t timeout_ns)
+{
+	struct errmsg em = { "" };
+	AUTO(secret) *frame = NULL;
+	const struct ttrpc_request request = { bytes_str(PROVIDER_SERVICE), bytes_str("WrapKey"),
+					       bytes_str("\x0a\x02{}"), timeout_ns };
+	assert_int_equal(ttrpc_request_write(stream, &request, &frame, &em), OK);
+	struct bytes in = secret_bytes(frame);
+	assert_int_equal(peer->ops->input(peer, &in, &em), OK);
+}
+
+/* -1: nothing is said. */
+static int64_t says(struct provider_peer *peer, uint32_t *stream)
+{
+	struct errmsg em = { "" };
+	struct ttrpc_response response;
+	assert_int_equal(peer->ops->output(peer, &em), OK);
+	struct bytes out = outbox_bytes(peer->out);
+	if (out.len == 0)
+		return -1;
+	*stream = ttrpc_header_read(out.data).stream;
+	assert_int_equal(
+		ttrpc_response_read((struct bytes){ out.data + TTRPC_HEADER, out.len - TTRPC_HEADER }, &response, &em),
+		OK);
+	int64_t code = response.code;
+	outbox_sent(peer->out, out.len);
+	return code;
+}
+
+static void answers_requests_as_they_are_done(void **state)
+{
+	(void)state;
+	struct errmsg em = { "" };
+	struct kept kept = { .count = 0 };
+	uint32_t stream = 0;
+	struct provider_peer *peer = provider_peer_ttrpc();
+	assert_non_null(peer);
+	peer->submit = job_keep;
+	peer->user = &kept;
+	ask(peer, 1, 0);
+	ask(peer, 3, 0);
+	ask(peer, 3, 0); /* used already */
+	assert_int_equal(kept.count, 2);
+	assert_int_equal(says(peer, &stream), RPC_INVALID_ARGUMENT);
+	assert_int_equal(secret_copy(bytes_str("second"), &kept.jobs[1]->answer, &em), OK);
+	assert_int_equal(peer->ops->answer(peer, kept.jobs[1], &em), OK);
+	assert_int_equal(says(peer, &stream), RPC_OK);
+	assert_int_equal(stream, 3);
+	assert_false(peer->ops->idle(peer));
+	kept.jobs[0]->e = ERR_NOT_FOUND;
+	assert_int_equal(peer->ops->answer(peer, kept.jobs[0], &em), OK);
+	assert_int_equal(says(peer, &stream), RPC_NOT_FOUND);
+	assert_int_equal(stream, 1);
+	assert_true(peer->ops->idle(peer));
+	peer->ops->free(peer);
+}
+
+static void a_time_limit_holds(void **state)
+{
+	(void)state;
+	struct errmsg em = { "" };
+	struct kept kept = { .count = 0 };
+	uint32_t stream = 0;
+	struct provider_peer *peer = provider_peer_ttrpc();
+	assert_non_null(peer);
+	peer->submit = job_keep;
+	peer->user = &kept;
+	ask(peer, 1, 10000000);
+	ask(peer, 3, 0);
+	assert_in_range(deadline_left_ms(peer->ops->until(peer)), 0, 10);
+	deadline_sleep_ms(deadline_in_ms(20), 20);
+	assert_int_equal(peer->ops->due(peer, &em), OK);
+	assert_int_equal(says(peer, &stream), RPC_DEADLINE_EXCEEDED);
+	assert_int_equal(stream, 1);
+	/* What comes after that nobody wants to hear. */
+	assert_int_equal(secret_copy(bytes_str("late"), &kept.jobs[0]->answer, &em), OK);
+	assert_int_equal(peer->ops->answer(peer, kept.jobs[0], &em), OK);
+	assert_int_equal(says(peer, &stream), -1);
+	for (uint32_t more = 5; more < 80; more += 2)
+		ask(peer, more, 0);
+	assert_int_equal(kept.count, 1 + PEER_REQUESTS_MAX);
+	for (size_t i = 1; i < kept.count; i++)
+		provider_job_free(kept.jobs[i]);
+	peer->ops->free(peer);
+}
+
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_start, bench_end)
 
 int main(void)
@@ -380,6 +483,8 @@ int main(void)
 		cmocka_unit_test(knows_addresses),
 		cmocka_unit_test(knows_what_stays_on_this_machine),
 		cmocka_unit_test(the_caller_bears_bad_providers),
+		cmocka_unit_test(answers_requests_as_they_are_done),
+		cmocka_unit_test(a_time_limit_holds),
 		BENCH_TEST(answers_each_bad_request_and_goes_on),
 		BENCH_TEST(throws_away_what_is_too_large),
 		BENCH_TEST(one_that_says_nothing_does_not_stop_others),
