@@ -54,9 +54,24 @@ static bool evidence_put(json_object *to, const struct ear *ear)
 	bool good = said && lifted_put(said, ear);
 	if (ear->runtime_data)
 		good = good && claim_object(said, "runtime_data_claims", json_object_get(ear->runtime_data));
+	if (ear->init_data)
+		good = good && claim_object(said, "init_data_claims", json_object_get(ear->init_data));
 	if (ear->claims)
 		good = good && claim_object(said, ear->tee, json_object_get(ear->claims));
 	return claim_object(to, "ear.veraison.annotated-evidence", said) && good;
+}
+
+/* One appraisal for all devices: none of them is affirmed by anything here. */
+static bool devices_put(json_object *to, const struct ear *ear)
+{
+	static const struct ear_vector nothing = { 0, 0, 0 };
+	if (!ear->devices)
+		return true;
+	json_object *device = json_object_new_object();
+	bool good = device && claim_text(device, "ear.status", "none") && vector_put(device, &nothing) &&
+		    claim_text(device, "ear.appraisal-policy-id", "default") &&
+		    claim_object(device, "ear.veraison.annotated-evidence", json_object_get(ear->devices));
+	return claim_object(to, "devices", device) && good;
 }
 
 static bool submods_put(json_object *to, const struct ear *ear)
@@ -66,6 +81,7 @@ static bool submods_put(json_object *to, const struct ear *ear)
 	bool good = cpu && claim_text(cpu, "ear.status", ear->status) && vector_put(cpu, &ear->vector) &&
 		    claim_text(cpu, "ear.appraisal-policy-id", "default") && evidence_put(cpu, ear);
 	good = claim_object(submods, "cpu0", cpu) && good;
+	good = good && devices_put(submods, ear);
 	return claim_object(to, "submods", submods) && good;
 }
 

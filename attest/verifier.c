@@ -156,6 +156,8 @@ static enum err check_row(const struct verifier *v, const struct verifier_policy
 		.vmpl_given = true,
 		.now = policy->now,
 	};
+	if (request->init_data)
+		in.init_data = (struct bytes){ request->init_data->data, request->init_data->len };
 	if (v->needs_collateral && !policy->collateral.data && !policy->allow_unchecked_tcb)
 		return err_set(em, ERR_ATTEST, "no collateral is configured, so its TCB cannot be judged");
 	if (!policy->reference.data && !policy->allow_any_measurement)

@@ -65,6 +65,7 @@ struct verifier_request {
 	const char *tee;
 	json_object *evidence; /* `primary_evidence` */
 	const struct attest_digest *report_data; /* expected */
+	const struct attest_digest *init_data; /* their digest, expected; NULL: not compared. The sample TEE has none */
 };
 
 /* OK: evidence is genuine, bound to the report data, and nothing in it is refused (AMD: VMPL 0); *claims: what it says
@@ -91,6 +92,8 @@ struct ear {
 	int64_t now; /* seconds of the epoch */
 	int64_t lifetime_s;
 	json_object *claims; /* what the evidence says; or NULL */
+	json_object *init_data; /* what was started with it, where the evidence vouches for it: {name: text}; or NULL */
+	json_object *devices; /* {name: claims}; or NULL */
 	json_object *runtime_data; /* nonce and tee-pubkey as the KBS received them; or NULL */
 	const char *report_data; /* hexadecimal; NULL: that of the claims, if any */
 };

@@ -2,6 +2,7 @@
 
 #include "attest/verifier.h"
 #include "common/log.h"
+#include "kbs/composite.h"
 #include "kbs/key_file.h"
 #include "kbs/tee_key.h"
 
@@ -9,7 +10,7 @@
 
 /* POST attest: evidence for an attestation result. KBS protocol 0.4.0, "Attestation". */
 
-enum { APPRAISAL_FILE_MAX = 4 << 20 };
+enum { APPRAISAL_FILE_MAX = 4 << 20, INIT_CLAIMS_MAX = 32 << 10 }; /* a result must fit into a header */
 
 /* Borrowed from root. */
 struct attestation {
@@ -19,27 +20,15 @@ struct attestation {
 	json_object *evidence;
 	const char *nonce;
 	const char *additional;
+	struct init_data *init_data; /* owned; or NULL */
 };
 
 /* What comes out of it. */
 struct verdict {
 	int64_t now_s;
-	EVP_PKEY *key; /* owned */
+	struct grant grant; /* owned */
 	char *jwt; /* owned */
 };
-
-/* No verifier of ours holds init data against evidence yet, so nothing of it is vouched for: its form is checked, and
- * it stays out of the attestation result. */
-static enum err init_data_check(json_object *root, struct errmsg *em)
-{
-	json_object *init_data = NULL;
-	const char *text = NULL;
-	enum err e = json_get_object_opt(root, "init-data", &init_data, em);
-	if (e != OK || !init_data)
-		return e;
-	e = json_get_string(init_data, "format", &text, em);
-	return e == OK ? json_get_string(init_data, "body", &text, em) : e;
-}
 
 static enum err runtime_data_read(struct attestation *a, struct errmsg *em)
 {
@@ -53,8 +42,6 @@ static enum err runtime_data_read(struct attestation *a, struct errmsg *em)
 	return e == OK ? json_get_object(a->runtime_data, "tee-pubkey", &a->tee_pubkey, em) : e;
 }
 
-/* Devices come as the text of an object in additional_evidence. There is no verifier for them here: unverified, they
- * must not look verified. */
 static enum err evidence_read(struct attestation *a, struct errmsg *em)
 {
 	json_object *composite = NULL;
@@ -64,8 +51,6 @@ static enum err evidence_read(struct attestation *a, struct errmsg *em)
 		e = json_get_object(composite, "primary_evidence", &a->evidence, em);
 	if (e == OK)
 		e = json_get_string_opt(composite, "additional_evidence", &a->additional, em);
-	if (e == OK && strcmp(a->additional, "") != 0 && strcmp(a->additional, "{}") != 0)
-		return err_set(em, ERR_UNSUPPORTED, "evidence of devices is not verified here");
 	return e;
 }
 
@@ -73,7 +58,7 @@ static enum err attestation_read(struct attestation *a, struct errmsg *em)
 {
 	if (!json_object_is_type(a->root, json_type_object))
 		return err_set(em, ERR_PARSE, "not a JSON object");
-	enum err e = init_data_check(a->root, em);
+	enum err e = composite_init_data(a->root, &a->init_data, em);
 	if (e == OK)
 		e = runtime_data_read(a, em);
 	return e == OK ? evidence_read(a, em) : e;
@@ -124,25 +109,53 @@ static enum err evidence_verify(const struct service *s, const struct verifier_r
 	return e;
 }
 
+/* What devices sign is bound to the nonce and the key; the TEE's report data cover what they said. */
+static enum err devices_check(const struct service *s, const struct attestation *a, const struct session_challenge *c,
+			      struct result_facts *facts, struct errmsg *em)
+{
+	struct attest_runtime_data bound = { NULL, a->nonce, a->tee_pubkey };
+	struct attest_digest digest;
+	struct composite_devices devices = { a->additional, &digest, s->allow_sample };
+	enum err e = attest_report_data(c->hash, &bound, &digest, em);
+	return e == OK ? composite_devices_verify(&devices, &facts->devices, em) : e;
+}
+
+/* Whatever is wrong with evidence, it attests nothing. */
+static enum err refused(enum err e)
+{
+	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT || e == ERR_EXPIRED ? ERR_ATTEST : e;
+}
+
 static enum err evidence_check(const struct service *s, const struct attestation *a, const struct session_challenge *c,
 			       struct result_facts *facts, struct errmsg *em)
 {
 	struct attest_runtime_data bound = { a->additional, a->nonce, a->tee_pubkey };
+	struct attest_digest init_digest;
 	enum err e = attest_report_data(c->hash, &bound, &facts->report_data, em);
+	if (e == OK && a->init_data)
+		e = init_data_digest(a->init_data, &init_digest, em);
 	if (e != OK)
 		return e;
-	struct verifier_request request = { c->tee, a->evidence, &facts->report_data };
+	struct verifier_request request = { c->tee, a->evidence, &facts->report_data,
+					    a->init_data ? &init_digest : NULL };
 	e = evidence_verify(s, &request, facts, em);
-	/* Whatever is wrong with evidence, it attests nothing. */
-	return e == ERR_PARSE || e == ERR_UNSUPPORTED || e == ERR_LIMIT || e == ERR_EXPIRED ? ERR_ATTEST : e;
+	if (e == OK)
+		e = devices_check(s, a, c, facts, em);
+	/* The sample TEE carries no init data, so nothing vouches for those that came. */
+	if (e == OK && a->init_data && strcmp(c->tee, "sample") != 0 &&
+	    init_data_text(a->init_data).len <= INIT_CLAIMS_MAX)
+		facts->init_data = init_data_files(a->init_data);
+	return refused(e);
 }
 
 static enum err attestation_judge(struct service *s, const struct attestation *a, const struct session_challenge *c,
 				  struct verdict *verdict, struct errmsg *em)
 {
+	EVP_PKEY *key = NULL;
 	enum err e = nonce_check(a, c, em);
 	if (e == OK)
-		e = tee_key_read(a->tee_pubkey, &verdict->key, em);
+		e = tee_key_read(a->tee_pubkey, &key, em);
+	EVP_PKEY_free(key);
 	if (e != OK)
 		return e;
 	struct result_facts facts = { .tee = c->tee, .runtime_data = a->runtime_data, .now = verdict->now_s };
@@ -150,7 +163,9 @@ static enum err attestation_judge(struct service *s, const struct attestation *a
 	if (e == OK)
 		e = result_issue(&s->issuer, &facts, &verdict->jwt, em);
 	json_object_put(facts.claims);
-	return e;
+	json_object_put(facts.devices);
+	/* The session is worth what the result says, no more and no less. */
+	return e == OK ? result_check(&s->issuer, bytes_str(verdict->jwt), verdict->now_s, &verdict->grant, em) : e;
 }
 
 /* The nonce is spent already. */
@@ -164,7 +179,8 @@ static enum err attest_taken(struct service *s, const struct request *req, const
 	if (e == OK)
 		e = attestation_judge(s, &a, c, verdict, em);
 	if (e == OK)
-		e = sessions_attest(s->sessions, c->id, req->now_ms, verdict->key, em);
+		e = sessions_attest(s->sessions, c->id, req->now_ms, &verdict->grant, em);
+	init_data_free(a.init_data);
 	json_object_put(a.root);
 	return e;
 }
@@ -204,6 +220,6 @@ void handle_attest(struct service *s, const struct request *req, struct reply *r
 		log_warn("kbs", "attest", "result=%s tee=%s text=\"%s\"", err_name(e), c.tee[0] ? c.tee : "?", em.text);
 		reply_fault(reply, FAULT_ATTESTATION, e, &em);
 	}
-	EVP_PKEY_free(verdict.key);
+	grant_clear(&verdict.grant);
 	free(verdict.jwt);
 }

@@ -5,6 +5,7 @@ libkbs_la_SOURCES = \
 	kbs/admin_token.c kbs/admin_token.h \
 	kbs/attestation.c kbs/challenge.c kbs/manage.c kbs/resource.c \
 	kbs/body.c kbs/body.h \
+	kbs/composite.c kbs/composite.h \
 	kbs/connections.c kbs/connections.h \
 	kbs/exchange.c kbs/exchange.h \
 	kbs/header.c kbs/header.h \

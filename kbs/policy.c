@@ -4,10 +4,12 @@
 
 #define RULES_MAX 1000
 #define PATTERN_MAX 800
+#define VALUES_MAX 256
 
 struct policy_rule {
 	const char *pattern; /* borrowed from the root */
 	json_object *tees; /* borrowed; NULL = any */
+	json_object *claims; /* borrowed; {pointer: [value, ...]}; NULL = any */
 	bool allow;
 };
 
@@ -54,9 +56,36 @@ static enum err tees_check(json_object *tees, struct errmsg *em)
 	return OK;
 }
 
+/* RFC 6901, and lists of values that can be told from others. */
+static enum err claims_check(json_object *claims, struct errmsg *em)
+{
+	if (!claims)
+		return OK;
+	if (json_object_object_length(claims) == 0 || json_object_object_length(claims) > 32)
+		return err_set(em, ERR_PARSE, "\"claims\" must hold 1 to 32 members");
+	json_object_object_foreach(claims, pointer, values)
+	{
+		size_t count = json_object_is_type(values, json_type_array) ? json_object_array_length(values) : 0;
+		if (pointer[0] != '/' || strlen(pointer) > PATTERN_MAX)
+			return err_set(em, ERR_PARSE, "\"claims\": \"%.64s\" is no JSON pointer, which begins with /",
+				       pointer);
+		if (count == 0 || count > VALUES_MAX)
+			return err_set(em, ERR_PARSE, "\"claims\": \"%.64s\" must list 1 to %d values", pointer,
+				       VALUES_MAX);
+		for (size_t i = 0; i < count; i++) {
+			enum json_type type = json_object_get_type(json_object_array_get_idx(values, i));
+			if (type != json_type_string && type != json_type_int && type != json_type_boolean)
+				return err_set(em, ERR_PARSE,
+					       "\"claims\": \"%.64s\" lists what is no text, integer or boolean",
+					       pointer);
+		}
+	}
+	return OK;
+}
+
 static enum err rule_read(json_object *obj, struct policy_rule *rule, struct errmsg *em)
 {
-	static const char *const names[] = { "path", "tee", "allow", NULL };
+	static const char *const names[] = { "path", "tee", "claims", "allow", NULL };
 	if (!json_object_is_type(obj, json_type_object))
 		return err_set(em, ERR_PARSE, "a rule must be an object");
 	enum err e = json_only_members(obj, names, em);
@@ -68,6 +97,10 @@ static enum err rule_read(json_object *obj, struct policy_rule *rule, struct err
 		e = json_get_array_opt(obj, "tee", &rule->tees, em);
 	if (e == OK)
 		e = tees_check(rule->tees, em);
+	if (e == OK)
+		e = json_get_object_opt(obj, "claims", &rule->claims, em);
+	if (e == OK)
+		e = claims_check(rule->claims, em);
 	if (e != OK)
 		return e;
 	json_object *allow = NULL;
@@ -175,10 +208,69 @@ static bool tee_fits(json_object *tees, const char *tee)
 	return !tees;
 }
 
-bool policy_allows(const struct policy *p, const char *path, const char *tee)
+static bool value_among(json_object *value, json_object *values)
+{
+	for (size_t i = 0; i < json_object_array_length(values); i++)
+		if (json_object_equal(value, json_object_array_get_idx(values, i)))
+			return true;
+	return false;
+}
+
+/* The first claim that is another than the rule wants; NULL: all are as it wants. */
+static const char *claim_other(const struct policy_rule *rule, json_object *claims, json_object **is)
+{
+	if (!rule->claims)
+		return NULL;
+	json_object_object_foreach(rule->claims, pointer, values)
+	{
+		*is = NULL;
+		if (!claims || json_pointer_get(claims, pointer, is) != 0 || !*is || !value_among(*is, values))
+			return pointer;
+	}
+	return NULL;
+}
+
+/* A value for people; only scalars are compared, so only they are shown. */
+static void claim_explain(size_t rule, const char *pointer, json_object *is, struct errmsg *why)
+{
+	if (json_object_is_type(is, json_type_string))
+		(void)err_set(why, ERR_DENIED, "rule %zu does not allow %.200s to be \"%.200s\"", rule, pointer,
+			      json_object_get_string(is));
+	else if (json_object_is_type(is, json_type_int))
+		(void)err_set(why, ERR_DENIED, "rule %zu does not allow %.200s to be %lld", rule, pointer,
+			      (long long)json_object_get_int64(is));
+	else
+		(void)err_set(why, ERR_DENIED, "rule %zu wants %.200s, which the evidence does not have so", rule,
+			      pointer);
+}
+
+bool policy_allows(const struct policy *p, const struct policy_question *q, struct errmsg *why)
+{
+	struct errmsg first = { "" };
+	for (size_t i = 0; i < p->rule_count; i++) {
+		const struct policy_rule *rule = &p->rules[i];
+		json_object *is = NULL;
+		if (!pattern_fits(rule->pattern, q->path) || !tee_fits(rule->tees, q->tee))
+			continue;
+		const char *other = claim_other(rule, q->claims, &is);
+		if (other) {
+			if (rule->allow && !first.text[0])
+				claim_explain(i + 1, other, is, &first);
+			continue;
+		}
+		if (!rule->allow)
+			(void)err_set(why, ERR_DENIED, "rule %zu keeps it back", i + 1);
+		return rule->allow;
+	}
+	if (!p->allow_by_default)
+		(void)err_set(why, ERR_DENIED, "%s", first.text[0] ? first.text : "no rule gives it");
+	return p->allow_by_default;
+}
+
+bool policy_wants_claims(const struct policy *p)
 {
 	for (size_t i = 0; i < p->rule_count; i++)
-		if (pattern_fits(p->rules[i].pattern, path) && tee_fits(p->rules[i].tees, tee))
-			return p->rules[i].allow;
-	return p->allow_by_default;
+		if (p->rules[i].claims)
+			return true;
+	return false;
 }

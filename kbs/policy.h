@@ -12,5 +12,12 @@ enum err policy_parse(struct bytes text, struct policy **out, struct errmsg *em)
 void policy_free(struct policy *p);
 AUTO_DEFINE(policy)
 
-/* path: "repository/type/tag". */
-bool policy_allows(const struct policy *p, const char *path, const char *tee);
+struct policy_question {
+	const char *path; /* "repository/type/tag" */
+	const char *tee;
+	json_object *claims; /* what was verified: {"tdx":{...},"init_data":...}; NULL: nothing */
+};
+/* why: where it says no, what would have had to be otherwise; may be NULL. */
+bool policy_allows(const struct policy *p, const struct policy_question *q, struct errmsg *why);
+/* Whether any rule looks at claims. */
+bool policy_wants_claims(const struct policy *p);

@@ -7,6 +7,8 @@
 /* Resources: sealed for whom they are released to, and stored and deleted by the administrator.
  * KBS protocol 0.4.0, "Resource". */
 
+enum { CLAIMS_MAX = 512 << 10 };
+
 static bool path_refuse(const struct request *req, struct reply *reply)
 {
 	struct errmsg em = { "a resource path is repository/type/tag" };
@@ -70,12 +72,28 @@ static enum err caller_find(struct service *s, const struct request *req, struct
 	return e;
 }
 
-static bool policy_ask(struct service *s, const char *path, const char *tee)
+/* Policy sees what was verified. The reason goes to the guest as well: what it would have to be is not in it. */
+static enum err policy_ask(struct service *s, const char *path, const struct grant *grant, struct errmsg *em)
 {
+	AUTO_OF(json_object) *claims = NULL;
+	struct errmsg why = { "" };
+	enum err e = OK;
 	pthread_rwlock_rdlock(&s->policy_lock);
-	bool allowed = policy_allows(s->policy, path, tee);
+	bool wanted = policy_wants_claims(s->policy);
 	pthread_rwlock_unlock(&s->policy_lock);
-	return allowed;
+	if (wanted && grant->claims)
+		e = json_parse(bytes_str(grant->claims), CLAIMS_MAX, JSON_STRICT, &claims, em);
+	if (e != OK)
+		return e == ERR_NOMEM ? e : err_wrap(em, ERR_INTERNAL, "claims");
+	struct policy_question question = { path, grant->tee, claims };
+	pthread_rwlock_rdlock(&s->policy_lock);
+	bool allowed = policy_allows(s->policy, &question, &why);
+	pthread_rwlock_unlock(&s->policy_lock);
+	if (allowed)
+		return OK;
+	log_warn("kbs", "policy", "path=%s tee=%s reason=\"%s\"", path, grant->tee, why.text);
+	return err_set(em, ERR_DENIED, "the policy does not release %s to a TEE of kind %s: %s", path, grant->tee,
+		       why.text);
 }
 
 struct release {
@@ -88,12 +106,12 @@ static enum err resource_release(struct service *s, const struct request *req, c
 				 struct release *out, struct errmsg *em)
 {
 	out->fault = FAULT_POLICY_DENY;
-	if (!caller->admin && !policy_ask(s, req->tail, caller->grant.tee))
-		return err_set(em, ERR_DENIED, "the policy does not release %s to a TEE of kind %s", req->tail,
-			       caller->grant.tee);
+	enum err e = caller->admin ? OK : policy_ask(s, req->tail, &caller->grant, em);
+	if (e != OK)
+		return e;
 	out->fault = FAULT_PLUGIN_INTERNAL;
 	AUTO(secret) *resource = NULL;
-	enum err e = storage_read(s->storage, req->tail, &resource, em);
+	e = storage_read(s->storage, req->tail, &resource, em);
 	if (e != OK)
 		return e;
 	out->fault = FAULT_JWE;
@@ -121,7 +139,7 @@ static enum metric get_metric(enum err e)
 void handle_resource_get(struct service *s, const struct request *req, struct reply *reply)
 {
 	struct errmsg em = { "" };
-	struct caller caller = { { { 0 }, NULL }, false };
+	struct caller caller = { .admin = false };
 	struct release release = { FAULT_TOKEN_NOT_FOUND, NULL };
 	if (path_refuse(req, reply))
 		return;

@@ -30,6 +30,8 @@ static char *payload_make(const struct result_issuer *issuer, const struct resul
 		.now = facts->now,
 		.lifetime_s = issuer->lifetime_s,
 		.claims = facts->claims,
+		.init_data = facts->init_data,
+		.devices = facts->devices,
 		.runtime_data = facts->runtime_data,
 		.report_data = digest,
 	};
@@ -75,6 +77,14 @@ static enum err tee_read(json_object *evidence, struct grant *out, struct errmsg
 	return err_set(em, ERR_PARSE, "the token names no TEE");
 }
 
+/* What policy may ask for: everything that was verified, without what only this guest has. */
+static enum err claims_keep(json_object *evidence, struct grant *out, struct errmsg *em)
+{
+	json_object_object_del(evidence, "runtime_data_claims");
+	out->claims = json_text(evidence);
+	return out->claims ? OK : err_set(em, ERR_NOMEM, "no memory for claims");
+}
+
 static enum err grant_read(json_object *claims, struct grant *out, struct errmsg *em)
 {
 	json_object *submods = NULL;
@@ -93,7 +103,9 @@ static enum err grant_read(json_object *claims, struct grant *out, struct errmsg
 		e = json_get_object(runtime, "tee-pubkey", &jwk, em);
 	if (e == OK)
 		e = tee_read(evidence, out, em);
-	return e == OK ? tee_key_read(jwk, &out->key, em) : e;
+	if (e == OK)
+		e = tee_key_read(jwk, &out->key, em);
+	return e == OK ? claims_keep(evidence, out, em) : e;
 }
 
 enum err result_check(const struct result_issuer *issuer, struct bytes jwt, int64_t now, struct grant *out,

@@ -14,6 +14,8 @@ struct result_facts {
 	const char *tee;
 	json_object *runtime_data; /* nonce and tee-pubkey, as received */
 	json_object *claims; /* the verifier's */
+	json_object *init_data; /* {name: text}; NULL: none that the evidence vouches for */
+	json_object *devices; /* {name: claims}; or NULL */
 	struct attest_digest report_data;
 	bool compared; /* with reference values, which held */
 	int64_t now; /* seconds of the epoch */

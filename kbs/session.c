@@ -15,6 +15,7 @@ struct session {
 	enum session_state state;
 	int64_t opened_ms;
 	EVP_PKEY *key;
+	char *claims; /* or NULL */
 	struct session *chain; /* next in its bucket */
 	struct session *older, *newer; /* all sessions, by age: the sweep looks at the oldest only */
 	struct session *open_older, *open_newer; /* the open ones, by age */
@@ -77,6 +78,7 @@ static void remove_locked(struct sessions *s, struct session *x)
 	else
 		s->counts.attested--;
 	EVP_PKEY_free(x->key);
+	free(x->claims);
 	free(x);
 }
 
@@ -198,21 +200,28 @@ enum err sessions_take(struct sessions *s, const char *id, int64_t now_ms, struc
 void grant_clear(struct grant *g)
 {
 	EVP_PKEY_free(g->key);
-	*g = (struct grant){ { 0 }, NULL };
+	free(g->claims);
+	*g = (struct grant){ { 0 }, NULL, NULL };
 }
 
-enum err sessions_attest(struct sessions *s, const char *id, int64_t now_ms, EVP_PKEY *key, struct errmsg *em)
+enum err sessions_attest(struct sessions *s, const char *id, int64_t now_ms, const struct grant *grant,
+			 struct errmsg *em)
 {
 	enum err e = OK;
+	AUTO_STR
+	char *claims = grant->claims ? strdup(grant->claims) : NULL;
+	if (grant->claims && !claims)
+		return err_set(em, ERR_NOMEM, "no memory for claims");
 	pthread_mutex_lock(&s->lock);
 	sweep_locked(s, now_ms);
 	struct session *x = find_locked(s, id);
 	if (!x || x->state != SESSION_TAKEN) {
 		e = err_set(em, ERR_AUTH, "the session ended before its evidence was verified");
-	} else if (EVP_PKEY_up_ref(key) != 1) {
+	} else if (EVP_PKEY_up_ref(grant->key) != 1) {
 		e = err_openssl(em, ERR_CRYPTO, "cannot keep the key of the TEE");
 	} else {
-		x->key = key;
+		x->key = grant->key;
+		x->claims = steal(&claims);
 		x->state = SESSION_ATTESTED;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -228,18 +237,23 @@ void sessions_drop(struct sessions *s, const char *id)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static enum err grant_locked(const struct session *x, struct grant *out, struct errmsg *em)
+{
+	if (!x || x->state != SESSION_ATTESTED)
+		return err_set(em, ERR_AUTH, "no attested session");
+	out->claims = x->claims ? strdup(x->claims) : NULL;
+	if ((x->claims && !out->claims) || EVP_PKEY_up_ref(x->key) != 1)
+		return err_set(em, ERR_NOMEM, "no memory for a session");
+	out->key = x->key;
+	memcpy(out->tee, x->challenge.tee, sizeof(out->tee));
+	return OK;
+}
+
 enum err sessions_grant(struct sessions *s, const char *id, int64_t now_ms, struct grant *out, struct errmsg *em)
 {
-	enum err e = OK;
 	pthread_mutex_lock(&s->lock);
 	sweep_locked(s, now_ms);
-	struct session *x = find_locked(s, id);
-	if (!x || x->state != SESSION_ATTESTED || EVP_PKEY_up_ref(x->key) != 1) {
-		e = err_set(em, ERR_AUTH, "no attested session");
-	} else {
-		out->key = x->key;
-		memcpy(out->tee, x->challenge.tee, sizeof(out->tee));
-	}
+	enum err e = grant_locked(find_locked(s, id), out, em);
 	pthread_mutex_unlock(&s->lock);
 	return e;
 }

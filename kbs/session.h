@@ -38,12 +38,15 @@ enum err sessions_take(struct sessions *s, const char *id, int64_t now_ms, struc
 struct grant {
 	char tee[24];
 	EVP_PKEY *key; /* the TEE's public key */
+	char *claims; /* JSON: what was verified of it; NULL: nothing */
 };
 void grant_clear(struct grant *g);
 #define AUTO_GRANT __attribute__((cleanup(grant_clear))) struct grant
 
-/* The evidence holds: the session is attested. Takes a reference of its own to the key. ERR_AUTH: expired meanwhile. */
-enum err sessions_attest(struct sessions *s, const char *id, int64_t now_ms, EVP_PKEY *key, struct errmsg *em) MUST_USE;
+/* The evidence holds: the session is attested. Keeps key and claims of the grant for itself. ERR_AUTH: expired
+ * meanwhile. */
+enum err sessions_attest(struct sessions *s, const char *id, int64_t now_ms, const struct grant *grant,
+			 struct errmsg *em) MUST_USE;
 void sessions_drop(struct sessions *s, const char *id);
 
 /* ERR_AUTH unless attested and alive. out: clear it. */

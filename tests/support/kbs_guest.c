@@ -116,6 +116,27 @@ void guest_auth(struct guest *g, const char *extra_params)
 	hash_keep(g, root);
 }
 
+/* {"<device>":<evidence>}, malloc'd */
+static char *device_evidence(struct guest *g, json_object *jwk)
+{
+	static const char *const names[] = { "sampledevice" };
+	struct attester_devices devices = { names, g->device ? 1 : 0 };
+	struct attest_runtime_data bound = { NULL, g->nonce, jwk };
+	struct attest_digest digest;
+	struct attester_request asked = { NULL, &digest, deadline_in_ms(1000) };
+	struct errmsg em = { "" };
+	char *text = NULL;
+	char *named = NULL;
+	must(attest_report_data(g->hash, &bound, &digest, &em), "report data", &em);
+	must(attester_additional(&devices, &asked, &text, &em), "devices", &em);
+	if (!g->device)
+		return text;
+	if (asprintf(&named, "{\"%s\"%s", g->device, strchr(text, ':')) < 0)
+		abort();
+	free(text);
+	return named;
+}
+
 json_object *guest_evidence(struct guest *g)
 {
 	struct errmsg em = { "" };
@@ -125,7 +146,9 @@ json_object *guest_evidence(struct guest *g)
 	struct attest_digest digest;
 	const char *alg = EVP_PKEY_is_a(g->key, "RSA") ? "RSA-OAEP-256" : "ECDH-ES+A256KW";
 	must(jwk_from_public(g->key, alg, &jwk, &em), "jwk", &em);
-	struct attest_runtime_data bound = { "", g->nonce, jwk };
+	AUTO_STR
+	char *additional = device_evidence(g, jwk);
+	struct attest_runtime_data bound = { additional, g->nonce, jwk };
 	must(attest_report_data(g->hash, &bound, &digest, &em), "report data", &em);
 	must(attester_find("sample", NULL, &sample, &em), "attester", &em);
 	struct attester_request asked = { NULL, &digest, deadline_in_ms(1000) };
@@ -136,7 +159,7 @@ json_object *guest_evidence(struct guest *g)
 	json_object_object_add(runtime, "nonce", json_object_new_string(g->nonce));
 	json_object_object_add(runtime, "tee-pubkey", jwk);
 	json_object_object_add(composite, "primary_evidence", primary);
-	json_object_object_add(composite, "additional_evidence", json_object_new_string(""));
+	json_object_object_add(composite, "additional_evidence", json_object_new_string(additional));
 	json_object_object_add(root, "init-data", NULL);
 	json_object_object_add(root, "runtime-data", runtime);
 	json_object_object_add(root, "tee-evidence", composite);

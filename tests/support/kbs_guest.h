@@ -9,6 +9,7 @@ struct guest {
 	struct http *http;
 	char url[300]; /* without a path */
 	const char *tee; /* what it says it is; NULL: "sample" */
+	const char *device; /* whose evidence goes with it, made by the attester of "sampledevice"; NULL: none */
 	EVP_PKEY *key; /* the TEE's */
 	char cookie[128]; /* "kbs-session-id=..." */
 	char nonce[64];

@@ -17,9 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	char path[256];
 	snprintf(path, sizeof(path), "%.*s", (int)(len < 255 ? len : 255), (const char *)data);
-	bool first = policy_allows(policy, path, "sample");
-	if (policy_allows(policy, path, "sample") != first)
+	AUTO_OF(json_object) *claims = NULL;
+	if (json_parse(bytes_str("{\"tdx\":{\"a\":[\"b\",1]},\"init_data\":\"00\"}"), 100, JSON_STRICT, &claims,
+		       NULL) != OK)
 		abort();
-	(void)policy_allows(policy, "default/image/key", "tdx");
+	struct policy_question sample = { path, "sample", NULL };
+	struct policy_question tdx = { "default/image/key", "tdx", claims };
+	bool first = policy_allows(policy, &sample, &em);
+	if (policy_allows(policy, &sample, NULL) != first || (!first && !em.text[0]))
+		abort();
+	(void)policy_allows(policy, &tdx, &em);
 	return 0;
 }

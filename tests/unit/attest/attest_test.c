@@ -113,7 +113,7 @@ static json_object *sample_evidence(const struct attest_digest *d)
 static enum err check_evidence(json_object *evidence, const struct attest_digest *d, bool allow, json_object **claims)
 {
 	struct verifier_policy policy = { .allow_sample = allow };
-	struct verifier_request request = { "sample", evidence, d };
+	struct verifier_request request = { "sample", evidence, d, NULL };
 	return verifier_check(&policy, &request, claims, &em);
 }
 
@@ -168,7 +168,7 @@ static void refuses_evidence_of_tees_it_cannot_judge(void **state)
 	AUTO_OF(json_object) *evidence = sample_evidence(&d);
 	json_object *claims = NULL;
 	struct verifier_policy policy = { .allow_sample = true };
-	struct verifier_request request = { "cca", evidence, &d };
+	struct verifier_request request = { "cca", evidence, &d, NULL };
 	check_err(ERR_UNSUPPORTED, verifier_check(&policy, &request, &claims, &em));
 }
 

@@ -6,7 +6,8 @@ static bool allows(const char *text, const char *path, const char *tee)
 {
 	AUTO(policy) *policy = NULL;
 	check_ok(policy_parse(bytes_str(text), &policy, &em));
-	return policy_allows(policy, path, tee);
+	struct policy_question question = { path, tee, NULL };
+	return policy_allows(policy, &question, &em);
 }
 
 static void refuse(enum err wanted, const char *text)
@@ -41,6 +42,63 @@ static void asks_for_the_tee_where_a_rule_names_some(void **state)
 	assert_true(allows(text, "default/image/key", "tdx"));
 	assert_true(allows(text, "default/image/key", "snp"));
 	assert_false(allows(text, "default/image/key", "sample"));
+}
+
+/* "yes", or why not. */
+static const char *claimed(const char *claims, const char *said)
+{
+	char text[1000];
+	AUTO(policy) *policy = NULL;
+	AUTO_OF(json_object) *object = NULL;
+	snprintf(text, sizeof(text),
+		 "{\"default\":\"deny\",\"rules\":[{\"path\":\"z/*/*\",\"allow\":false},"
+		 "{\"path\":\"*/*/*\",\"claims\":%s,\"allow\":true}]}",
+		 claims);
+	check_ok(policy_parse(bytes_str(text), &policy, &em));
+	assert_true(policy_wants_claims(policy));
+	check_ok(json_parse(bytes_str(said), 1000, JSON_STRICT, &object, &em));
+	struct policy_question question = { "a/b/c", "tdx", object };
+	em.text[0] = '\0';
+	return policy_allows(policy, &question, &em) ? "yes" : em.text;
+}
+
+static void asks_for_claims_where_a_rule_names_some(void **state)
+{
+	(void)state;
+	const char *said =
+		"{\"tdx\":{\"quote\":{\"body\":{\"mr_td\":\"aa\"}},\"debug\":false,\"n\":7},\"init_data\":\"bb\","
+		"\"init_data_claims\":{\"a/b\":\"x\"}}";
+	assert_string_equal(claimed("{\"/tdx/quote/body/mr_td\":[\"00\",\"aa\"],\"/init_data\":[\"bb\"]}", said),
+			    "yes");
+	assert_string_equal(claimed("{\"/tdx/debug\":[false],\"/tdx/n\":[7],\"/init_data_claims/a~1b\":[\"x\"]}", said),
+			    "yes");
+	assert_string_equal(claimed("{\"/tdx/quote/body/mr_td\":[\"aa\"],\"/init_data\":[\"bc\"]}", said),
+			    "rule 2 does not allow /init_data to be \"bb\"");
+	assert_string_equal(claimed("{\"/tdx/n\":[\"7\"]}", said), "rule 2 does not allow /tdx/n to be 7");
+	assert_non_null(strstr(claimed("{\"/snp/measurement\":[\"aa\"]}", said), "/snp/measurement"));
+	assert_non_null(strstr(claimed("{\"/tdx/quote\":[\"aa\"]}", said), "/tdx/quote"));
+	assert_non_null(strstr(claimed("{\"/init_data\":[\"bb\"]}", "null"), "/init_data"));
+}
+
+static void refuses_claims_that_could_not_be_held_against_anything(void **state)
+{
+	(void)state;
+	static const char *const claims[] = { "{}",
+					      "[]",
+					      "{\"a\":[\"b\"]}",
+					      "{\"/a\":[]}",
+					      "{\"/a\":\"b\"}",
+					      "{\"/a\":[{}]}",
+					      "{\"/a\":[null]}",
+					      "{\"/a\":[1.5]}",
+					      "{\"\":[1]}" };
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		char text[400];
+		snprintf(text, sizeof(text),
+			 "{\"default\":\"deny\",\"rules\":[{\"path\":\"a/b/c\",\"claims\":%s,\"allow\":true}]}",
+			 claims[i]);
+		refuse(ERR_PARSE, text);
+	}
 }
 
 static bool fits(const char *pattern, const char *path)
@@ -134,6 +192,8 @@ int main(void)
 		cmocka_unit_test(falls_back_on_the_default),
 		cmocka_unit_test(lets_the_first_rule_that_fits_decide),
 		cmocka_unit_test(asks_for_the_tee_where_a_rule_names_some),
+		cmocka_unit_test(asks_for_claims_where_a_rule_names_some),
+		cmocka_unit_test(refuses_claims_that_could_not_be_held_against_anything),
 		cmocka_unit_test(keeps_a_star_within_its_segment),
 		cmocka_unit_test(takes_no_long_time_over_many_stars),
 		cmocka_unit_test(allows_comments),

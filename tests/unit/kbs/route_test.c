@@ -216,6 +216,9 @@ static void refuses_bent_evidence(void **state)
 		{ "", "tee-evidence", "\"x\"", 400 },
 		{ "", "init-data", "\"x\"", 400 },
 		{ "", "init-data", "{\"format\":\"toml\"}", 400 },
+		{ "", "init-data", "{\"format\":\"toml\",\"body\":\"version = '0.1.0'\"}", 400 },
+		{ "", "init-data", "{\"format\":\"json\",\"body\":\"version = '0.1.0'\\nalgorithm = 'sha256'\"}", 400 },
+		{ "", "init-data", "{\"format\":\"toml\",\"body\":\"\",\"more\":1}", 400 },
 		{ "runtime-data", "nonce", "1", 400 },
 		{ "runtime-data", "more", "1", 400 },
 		{ "runtime-data", "tee-pubkey", "[]", 400 },
@@ -231,7 +234,7 @@ static void refuses_bent_evidence(void **state)
 		{ "tee-evidence", "primary_evidence", "{}", 401 },
 		{ "tee-evidence", "primary_evidence", "{\"svn\":\"1\",\"report_data\":\"AAAA\"}", 401 },
 		{ "tee-evidence", "primary_evidence", "{\"svn\":\"1\",\"report_data\":7}", 401 },
-		{ "tee-evidence", "additional_evidence", "\"{\\\"nvidia\\\":{}}\"", 400 },
+		{ "tee-evidence", "additional_evidence", "\"{\\\"nvidia\\\":{}}\"", 401 },
 		{ "tee-evidence", "additional_evidence", "{}", 400 },
 		{ "tee-evidence", "additional_evidence", "\"{}\"", 401 },
 	};
@@ -253,12 +256,30 @@ static void refuses_bent_evidence(void **state)
 	}
 }
 
+static void devices_are_judged_one_by_one(void **state)
+{
+	(void)state;
+	guest.device = "sampledevice";
+	guest_auth(&guest, NULL);
+	guest_attest(&guest);
+	assert_int_equal(guest.status, 200);
+	AUTO(jws) *jws = NULL;
+	check_ok(jws_parse(bytes_str(guest.token), &jws, &em));
+	assert_non_null(memmem(jws->payload.data, jws->payload.len, "\"sampledevice\":{\"svn\":\"1\"", 25));
+	guest.device = "nvidia";
+	guest_auth(&guest, NULL);
+	guest_attest(&guest);
+	answered(401, "AttestationError");
+	assert_non_null(strstr((const char *)guest.answer.data, "no verifier for evidence of the device"));
+	guest.device = NULL;
+}
+
 static void takes_init_data_and_vouches_for_nothing(void **state)
 {
 	(void)state;
 	guest_auth(&guest, NULL);
 	AUTO_OF(json_object) *body = guest_evidence(&guest);
-	set(body, "init-data", "{\"format\":\"toml\",\"body\":\"version = '0.1.0'\"}");
+	set(body, "init-data", "{\"format\":\"toml\",\"body\":\"version = '0.1.0'\\nalgorithm = 'sha256'\"}");
 	guest_post_json(&guest, "/kbs/v0/attest", body);
 	assert_int_equal(guest.status, 200);
 	AUTO_OF(json_object) *root = NULL;
@@ -605,6 +626,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_the_sample_tee_unless_it_is_allowed, setup_without_sample,
 						teardown),
 		TEST(refuses_bent_evidence),
+		TEST(devices_are_judged_one_by_one),
 		TEST(takes_init_data_and_vouches_for_nothing),
 		TEST(refuses_a_weak_tee_key),
 		TEST(tells_the_unattested_nothing),

@@ -36,7 +36,7 @@ static void attest_at(const struct session_challenge *c, int64_t now)
 {
 	struct session_challenge taken = { 0 };
 	check_ok(sessions_take(sessions, c->id, now, &taken, &em));
-	check_ok(sessions_attest(sessions, c->id, now, key, &em));
+	check_ok(sessions_attest(sessions, c->id, now, &(struct grant){ .key = key }, &em));
 }
 
 static void opens_sessions_that_differ(void **state)
@@ -68,7 +68,7 @@ static void spends_a_nonce_once(void **state)
 	struct session_challenge taken;
 	check_ok(sessions_take(sessions, a.id, 1, &taken, &em));
 	check_err(ERR_AUTH, sessions_take(sessions, a.id, 1, &taken, &em));
-	check_ok(sessions_attest(sessions, a.id, 1, key, &em));
+	check_ok(sessions_attest(sessions, a.id, 1, &(struct grant){ .key = key }, &em));
 	check_err(ERR_AUTH, sessions_take(sessions, a.id, 1, &taken, &em));
 }
 
@@ -77,11 +77,11 @@ static void grants_to_attested_sessions_only(void **state)
 	(void)state;
 	struct session_challenge a = open_at(0);
 	struct session_challenge taken;
-	AUTO_GRANT grant = { { 0 }, NULL };
+	AUTO_GRANT grant = { .key = NULL };
 	check_err(ERR_AUTH, sessions_grant(sessions, a.id, 1, &grant, &em));
 	check_ok(sessions_take(sessions, a.id, 1, &taken, &em));
 	check_err(ERR_AUTH, sessions_grant(sessions, a.id, 1, &grant, &em));
-	check_ok(sessions_attest(sessions, a.id, 1, key, &em));
+	check_ok(sessions_attest(sessions, a.id, 1, &(struct grant){ .key = key }, &em));
 	check_ok(sessions_grant(sessions, a.id, 1, &grant, &em));
 	assert_string_equal(grant.tee, "sample");
 	assert_int_equal(EVP_PKEY_eq(grant.key, key), 1);
@@ -94,14 +94,14 @@ static void ends_a_session_at_its_time(void **state)
 	struct session_challenge a = open_at(1000);
 	struct session_challenge b = open_at(2000);
 	struct session_challenge taken;
-	AUTO_GRANT grant = { { 0 }, NULL };
+	AUTO_GRANT grant = { .key = NULL };
 	attest_at(&a, 100000);
 	check_ok(sessions_grant(sessions, a.id, 300999, &grant, &em));
 	/* Attesting did not lengthen it. */
 	check_err(ERR_AUTH, sessions_grant(sessions, a.id, 301000, &grant, &em));
 	check_ok(sessions_take(sessions, b.id, 301000, &taken, &em));
 	/* Evidence that took too long to verify. */
-	check_err(ERR_AUTH, sessions_attest(sessions, b.id, 302000, key, &em));
+	check_err(ERR_AUTH, sessions_attest(sessions, b.id, 302000, &(struct grant){ .key = key }, &em));
 	assert_int_equal(sessions_count(sessions, 302000).open, 0);
 	assert_int_equal(sessions_count(sessions, 302000).attested, 0);
 }
@@ -124,7 +124,7 @@ static void lets_a_flood_push_out_only_old_handshakes(void **state)
 static void keeps_attested_sessions_whatever_comes(void **state)
 {
 	(void)state;
-	AUTO_GRANT grant = { { 0 }, NULL };
+	AUTO_GRANT grant = { .key = NULL };
 	struct session_challenge a = open_at(0);
 	attest_at(&a, 0);
 	for (int64_t i = 1; i < 50; i++)

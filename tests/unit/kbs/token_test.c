@@ -54,14 +54,14 @@ static char *issue(const struct result_issuer *by, const char *tee)
 
 static enum err check(const char *jwt, int64_t now)
 {
-	AUTO_GRANT grant = { { 0 }, NULL };
+	AUTO_GRANT grant = { .key = NULL };
 	return result_check(&issuer, bytes_str(jwt), now, &grant, &em);
 }
 
 static void takes_back_its_own_result(void **state)
 {
 	(void)state;
-	AUTO_GRANT grant = { { 0 }, NULL };
+	AUTO_GRANT grant = { .key = NULL };
 	AUTO_STR
 	char *jwt = issue(&issuer, "sample");
 	check_ok(result_check(&issuer, bytes_str(jwt), NOW + 299, &grant, &em));
