@@ -262,7 +262,7 @@ enum err object_content(struct object *o, struct material **out, struct errmsg *
 	for (int i = 0; e == ERR_INTEGRITY && i < 2; i++)
 		e = content_once(o, out, em);
 	if (e == ERR_INTEGRITY || e == ERR_KEY)
-		source_log_failure(o->content, (struct source_fault){ e, e == ERR_KEY ? "parse" : "pin" }, em);
+		source_log_failure(o->content, (struct source_fault){ e, "parse" }, em);
 	return e;
 }
 

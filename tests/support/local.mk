@@ -12,6 +12,11 @@ tests_support_p11_host_SOURCES = tests/support/p11_host.c
 tests_support_p11_host_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 tests_support_p11_host_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tests_support_p11_host_LDADD = $(CRYPTO_LIBS)
+check_PROGRAMS += tests/support/p11_watch
+tests_support_p11_watch_SOURCES = tests/support/p11_watch.c
+tests_support_p11_watch_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+tests_support_p11_watch_LDFLAGS = $(PROGRAM_LINK_FLAGS)
+tests_support_p11_watch_LDADD = $(CRYPTO_LIBS)
 EXTRA_DIST += tests/support/tap.sh tests/support/e2e.sh tests/support/image_round_trip.sh \
 	tests/support/analyzer.h tests/support/tsan.suppressions tests/support/kbs_double.py tests/support/core_of.py tests/support/valgrind.sh
 
