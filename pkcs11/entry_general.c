@@ -130,11 +130,11 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
 
 CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR *pin, CK_ULONG pin_len, CK_UTF8CHAR *label)
 {
-	AUTO(token) *token = NULL;
-	CK_RV rv = process_token(slot, &token);
+	CK_TOKEN_INFO info;
+	CK_RV rv = process_token_info(slot, &info);
 	if (rv != CKR_OK)
 		return rv;
 	if ((pin_len && !pin) || !label)
 		return CKR_ARGUMENTS_BAD;
-	return CKR_FUNCTION_NOT_SUPPORTED;
+	return info.ulSessionCount ? CKR_SESSION_EXISTS : CKR_TOKEN_WRITE_PROTECTED;
 }

@@ -86,7 +86,8 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *pin, CK_ULONG pin_len)
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
-	return pin_len && !pin ? CKR_ARGUMENTS_BAD : CKR_FUNCTION_NOT_SUPPORTED;
+	/* Only a security officer sets it, and none can log in. */
+	return pin_len && !pin ? CKR_ARGUMENTS_BAD : CKR_USER_NOT_LOGGED_IN;
 }
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *old_pin, CK_ULONG old_len, CK_UTF8CHAR *new_pin,
@@ -96,7 +97,9 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *old_pin, CK_ULONG old_len
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
-	return (old_len && !old_pin) || (new_len && !new_pin) ? CKR_ARGUMENTS_BAD : CKR_FUNCTION_NOT_SUPPORTED;
+	if ((old_len && !old_pin) || (new_len && !new_pin))
+		return CKR_ARGUMENTS_BAD;
+	return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
 }
 
 /* 3.0, 5.6.5. No operation is ever out of reach: CKR_OPERATION_CANCEL_FAILED does not happen. */

@@ -216,9 +216,9 @@ static void what_is_not_done_says_so(void **state)
 {
 	(void)state;
 	CK_SESSION_HANDLE s = fixture_session();
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitToken(0, NULL, 0, buffer));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_InitPIN(s, NULL, 0));
-	check_rv(CKR_FUNCTION_NOT_SUPPORTED, C_SetPIN(s, NULL, 0, NULL, 0));
+	check_rv(CKR_SESSION_EXISTS, C_InitToken(0, NULL, 0, buffer));
+	check_rv(CKR_USER_NOT_LOGGED_IN, C_InitPIN(s, NULL, 0));
+	check_rv(CKR_TOKEN_WRITE_PROTECTED, C_SetPIN(s, NULL, 0, NULL, 0));
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_GetFunctionStatus(s));
 	check_rv(CKR_FUNCTION_NOT_PARALLEL, C_CancelFunction(s));
 	check_rv(CKR_RANDOM_SEED_NOT_SUPPORTED, C_SeedRandom(s, buffer, 1));

@@ -2,6 +2,7 @@
 pkcs11_unit_tests = \
 	tests/unit/pkcs11/cipher_test \
 	tests/unit/pkcs11/edge_cases_test \
+	tests/unit/pkcs11/conformance_test \
 	tests/unit/pkcs11/entry_points_test \
 	tests/unit/pkcs11/entry_test \
 	tests/unit/pkcs11/fetch_test \
@@ -10,6 +11,7 @@ pkcs11_unit_tests = \
 	tests/unit/pkcs11/mechanism_test \
 	tests/unit/pkcs11/message_test \
 	tests/unit/pkcs11/mechanism_walk_test \
+	tests/unit/pkcs11/module_test \
 	tests/unit/pkcs11/object_test \
 	tests/unit/pkcs11/operation_test \
 	tests/unit/pkcs11/pqc_test \
@@ -33,6 +35,15 @@ tests_unit_pkcs11_cipher_test_SOURCES = tests/unit/pkcs11/cipher_test.c tests/su
 tests_unit_pkcs11_cipher_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_edge_cases_test_SOURCES = tests/unit/pkcs11/edge_cases_test.c tests/support/check.h
 tests_unit_pkcs11_edge_cases_test_LDADD = $(pkcs11_unit_libs)
+tests_unit_pkcs11_conformance_test_SOURCES = tests/unit/pkcs11/conformance_test.c tests/unit/pkcs11/conformance.h tests/support/check.h \
+	tests/unit/pkcs11/conformance_general_test.c tests/unit/pkcs11/conformance_slot_test.c \
+	tests/unit/pkcs11/conformance_session_test.c tests/unit/pkcs11/conformance_object_test.c \
+	tests/unit/pkcs11/conformance_encrypt_test.c tests/unit/pkcs11/conformance_decrypt_test.c \
+	tests/unit/pkcs11/conformance_message_test.c tests/unit/pkcs11/conformance_message_sign_test.c \
+	tests/unit/pkcs11/conformance_digest_test.c tests/unit/pkcs11/conformance_sign_test.c \
+	tests/unit/pkcs11/conformance_verify_test.c tests/unit/pkcs11/conformance_dual_test.c \
+	tests/unit/pkcs11/conformance_key_test.c tests/unit/pkcs11/conformance_random_test.c
+tests_unit_pkcs11_conformance_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_points_test_SOURCES = tests/unit/pkcs11/entry_points_test.c tests/support/check.h
 tests_unit_pkcs11_entry_points_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_entry_test_SOURCES = tests/unit/pkcs11/entry_test.c tests/support/check.h
@@ -52,6 +63,9 @@ tests_unit_pkcs11_message_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_mechanism_walk_test_SOURCES = tests/unit/pkcs11/mechanism_walk_test.c tests/support/check.h \
 	tests/unit/pkcs11/walk_parameters.c tests/unit/pkcs11/walk_parameters.h
 tests_unit_pkcs11_mechanism_walk_test_LDADD = $(pkcs11_unit_libs)
+# Beside the module, not with its code in it.
+tests_unit_pkcs11_module_test_SOURCES = tests/unit/pkcs11/module_test.c tests/support/check.h
+tests_unit_pkcs11_module_test_LDADD = libcommon.la $(P11KIT_LIBS) $(CMOCKA_LIBS)
 tests_unit_pkcs11_object_test_SOURCES = tests/unit/pkcs11/object_test.c tests/support/check.h
 tests_unit_pkcs11_object_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_operation_test_SOURCES = tests/unit/pkcs11/operation_test.c tests/support/check.h
