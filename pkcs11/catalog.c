@@ -90,6 +90,26 @@ static enum err add_all(struct catalog *c, struct entry_list *entries, struct er
 	return OK;
 }
 
+/* PKCS #11 3.0, 4.13, and its Profiles: what every token here is. The certificates are there without a login. */
+static enum err add_profiles(struct catalog *c, struct errmsg *em)
+{
+	static const CK_ULONG profiles[] = { CKP_BASELINE_PROVIDER, CKP_PUBLIC_CERTIFICATES_TOKEN };
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < ARRAY_LEN(profiles); i++) {
+		struct entry *entry = pool_take(&c->pool, sizeof(*entry));
+		struct entry_more *more = pool_take(&c->pool, sizeof(*more));
+		struct catalog_row *row;
+		if (!entry || !more)
+			return err_set(em, ERR_NOMEM, "no memory for objects");
+		more->profile = profiles[i];
+		*entry = (struct entry){
+			.label = "", .class = CKO_PROFILE, .more = more, .key_type = CK_UNAVAILABLE_INFORMATION
+		};
+		e = catalog_add_locked(c, entry, &row, em);
+	}
+	return e;
+}
+
 enum err catalog_new(const struct catalog_options *options, struct entry_list *entries, struct catalog **out,
 		     struct errmsg *em)
 {
@@ -104,6 +124,8 @@ enum err catalog_new(const struct catalog_options *options, struct entry_list *e
 		e = source_of_uri(c->sources, options->remote, &c->remote, em);
 	if (e == OK)
 		e = add_all(c, entries, em);
+	if (e == OK)
+		e = add_profiles(c, em);
 	if (e != OK)
 		return e;
 	*out = steal(&c);
@@ -266,11 +288,11 @@ static enum answer entry_answers(const struct entry *entry, CK_OBJECT_CLASS clas
 	case CKA_LABEL:
 		return equals(a, (struct bytes){ (const uint8_t *)entry->label, entry->label_len }) ? YES : NO;
 	case CKA_ID:
-		if (class == CKO_DATA)
+		if (class == CKO_DATA || class == CKO_PROFILE)
 			return NO;
 		return equals(a, entry_id(entry, made)) ? YES : NO;
 	case CKA_KEY_TYPE:
-		if (class == CKO_DATA || class == CKO_CERTIFICATE)
+		if (class == CKO_DATA || class == CKO_CERTIFICATE || class == CKO_PROFILE)
 			return NO;
 		if (entry->key_type == CK_UNAVAILABLE_INFORMATION)
 			return ASK;
@@ -280,12 +302,22 @@ static enum answer entry_answers(const struct entry *entry, CK_OBJECT_CLASS clas
 	}
 }
 
+/* Profiles show only where they are asked for, as the standard has it of hardware features (4.3.1): who lists a token
+ * wants to see its keys. */
+static bool asks_for_profiles(const CK_ATTRIBUTE *attributes, CK_ULONG count)
+{
+	for (CK_ULONG i = 0; i < count; i++)
+		if (attributes[i].type == CKA_CLASS || attributes[i].type == CKA_PROFILE_ID)
+			return true;
+	return false;
+}
+
 static enum answer entry_matches(const struct catalog_row *row, unsigned part, const CK_ATTRIBUTE *attributes,
 				 CK_ULONG count)
 {
 	CK_OBJECT_CLASS class;
 	const struct entry *entry = row->entry;
-	if (!part_class(entry, part, &class))
+	if (!part_class(entry, part, &class) || (class == CKO_PROFILE && !asks_for_profiles(attributes, count)))
 		return NO;
 	enum answer all = YES;
 	for (CK_ULONG i = 0; i < count; i++) {

@@ -174,7 +174,8 @@ enum err entry_check(const struct entry *entry, enum entry_origin origin, struct
 			 (entry->class == CKO_CERTIFICATE && entry->certificate);
 	if (!entry->uri && !elsewhere)
 		return err_set(em, ERR_PARSE, "\"uri\" is missing");
-	return check_type(entry, em);
+	enum err e = entry_more_check(entry->more, entry->class, em);
+	return e == OK ? check_type(entry, em) : e;
 }
 
 static enum err read_label(json_object *obj, struct pool *pool, struct entry *to, struct errmsg *em)
@@ -204,15 +205,18 @@ static enum err read_members(json_object *obj, struct pool *pool, struct entry *
 		e = lease_terms_read(obj, &to->lease, em);
 	if (e == OK)
 		e = spki_pins_read(obj, &to->pins, em);
+	if (e == OK)
+		e = entry_more_read(obj, pool, &to->more, em);
 	return e == OK ? read_id(obj, pool, to, em) : e;
 }
 
 static enum err read_entry(json_object *obj, enum entry_origin origin, struct pool *pool, struct entry *to,
 			   struct errmsg *em)
 {
-	static const char *const members[] = { "label", "class", "uri",         "public",      "certificate",
-					       "id",    "type",  "extractable", LEASE_MEMBERS, SPKI_PIN_MEMBER,
-					       NULL };
+	static const char *const members[] = {
+		"label", "class",       "uri",         "public",        "certificate",      "id",
+		"type",  "extractable", LEASE_MEMBERS, SPKI_PIN_MEMBER, ENTRY_MORE_MEMBERS, NULL
+	};
 	*to = (struct entry){ .key_type = CK_UNAVAILABLE_INFORMATION };
 	if (!json_object_is_type(obj, json_type_object))
 		return err_set(em, ERR_PARSE, "not an object");
@@ -398,8 +402,9 @@ enum err entry_copy(const struct entry *from, struct pool *pool, struct entry *t
 	}
 	if (!good)
 		return err_set(em, ERR_NOMEM, "no memory for an object");
-	to->pins = spki_pins_ref(from->pins);
-	return OK;
+	enum err e = entry_more_copy(from->more, pool, &to->more, em);
+	to->pins = e == OK ? spki_pins_ref(from->pins) : NULL;
+	return e;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -422,7 +427,7 @@ static bool same_terms(const struct lease_terms *a, const struct lease_terms *b)
 bool entry_equal(const struct entry *a, const struct entry *b)
 {
 	uint8_t mine[ENTRY_ID_MADE], yours[ENTRY_ID_MADE];
-	if (!same_terms(&a->lease, &b->lease) || !same_pins(a->pins, b->pins))
+	if (!same_terms(&a->lease, &b->lease) || !same_pins(a->pins, b->pins) || !entry_more_equal(a->more, b->more))
 		return false;
 	return a->class == b->class && a->key_type == b->key_type && a->extractable == b->extractable &&
 	       same_text(a->label, b->label) && same_text(a->uri, b->uri) &&

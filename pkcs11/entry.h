@@ -1,6 +1,7 @@
 #pragma once
 #include "common/json.h"
 #include "pkcs11/cryptoki.h"
+#include "pkcs11/entry_more.h"
 #include "pkcs11/lease.h"
 #include "pkcs11/pool.h"
 #include "pkcs11/spki_pin.h"
@@ -15,6 +16,7 @@ struct entry {
 	const char *public_part; /* a file's path, or a URI; or NULL */
 	const char *certificate; /* the same */
 	const uint8_t *id; /* NULL: none is given, see entry_id() */
+	const struct entry_more *more; /* NULL: nothing of that is said */
 	struct spki_pins *pins; /* a reference; NULL: any key will do */
 	struct lease_terms lease; /* what is not said is the token's */
 	CK_OBJECT_CLASS class;

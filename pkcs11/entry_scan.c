@@ -51,8 +51,9 @@ static bool take(struct scan *s, char c)
 }
 
 #define EACH(byte) (0x0101010101010101ULL * (byte))
-#define BELOW(word, byte) (((word)-EACH(byte)) & ~(word)) /* the high bit of each byte, the lowest of which is right   \
-							   */
+#define BELOW(word, byte)                                                                                              \
+	(((word)-EACH(byte)) & ~(word)) /* the high bit of each byte, the lowest of which is right                     \
+					 */
 
 /* How many of the first bytes are PLAIN, eight at a time: this is where the time goes. */
 static size_t plain_run(const uint8_t *at, const uint8_t *end)

@@ -4,9 +4,9 @@ libpkcs11_la_SOURCES = \
 	pkcs11/broker.c pkcs11/broker.h \
 	pkcs11/call.c pkcs11/call.h \
 	pkcs11/catalog.c pkcs11/catalog.h pkcs11/catalog_index.c pkcs11/catalog_remote.c pkcs11/catalog_row.h \
-	pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
+	pkcs11/check_value.c pkcs11/check_value.h pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
 	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
-	pkcs11/entry.c pkcs11/entry.h pkcs11/entry_read.h pkcs11/entry_scan.c \
+	pkcs11/entry.c pkcs11/entry.h pkcs11/entry_more.c pkcs11/entry_more.h pkcs11/entry_read.h pkcs11/entry_scan.c \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
 	pkcs11/entry_message.c pkcs11/entry_message_sign.c pkcs11/entry_object.c pkcs11/entry_session.c \
 	pkcs11/entry_sign.c pkcs11/entry_wrap.c \
@@ -22,11 +22,11 @@ libpkcs11_la_SOURCES = \
 	pkcs11/mech_cipher.c \
 	pkcs11/mech_ec.c pkcs11/mech_ec.h pkcs11/mech_kdf.c pkcs11/mech_kdf.h pkcs11/mech_key_wrap.c pkcs11/mech_key_wrap.h pkcs11/mech_mac.c pkcs11/mech_rsa.c pkcs11/mech_rsa_aes.c \
 	pkcs11/mech_eddsa.c pkcs11/mech_pqc.c pkcs11/mech_whole.c pkcs11/mech_whole.h pkcs11/mech_generate.c pkcs11/mech_generate.h \
-	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/mechanism.c pkcs11/mechanism.h pkcs11/mechanism_names.c pkcs11/mechanism_names.h \
 	pkcs11/new_object.c pkcs11/new_object.h \
 	pkcs11/pool.c pkcs11/pool.h \
 	pkcs11/object.c pkcs11/object.h \
-	pkcs11/object_attributes.c pkcs11/object_attributes.h \
+	pkcs11/object_attributes.c pkcs11/object_attributes.h pkcs11/object_rows.c pkcs11/object_rows.h \
 	pkcs11/operation.c pkcs11/operation.h \
 	pkcs11/process.c pkcs11/process.h \
 	pkcs11/reason.c pkcs11/reason.h \

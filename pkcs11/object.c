@@ -95,6 +95,8 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 	o->extractable = entry->extractable;
 	o->sensitive = (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY) && !entry->extractable;
 	o->derived = class != entry->class;
+	o->more = entry->more;
+	o->always_authenticate = class == CKO_PRIVATE_KEY && entry->more && entry->more->always_authenticate;
 	o->pins = spki_pins_ref(entry->pins);
 	enum err e = attach_sources(o, sources, entry, em);
 	if (e == OK)

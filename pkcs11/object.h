@@ -20,6 +20,8 @@ struct object {
 	size_t label_len;
 	uint8_t id[ENTRY_ID_MAX];
 	size_t id_len;
+	const struct entry_more
+		*more; /* borrowed from the token's catalog; NULL where its entry says nothing of that */
 	/* Borrowed from the token's sources; NULL where there is none. */
 	struct source *uri; /* what the entry names */
 	struct source *content; /* the same, or what stands for it */

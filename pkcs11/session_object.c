@@ -216,17 +216,28 @@ CK_RV session_object_change(struct object *from, const struct template *t, enum 
 bool object_may(const struct object *o, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage)
 {
 	if (!o->session)
-		return object_attributes_usable(o->class, type, usage);
+		return object_attributes_usable(o->class, type, usage) &&
+		       entry_more_may(o->more, o->class, usage_of(usage));
 	return (o->session->usages & usage_of(usage)) != 0;
+}
+
+struct bytes object_allowed_mechanisms(const struct object *o)
+{
+	if (o->session)
+		return buf_bytes(&o->session->allowed);
+	if (!o->more)
+		return (struct bytes){ NULL, 0 };
+	return (struct bytes){ (const uint8_t *)o->more->mechanisms,
+			       o->more->mechanism_count * sizeof(*o->more->mechanisms) };
 }
 
 bool object_allows(const struct object *o, CK_MECHANISM_TYPE mechanism)
 {
-	const struct buf *allowed = o->session ? &o->session->allowed : NULL;
-	if (!allowed || !allowed->len)
+	struct bytes allowed = object_allowed_mechanisms(o);
+	if (!allowed.len)
 		return true;
-	for (size_t i = 0; i + sizeof(mechanism) <= allowed->len; i += sizeof(mechanism))
-		if (memcmp(allowed->data + i, &mechanism, sizeof(mechanism)) == 0)
+	for (size_t i = 0; i + sizeof(mechanism) <= allowed.len; i += sizeof(mechanism))
+		if (memcmp(allowed.data + i, &mechanism, sizeof(mechanism)) == 0)
 			return true;
 	return false;
 }

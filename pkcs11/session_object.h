@@ -26,3 +26,5 @@ CK_RV session_object_change(struct object *from, const struct template *t, enum 
 /* Whether this object may be used so: `usage` is CKA_SIGN and its like; with a mechanism, whether that is allowed. */
 bool object_may(const struct object *o, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage);
 bool object_allows(const struct object *o, CK_MECHANISM_TYPE mechanism);
+/* CKA_ALLOWED_MECHANISMS as it was given; empty: nothing is excluded. */
+struct bytes object_allowed_mechanisms(const struct object *o);

@@ -63,6 +63,7 @@ static const struct rule rules[] = {
 	{ CKA_WRAP_WITH_TRUSTED, FLAG, PRIVATE | SECRET, ANY, AT(wrap_with_trusted), 0 },
 	{ CKA_ALWAYS_AUTHENTICATE, FLAG, PRIVATE, MAKE | P, AT(always_authenticate), 0 },
 	{ CKA_LOCAL, FLAG, KEYS, 0, 0, 0 },
+	{ CKA_UNIQUE_ID, RAW, ALL, 0, 0, 0 },
 	{ CKA_ALWAYS_SENSITIVE, FLAG, PRIVATE | SECRET, 0, 0, 0 },
 	{ CKA_NEVER_EXTRACTABLE, FLAG, PRIVATE | SECRET, 0, 0, 0 },
 	{ CKA_KEY_GEN_MECHANISM, NUMBER, KEYS, 0, 0, 0 },

@@ -69,6 +69,29 @@ static void refuses_entries_that_make_no_sense(void **state)
 	static const struct {
 		const char *text, *says;
 	} bad[] = {
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/c\",\"usage\":[\"sing\"]}]",
+		  "usage" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/c\",\"usage\":[]}]", "usage" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/c\",\"usage\":\"sign\"}]",
+		  "usage" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/"
+		  "c\",\"mechanisms\":[\"CKM_NONE\"]}]",
+		  "CKM_NONE" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/c\",\"mechanisms\":[1]}]",
+		  "mechanisms" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/"
+		  "c\",\"start-date\":\"2026-13-01\"}]",
+		  "start-date" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/c\",\"end-date\":\"20261201\"}]",
+		  "end-date" },
+		{ "[{\"label\":\"x\",\"class\":\"private-key\",\"uri\":\"kbs:///a/b/"
+		  "c\",\"start-date\":\"2026-02-01\",\"end-date\":\"2026-01-31\"}]",
+		  "end-date" },
+		{ "[{\"label\":\"x\",\"class\":\"data\",\"uri\":\"kbs:///a/b/c\",\"usage\":[\"sign\"]}]", "usage" },
+		{ "[{\"label\":\"x\",\"class\":\"data\",\"uri\":\"kbs:///a/b/c\",\"start-date\":\"2026-02-01\"}]",
+		  "start-date" },
+		{ "[{\"label\":\"x\",\"class\":\"data\",\"uri\":\"kbs:///a/b/c\",\"always-authenticate\":true}]",
+		  "always-authenticate" },
 		{ "[1]", "objects[0]" },
 		{ "[{}]", "label" },
 		{ "[{\"label\":\"\",\"class\":\"data\",\"uri\":\"kbs:///a/b/c\"}]", "label" },

@@ -1,5 +1,6 @@
 # unit tests of pkcs11/: the module's code linked in, a real KBS on loopback beside it.
 pkcs11_unit_tests = \
+	tests/unit/pkcs11/catalog_test \
 	tests/unit/pkcs11/cipher_test \
 	tests/unit/pkcs11/edge_cases_test \
 	tests/unit/pkcs11/conformance_test \
@@ -31,6 +32,8 @@ libtoken_fixture_la_SOURCES = tests/unit/pkcs11/token_fixture.c tests/unit/pkcs1
 libtoken_fixture_la_LIBADD = libpkcs11.la libkbs.la libverifier.la libhttp_curl.la
 pkcs11_unit_libs = libtoken_fixture.la $(CMOCKA_LIBS)
 
+tests_unit_pkcs11_catalog_test_SOURCES = tests/unit/pkcs11/catalog_test.c tests/support/check.h
+tests_unit_pkcs11_catalog_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_cipher_test_SOURCES = tests/unit/pkcs11/cipher_test.c tests/support/check.h
 tests_unit_pkcs11_cipher_test_LDADD = $(pkcs11_unit_libs)
 tests_unit_pkcs11_edge_cases_test_SOURCES = tests/unit/pkcs11/edge_cases_test.c tests/support/check.h
