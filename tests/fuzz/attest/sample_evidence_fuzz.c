@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (json_parse((struct bytes){ data, len }, 65536, JSON_STRICT, &evidence, NULL) != OK)
 		return 0;
 	struct verifier_policy policy = { .allow_sample = true };
-	struct verifier_request request = { "sample", evidence, &digest };
+	struct verifier_request request = { "sample", evidence, &digest, NULL };
 	const char *said = NULL;
 	if (verifier_check(&policy, &request, &claims, NULL) != OK)
 		return 0;

@@ -13,7 +13,7 @@ static struct tee_key key;
 static void finish_handshake(struct bytes *rest, struct cc_grant *grant)
 {
 	AUTO(cc_handshake) *h = NULL;
-	struct cc_handshake_setup setup = { "sample", key.jwk, 1700000000 };
+	struct cc_handshake_setup setup = { "sample", key.jwk, 1700000000, NULL };
 	if (cc_handshake_new(setup, &h, NULL) != OK)
 		abort();
 	while (cc_handshake_want(h) != CC_WANT_NOTHING) {

@@ -419,7 +419,7 @@ static void a_kbs_believes_keys_that_it_was_told(void **state)
 	memset(digest.data, 0x5a, 48);
 	struct verifier_policy policy = { .allow_any_measurement = true, .tpm_keys = buf_bytes(&w.trusted) };
 	json_object *json = evidence_json();
-	struct verifier_request request = { "tpm", json, &digest };
+	struct verifier_request request = { "tpm", json, &digest, NULL };
 	json_object *claims = NULL;
 	check_ok(verifier_check(&policy, &request, &claims, &em));
 	json_object_put(claims);

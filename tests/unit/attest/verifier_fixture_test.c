@@ -188,7 +188,7 @@ static void a_kbs_takes_a_report_in_json(void **state)
 	check_ok(json_parse(buf_bytes(&text), 1 << 20, JSON_STRICT, &evidence, &em));
 	struct attest_digest bound = genoa_report_data();
 	struct verifier_policy policy = { .now = 1751328000 };
-	struct verifier_request request = { "snp", evidence, &bound };
+	struct verifier_request request = { "snp", evidence, &bound, NULL };
 	check_err(ERR_ATTEST, verifier_check(&policy, &request, &claims, &em));
 	assert_non_null(strstr(em.text, "reference values"));
 	policy.reference = bytes_str("{\"mr_td\":[\"00\"],\"snp_bootloader\":[\"9\",\"11\"]}");
@@ -205,7 +205,7 @@ static void a_kbs_takes_a_report_in_json(void **state)
 	assert_non_null(strstr(em.text, "report data"));
 	policy.now = 4000000000;
 	check_err(ERR_ATTEST,
-		  verifier_check(&policy, &(struct verifier_request){ "tdx", evidence, &bound }, &claims, &em));
+		  verifier_check(&policy, &(struct verifier_request){ "tdx", evidence, &bound, NULL }, &claims, &em));
 	bound.data[0] ^= 1;
 	check_err(ERR_EXPIRED, verifier_check(&policy, &request, &claims, &em));
 	assert_null(claims);
@@ -263,7 +263,7 @@ static void a_kbs_wants_collateral_for_a_quote(void **state)
 	struct attest_digest bound = { .len = 64 };
 	memcpy(bound.data, files[0].data + 48 + 520, 64);
 	struct verifier_policy policy = { .now = in.now, .allow_any_measurement = true };
-	struct verifier_request request = { "tdx", evidence, &bound };
+	struct verifier_request request = { "tdx", evidence, &bound, NULL };
 	json_object *claims = NULL;
 	check_err(ERR_ATTEST, verifier_check(&policy, &request, &claims, &em));
 	assert_non_null(strstr(em.text, "collateral"));
