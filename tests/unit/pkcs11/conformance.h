@@ -51,6 +51,8 @@ struct conformance_function {
 void conformance_gives(CK_RV wanted, CK_RV got, const char *call, const char *file, int line);
 /* Sets len to all of `out`. */
 CK_ULONG *out_full(void);
+/* CKA_ALWAYS_AUTHENTICATE: with `init` on the RSA key, `use` gives CKR_USER_NOT_LOGGED_IN until a login came for it. */
+void conformance_login(CK_RV (*init)(void), CK_RV (*use)(void));
 /* An extractable key of the session, of the first bytes of `data`. */
 CK_OBJECT_HANDLE conformance_secret(CK_KEY_TYPE type, CK_ULONG length);
 /* A key in the KBS that cannot be read: CKR_DEVICE_ERROR, as where the KBS cannot be reached. */

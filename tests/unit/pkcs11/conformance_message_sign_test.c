@@ -71,8 +71,19 @@ static CK_RV call_sign(CK_SESSION_HANDLE session)
 	return f->C_SignMessage(session, NULL, 0, data, 20, out, out_full());
 }
 
+static CK_RV init_rsa(void)
+{
+	return f->C_MessageSignInit(s, &rsa_sha256, rsa);
+}
+
+static CK_RV use_sign(void)
+{
+	return call_sign(s);
+}
+
 static void sign(void)
 {
+	conformance_login(init_rsa, use_sign);
 	gives(CKR_OPERATION_NOT_INITIALIZED, call_sign(s));
 	start_signing(&rsa_raw, rsa);
 	memset(out, 0xff, 256);
@@ -99,8 +110,14 @@ static CK_RV call_sign_begin(CK_SESSION_HANDLE session)
 	return f->C_SignMessageBegin(session, NULL, 0);
 }
 
+static CK_RV use_begin(void)
+{
+	return call_sign_begin(s);
+}
+
 static void sign_begin(void)
 {
+	conformance_login(init_rsa, use_begin);
 	gives(CKR_OPERATION_NOT_INITIALIZED, call_sign_begin(s));
 	start_signing(&rsa_pkcs, rsa);
 	gives(CKR_FUNCTION_NOT_SUPPORTED, call_sign_begin(s));
@@ -228,7 +245,7 @@ static void verify_final(void)
 
 #define LOGIN                                                                                                          \
 	{                                                                                                              \
-		CKR_USER_NOT_LOGGED_IN, "only of a key with CKA_ALWAYS_AUTHENTICATE"                                   \
+		CKR_USER_NOT_LOGGED_IN, "that is asked for at the start of a message, or of no public key"             \
 	}
 #define TURN                                                                                                           \
 	{                                                                                                              \
@@ -253,9 +270,8 @@ static void verify_final(void)
 static const struct conformance_function functions[] = {
 	{ "C_MessageSignInit", call_sign_init, false, sign_init, LISTED(INIT, CKR_ARGUMENTS_BAD), NULL },
 	{ "C_SignMessage", call_sign, false, sign,
-	  LISTED(SIGNED, CKR_BUFFER_TOO_SMALL, CKR_DATA_INVALID, CKR_DATA_LEN_RANGE), NEVER(LOGIN) },
-	{ "C_SignMessageBegin", call_sign_begin, false, sign_begin, LISTED(SIGNED, CKR_PIN_EXPIRED),
-	  NEVER(LOGIN, NO_DATA) },
+	  LISTED(SIGNED, CKR_BUFFER_TOO_SMALL, CKR_DATA_INVALID, CKR_DATA_LEN_RANGE), NULL },
+	{ "C_SignMessageBegin", call_sign_begin, false, sign_begin, LISTED(SIGNED, CKR_PIN_EXPIRED), NEVER(NO_DATA) },
 	{ "C_SignMessageNext", call_sign_next, false, sign_next,
 	  LISTED(SIGNED, CKR_BUFFER_TOO_SMALL, CKR_DATA_LEN_RANGE), NEVER(LOGIN, TURN, ANY_LENGTH) },
 	{ "C_MessageSignFinal", call_sign_final, false, sign_final,

@@ -43,8 +43,19 @@ static void begin(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 	check_rv(CKR_OK, f->C_SignInit(s, mechanism, key));
 }
 
+static CK_RV init_rsa(void)
+{
+	return f->C_SignInit(s, &rsa_sha256, rsa);
+}
+
+static CK_RV use_sign(void)
+{
+	return call_sign(s);
+}
+
 static void sign(void)
 {
+	conformance_login(init_rsa, use_sign);
 	gives(CKR_OPERATION_NOT_INITIALIZED, f->C_Sign(s, data, 1, out, out_full()));
 	begin(&rsa_pkcs, rsa);
 	gives(CKR_ARGUMENTS_BAD, f->C_Sign(s, NULL, 1, out, out_full()));
@@ -74,8 +85,14 @@ static CK_RV call_sign_update(CK_SESSION_HANDLE session)
 	return f->C_SignUpdate(session, data, 1);
 }
 
+static CK_RV use_update(void)
+{
+	return call_sign_update(s);
+}
+
 static void sign_update(void)
 {
+	conformance_login(init_rsa, use_update);
 	gives(CKR_OPERATION_NOT_INITIALIZED, f->C_SignUpdate(s, data, 1));
 	begin(&hmac, secret);
 	gives(CKR_ARGUMENTS_BAD, f->C_SignUpdate(s, NULL, 1));
@@ -91,8 +108,14 @@ static CK_RV call_sign_final(CK_SESSION_HANDLE session)
 	return f->C_SignFinal(session, out, out_full());
 }
 
+static CK_RV use_final(void)
+{
+	return call_sign_final(s);
+}
+
 static void sign_final(void)
 {
+	conformance_login(init_rsa, use_final);
 	gives(CKR_OPERATION_NOT_INITIALIZED, f->C_SignFinal(s, out, out_full()));
 	begin(&rsa_sha256, rsa);
 	gives(CKR_ARGUMENTS_BAD, f->C_SignFinal(s, out, NULL));
@@ -141,8 +164,19 @@ static void begin_recover(CK_MECHANISM *mechanism)
 	check_rv(CKR_OK, f->C_SignRecoverInit(s, mechanism, rsa));
 }
 
+static CK_RV init_recover(void)
+{
+	return f->C_SignRecoverInit(s, &rsa_pkcs, rsa);
+}
+
+static CK_RV use_recover(void)
+{
+	return call_sign_recover(s);
+}
+
 static void sign_recover(void)
 {
+	conformance_login(init_recover, use_recover);
 	gives(CKR_OPERATION_NOT_INITIALIZED, f->C_SignRecover(s, data, 1, out, out_full()));
 	begin_recover(&rsa_pkcs);
 	gives(CKR_ARGUMENTS_BAD, f->C_SignRecover(s, NULL, 1, out, out_full()));
@@ -165,10 +199,6 @@ static void sign_recover(void)
 	check_rv(CKR_OK, f->C_Verify(s, data, 20, out, len));
 }
 
-#define LOGIN                                                                                                          \
-	{                                                                                                              \
-		CKR_USER_NOT_LOGGED_IN, "only of a key with CKA_ALWAYS_AUTHENTICATE"                                   \
-	}
 #define PARTS                                                                                                          \
 	{                                                                                                              \
 		CKR_OPERATION_ACTIVE, "what comes by parts may be ended by C_Sign only, which says so"                 \
@@ -178,15 +208,15 @@ static void sign_recover(void)
 static const struct conformance_function functions[] = {
 	{ "C_SignInit", call_sign_init, false, sign_init, LISTED(INIT, CKR_ARGUMENTS_BAD), NULL },
 	{ "C_Sign", call_sign, false, sign,
-	  LISTED(SIGN_RUN, CKR_BUFFER_TOO_SMALL, CKR_DATA_INVALID, CKR_DATA_LEN_RANGE), NEVER(LOGIN) },
+	  LISTED(SIGN_RUN, CKR_BUFFER_TOO_SMALL, CKR_DATA_INVALID, CKR_DATA_LEN_RANGE), NULL },
 	{ "C_SignUpdate", call_sign_update, false, sign_update, LISTED(SIGN_RUN, CKR_DATA_LEN_RANGE),
-	  NEVER(LOGIN, PARTS, { CKR_DATA_LEN_RANGE, "digests and MACs take any length" }) },
+	  NEVER(PARTS, { CKR_DATA_LEN_RANGE, "digests and MACs take any length" }) },
 	{ "C_SignFinal", call_sign_final, false, sign_final, LISTED(SIGN_RUN, CKR_BUFFER_TOO_SMALL, CKR_DATA_LEN_RANGE),
-	  NEVER(LOGIN, PARTS, { CKR_DATA_LEN_RANGE, "digests and MACs take any length" }) },
+	  NEVER(PARTS, { CKR_DATA_LEN_RANGE, "digests and MACs take any length" }) },
 	{ "C_SignRecoverInit", call_sign_recover_init, false, sign_recover_init, LISTED(INIT, CKR_ARGUMENTS_BAD),
 	  NULL },
 	{ "C_SignRecover", call_sign_recover, false, sign_recover,
 	  LISTED(SIGN_RUN, CKR_BUFFER_TOO_SMALL, CKR_DATA_INVALID, CKR_DATA_LEN_RANGE),
-	  NEVER(LOGIN, { CKR_OPERATION_ACTIVE, "there are no parts" }) },
+	  NEVER({ CKR_OPERATION_ACTIVE, "there are no parts" }) },
 };
 const struct conformance_chapter conformance_sign = CHAPTER("signing", functions);

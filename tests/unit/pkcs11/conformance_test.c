@@ -1,6 +1,7 @@
 #include "tests/unit/pkcs11/conformance.h"
 
 #include "pkcs11/function_list.h"
+#include "pkcs11/process.h"
 
 const CK_FUNCTION_LIST_3_0 *f;
 CK_SESSION_HANDLE s;
@@ -121,6 +122,34 @@ CK_OBJECT_HANDLE conformance_secret(CK_KEY_TYPE type, CK_ULONG length)
 	CK_OBJECT_HANDLE handle = 0;
 	check_rv(CKR_OK, C_CreateObject(s, template, ARRAY_LEN(template), &handle));
 	return handle;
+}
+
+static void ask_for_login(bool always)
+{
+	AUTO(token) *token = NULL;
+	check_rv(CKR_OK, process_token(0, &token));
+	AUTO(object) *key = token_object(token, rsa);
+	key->always_authenticate = always;
+}
+
+void conformance_login(CK_RV (*init)(void), CK_RV (*use)(void))
+{
+	ask_for_login(true);
+	check_rv(CKR_OK, C_Login(s, CKU_USER, NULL, 0)); /* which is not enough */
+	check_rv(CKR_OK, init());
+	gives(CKR_USER_NOT_LOGGED_IN, use());
+	C_SessionCancel(s, ~(CK_FLAGS)0);
+	check_rv(CKR_OPERATION_NOT_INITIALIZED, C_Login(s, CKU_CONTEXT_SPECIFIC, NULL, 0));
+	check_rv(CKR_OK, init());
+	check_rv(CKR_OK, C_Login(s, CKU_CONTEXT_SPECIFIC, NULL, 0));
+	assert_int_not_equal(use(), CKR_USER_NOT_LOGGED_IN);
+	C_SessionCancel(s, ~(CK_FLAGS)0);
+	/* Once for one operation. */
+	check_rv(CKR_OK, init());
+	gives(CKR_USER_NOT_LOGGED_IN, use());
+	C_SessionCancel(s, ~(CK_FLAGS)0);
+	check_rv(CKR_OK, C_Logout(s));
+	ask_for_login(false);
 }
 
 CK_OBJECT_HANDLE conformance_broken(CK_OBJECT_CLASS class)
