@@ -54,6 +54,8 @@ static CK_RV rv_of(const char *name)
 		      { "ENCRYPTED_DATA_INVALID", CKR_ENCRYPTED_DATA_INVALID },
 		      { "ENCRYPTED_DATA_LEN_RANGE", CKR_ENCRYPTED_DATA_LEN_RANGE },
 		      { "DATA_LEN_RANGE", CKR_DATA_LEN_RANGE },
+		      { "WRAPPED_KEY_INVALID", CKR_WRAPPED_KEY_INVALID },
+		      { "WRAPPED_KEY_LEN_RANGE", CKR_WRAPPED_KEY_LEN_RANGE },
 		      { "ATTRIBUTE_VALUE_INVALID", CKR_ATTRIBUTE_VALUE_INVALID } };
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (strcmp(codes[i].name, name) == 0)
@@ -166,9 +168,17 @@ static CK_RV agree(void)
 {
 	CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, field("point")->len, field("point")->data };
 	CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof(p) };
-	CK_ATTRIBUTE open[] = { { CKA_SENSITIVE, &no, 1 }, { CKA_EXTRACTABLE, &yes, 1 } };
+	CK_ULONG len = field("value")->len;
+	CK_ATTRIBUTE open[] = { { CKA_SENSITIVE, &no, 1 },
+				{ CKA_EXTRACTABLE, &yes, 1 },
+				{ CKA_VALUE_LEN, &len, sizeof(len) } };
 	CK_OBJECT_HANDLE made = 0;
-	CK_RV rv = C_DeriveKey(s, &m, on_curve(CKO_PRIVATE_KEY), open, 2, &made);
+	if (edge.count > 4) {
+		p.kdf = field("kdf")->data[0];
+		p.pSharedData = field("shared")->data;
+		p.ulSharedDataLen = field("shared")->len;
+	}
+	CK_RV rv = C_DeriveKey(s, &m, on_curve(CKO_PRIVATE_KEY), open, len ? 3 : 2, &made);
 	if (rv != CKR_OK)
 		return rv;
 	check_rv(CKR_OK, value_of(made));
@@ -236,6 +246,26 @@ static CK_RV rsa_decrypt(const char *hash)
 		check_bytes((struct bytes){ again, len }, (struct bytes){ out, out_len });
 		assert_true(len != 6 || memcmp(out, "sample", 6) != 0);
 	}
+	return rv;
+}
+
+static CK_RV rsa_aes(void)
+{
+	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_RSA_AES_KEY_WRAP_PARAMS p = { field("bits")->data[0] * 8ul, &oaep };
+	CK_MECHANISM m = { CKM_RSA_AES_KEY_WRAP, &p, sizeof(p) };
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+	CK_OBJECT_HANDLE made = 0, key = fixture_find(s, CKO_PRIVATE_KEY, "default/edge/rsa");
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof(class) },
+				    { CKA_KEY_TYPE, &type, sizeof(type) },
+				    { CKA_SENSITIVE, &no, 1 },
+				    { CKA_EXTRACTABLE, &yes, 1 } };
+	CK_RV rv = C_UnwrapKey(s, &m, key, field("sealed")->data, field("sealed")->len, template, 4, &made);
+	if (rv != CKR_OK)
+		return rv;
+	check_rv(CKR_OK, value_of(made));
+	check_out("plain");
 	return rv;
 }
 
@@ -358,6 +388,8 @@ static CK_RV run(void)
 		return agree();
 	if (strcmp(what, "rsa-pkcs-decrypt") == 0)
 		return rsa_decrypt(NULL);
+	if (strcmp(what, "rsa-aes") == 0)
+		return rsa_aes();
 	if (strncmp(what, "rsa-oaep-", 9) == 0)
 		return rsa_decrypt(last + 1);
 	if (strncmp(what, "rsa-", 4) == 0)
@@ -427,7 +459,7 @@ static void every_case_ends_as_its_line_says(void **state)
 	}
 	fclose(file);
 	assert_int_equal(wrong, 0);
-	assert_true(cases > 480);
+	assert_true(cases > 530);
 }
 
 int main(void)

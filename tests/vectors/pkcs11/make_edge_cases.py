@@ -141,6 +141,29 @@ def ecdh():
         case(bad, b"\x02" + candidate.to_bytes(size, "big"))
 
 
+def ecdh_kdfs():
+    say("ECDH with a KDF, by hashlib: ANSI X9.63 (Z, counter, shared) and SP 800-56C 4.1 (counter, Z, shared)")
+    curve = CURVES["p256"][0]
+    mine, other = ec.derive_private_key(5, curve), ec.derive_private_key(7, curve)
+    z = mine.exchange(ec.ECDH(), other.public_key())
+    public = other.public_key().public_numbers()
+    point = b"\x04" + public.x.to_bytes(32, "big") + public.y.to_bytes(32, "big")
+    names = ["sha1", "sha224", "sha256", "sha384", "sha512", "sha3_224", "sha3_256", "sha3_384", "sha3_512"]
+    numbers = {False: [2, 5, 6, 7, 8, 10, 11, 12, 13], True: list(range(0x0E, 0x17))}  # PKCS #11 3.0, CKD_...
+    for one_step, kdfs in numbers.items():
+        for name, kdf in zip(names, kdfs):
+            for shared in (b"", b"shared information"):
+                value = b""
+                for i in range(1, 6):
+                    count = i.to_bytes(4, "big")
+                    value += hashlib.new(name, (count + z if one_step else z + count) + shared).digest()
+                put("ecdh", "OK", curve="p256", d=(5).to_bytes(32, "big"), point=point, value=value[:75], kdf=kdf, shared=shared)
+    put("ecdh", "MECHANISM_PARAM_INVALID", curve="p256", d=(5).to_bytes(32, "big"), point=point, value=b"", kdf=b"\x09",
+        shared=b"")
+    put("ecdh", "MECHANISM_PARAM_INVALID", curve="p256", d=(5).to_bytes(32, "big"), point=point, value=b"", kdf=b"\x01",
+        shared=b"not with CKD_NULL")
+
+
 def montgomery():
     say("X25519, X448: points of small order give nothing but zeros and are refused")
     for name, kind, size, order in (("x25519", x25519, 32, 2**255 - 19), ("x448", x448, 56, 2**448 - 2**224 - 1)):
@@ -157,9 +180,9 @@ def montgomery():
             small += [325606250916557431795983626356110631294008115727848805560023387167927233504,
                       39382357235489614581723060781553021112529911719440698176882885853963445705823]
         for number in small:
-            put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=number.to_bytes(size, "little"))
-        put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=other[:-1])
-        put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=b"\0" + other)
+            put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=number.to_bytes(size, "little"), value=b"")
+        put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=other[:-1], value=b"")
+        put("montgomery", "MECHANISM_PARAM_INVALID", curve=name, d=scalar, point=b"\0" + other, value=b"")
 
 
 def edwards():
@@ -300,17 +323,21 @@ def pss(key):
     put("rsa-pss-sha256", bad, mgf="sha256", salt=b"\x20", message="sample", signature=b"\xff" * key.size)
 
 
+def oaep_encode(key, message, name="sha256", mask_name=None, label=b"", first=b"\x00", one=b"\x01", pad=b"\x00"):
+    mask_name = mask_name or name
+    h_len = hashlib.new(name).digest_size
+    db_len = key.size - h_len - 1
+    db = hashlib.new(name, label).digest() + pad * (db_len - h_len - 1 - len(message)) + one + message
+    seed = octets(11, h_len)
+    masked = xor(db, mgf1(seed, db_len, mask_name))
+    return first + xor(seed, mgf1(masked, h_len, mask_name)) + masked
+
+
 def oaep(key):
     say("RSAES-OAEP, RFC 8017 7.1.2, built step by step: labels, hashes; each step failing in one and the same way")
 
-    def encode(message, name="sha256", mask_name=None, label=b"", first=b"\x00", one=b"\x01", pad=b"\x00"):
-        mask_name = mask_name or name
-        h_len = hashlib.new(name).digest_size
-        db_len = key.size - h_len - 1
-        db = hashlib.new(name, label).digest() + pad * (db_len - h_len - 1 - len(message)) + one + message
-        seed = octets(11, h_len)
-        masked = xor(db, mgf1(seed, db_len, mask_name))
-        return first + xor(seed, mgf1(masked, h_len, mask_name)) + masked
+    def encode(message, *args, **kinds):
+        return oaep_encode(key, message, *args, **kinds)
 
     def case(wanted, block, name="sha256", mask_name=None, label=b"", message=b""):
         put("rsa-oaep-" + name, wanted, mgf=mask_name or name, label=label, message=message, sealed=key.public(block))
@@ -506,6 +533,22 @@ def key_wrap_cases():
         put("kwp", "ENCRYPTED_DATA_LEN_RANGE", key=kek, plain=b"", sealed=bytes(length))
 
 
+def rsa_aes_cases():
+    say("CKM_RSA_AES_KEY_WRAP: an AES key under OAEP (SHA-1), the key behind it under RFC 5649")
+    key = Rsa()
+    aes_key, plain = octets(33, 32), octets(1, 40)
+    head = key.public(oaep_encode(key, aes_key, "sha1"))
+    tail = wrap(aes_key, bytes.fromhex("a65959a6") + len(plain).to_bytes(4, "big"), plain)
+    put("rsa-aes", "OK", plain=plain, sealed=head + tail, bits=b"\x20")
+    put("rsa-aes", "WRAPPED_KEY_INVALID", plain=plain, sealed=head + tail[:-1] + bytes([tail[-1] ^ 1]), bits=b"\x20")
+    put("rsa-aes", "WRAPPED_KEY_INVALID", plain=plain, sealed=bytes([head[0] ^ 1]) + head[1:] + tail, bits=b"\x20")
+    put("rsa-aes", "WRAPPED_KEY_INVALID", plain=plain, sealed=head + tail, bits=b"\x10")
+    put("rsa-aes", "WRAPPED_KEY_LEN_RANGE", plain=plain, sealed=head, bits=b"\x20")
+    put("rsa-aes", "WRAPPED_KEY_LEN_RANGE", plain=plain, sealed=head[:-1], bits=b"\x20")
+    put("rsa-aes", "WRAPPED_KEY_LEN_RANGE", plain=plain, sealed=head + tail[:-1], bits=b"\x20")
+    put("rsa-aes", "MECHANISM_PARAM_INVALID", plain=plain, sealed=head + tail, bits=b"\x21")
+
+
 def ctr_cases():
     say("AES-CTR: SP 800-38A F.5.5, whole; a counter of few bits is used up, and does not come round")
     key = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
@@ -563,11 +606,12 @@ if __name__ == "__main__":
     import sys
     ecdsa()
     ecdh()
+    ecdh_kdfs()
     montgomery()
     edwards()
     rsa_numbers = Rsa()
     for step in (pkcs1, pss, oaep, pkcs1_encryption):
         step(rsa_numbers)
-    for step in (gcm_cases, ccm_cases, cbc_pad_cases, key_wrap_cases, ctr_cases, hmac_cases, hkdf_cases):
+    for step in (gcm_cases, ccm_cases, cbc_pad_cases, key_wrap_cases, rsa_aes_cases, ctr_cases, hmac_cases, hkdf_cases):
         step()
     sys.stdout.write("# Made by make_edge_cases.py, which says how; see there for the sources.\n" + "\n".join(lines) + "\n")
