@@ -22,6 +22,7 @@ struct cipher_state {
 	CK_ULONG data_len; /* CCM is told beforehand */
 	unsigned __int128 left; /* CTR: bytes until its counter is used up */
 	bool keyed; /* ctx has the key */
+	size_t told_iv_len; /* to ctx, which keeps it; each such word takes longer than a block */
 	bool fresh; /* ctx is at the start of a message */
 	size_t held; /* bytes of input inside ctx */
 	struct secret *gathered; /* what came by parts and is worked on at the end */
@@ -99,8 +100,6 @@ static CK_RV check(const struct mechanism *m, const CK_MECHANISM *from, struct m
 	case CKM_AES_CCM:
 		good = p && len == sizeof(CK_CCM_PARAMS) && ccm_good(p);
 		break;
-	default:
-		break;
 	}
 	return good ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
 }
@@ -164,17 +163,19 @@ static CK_RV begin_message(struct mechanism_use *use)
 		if (!cipher || !EVP_CipherInit_ex2(c->ctx, cipher, NULL, NULL, encrypt, NULL))
 			return CKR_FUNCTION_FAILED;
 	}
-	if (c->type == CKM_AES_GCM && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)c->iv_len, NULL) <= 0)
+	if (c->type == CKM_AES_GCM && c->told_iv_len != c->iv_len &&
+	    EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)c->iv_len, NULL) <= 0)
 		return CKR_FUNCTION_FAILED;
+	c->told_iv_len = c->iv_len;
+	if (!c->keyed && (c->type == CKM_AES_ECB || c->type == CKM_AES_CBC))
+		EVP_CIPHER_CTX_set_padding(c->ctx, 0);
 	if (!EVP_CipherInit_ex2(c->ctx, NULL, c->keyed ? NULL : key.data, c->iv_len ? c->iv : NULL, encrypt, NULL))
-		return CKR_FUNCTION_FAILED;
-	EVP_CIPHER_CTX_set_padding(c->ctx, c->type == CKM_AES_CBC_PAD);
-	if (c->type == CKM_AES_GCM && c->aad.len &&
-	    EVP_CipherUpdate(c->ctx, NULL, &n, c->aad.data, (int)c->aad.len) <= 0)
 		return CKR_FUNCTION_FAILED;
 	c->keyed = c->fresh = true;
 	c->held = 0;
-	return CKR_OK;
+	bool aad = c->type == CKM_AES_GCM && c->aad.len;
+	return !aad || EVP_CipherUpdate(c->ctx, NULL, &n, c->aad.data, (int)c->aad.len) > 0 ? CKR_OK
+											    : CKR_FUNCTION_FAILED;
 }
 
 /* Forgets the operation before; the key's schedule stays. */

@@ -158,11 +158,23 @@ static bool is_there(const struct mechanism *m)
 	}
 }
 
+/* Every operation begins with a search: where each type was found last, one more than its row. */
+#define FOUND_SLOTS 64
+_Static_assert(ARRAY_LEN(table) < UINT8_MAX, "a row's number is a byte");
+
 const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type)
 {
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (table[i].type == type)
-			return is_there(&table[i]) ? &table[i] : NULL;
+	static _Atomic(uint8_t) found[FOUND_SLOTS];
+	_Atomic(uint8_t) *slot = &found[(type ^ type >> 6) % FOUND_SLOTS];
+	size_t last = atomic_load_explicit(slot, memory_order_relaxed);
+	if (last && table[last - 1].type == type)
+		return &table[last - 1];
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (table[i].type != type || !is_there(&table[i]))
+			continue;
+		atomic_store_explicit(slot, (uint8_t)(i + 1), memory_order_relaxed);
+		return &table[i];
+	}
 	return NULL;
 }
 
