@@ -53,3 +53,8 @@ libmeasure_la_SOURCES = \
 	attest/firmware.c attest/firmware.h \
 	attest/measure.h attest/measure_snp.c attest/measure_tdx.c \
 	attest/vmsa.c attest/vmsa.h
+
+# Init data, packed for delivery: the commands alone, since it takes zlib.
+noinst_LTLIBRARIES += libinit_delivery.la
+libinit_delivery_la_SOURCES = attest/init_data_compose.c attest/init_data_delivery.c attest/init_data_delivery.h
+libinit_delivery_la_LIBADD = libattest.la $(ZLIB_LIBS)

@@ -1,21 +1,28 @@
-#include "attest/measure.h"
-#include "common/file.h"
-#include "tools/cli.h"
+#include "tools/kbs_attest.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
+#include "common/cleanup.h"
 
 static const char help[] =
 	"Usage: kbs-attest measure tdx FIRMWARE [--two-pass]\n"
 	"       kbs-attest measure snp FIRMWARE --vcpus N --vcpu-type NAME [--features N]\n"
 	"                              [--kernel FILE [--initrd FILE] [--append TEXT]] [--vmm qemu]\n"
+	"       kbs-attest init-data make [--algorithm NAME] [--json] [--annotation | --disk] NAME=FILE...\n"
+	"       kbs-attest init-data digest FILE [--tee NAME]\n"
+	"       kbs-attest init-data check FILE [--attester NAME]\n"
+	"       kbs-attest init-data unpack FILE\n"
+	"       kbs-attest evidence --report-data HEX [--attester NAME]\n"
 	"\n"
-	"Predicts what a Trusted Execution Environment (TEE) measures of a firmware image, and prints it as\n"
-	"hexadecimal: the MRTD of a TD, the launch digest of an SEV-SNP guest. Firmware that does not say what is\n"
-	"measured of it is refused.\n"
+	"measure    predicts what a Trusted Execution Environment (TEE) measures of a firmware image, and prints it "
+	"as\n"
+	"           hexadecimal: the MRTD of a TD, the launch digest of an SEV-SNP guest. Firmware that does not say "
+	"what\n"
+	"           is measured of it is refused.\n"
+	"init-data  composes what a guest is started with, prints its digest (with --tee as that TEE carries it), "
+	"checks\n"
+	"           whether the TEE that this runs in carries it, and takes it out of an annotation or a disk.\n"
+	"evidence   takes evidence of the TEE that this runs in, and prints it as the KBS protocol has it (JSON).\n"
 	"\n"
-	"Options:\n"
+	"Options of measure:\n"
 	"  --two-pass        tdx: a section's pages are added first and their contents extended then, as older QEMU\n"
 	"                    does; without it page by page, as td-shim, current QEMU and clouds do\n"
 	"  --vcpus N         snp: how many virtual processors, 1 to 4096\n"
@@ -24,184 +31,42 @@ static const char help[] =
 	"  --kernel FILE     snp: direct boot of this kernel, with --initrd FILE and --append TEXT\n"
 	"  --vmm NAME        snp: qemu, which is the default; others are not supported yet\n"
 	"\n"
+	"Options of init-data and evidence:\n"
+	"  --algorithm NAME  make: sha256, sha384 (the default) or sha512\n"
+	"  --json            make: JSON instead of TOML\n"
+	"  --annotation, --disk  make: packed, as the annotation of a pod or as a disk\n"
+	"  --tee NAME        digest: tdx, snp, sgx or cca\n"
+	"  --attester NAME   auto (the default), sgx, tdx, snp, cca, tpm or sample\n"
+	"  --report-data HEX evidence: at most 64 bytes that it is bound to\n"
+	"  --tee-root DIR    where the guest's /sys and /dev are\n"
+	"  --tpm TCTI        the TPM, for tpm2-tss: device:/dev/tpmrm0\n"
+	"\n"
 	"Examples:\n"
 	"  kbs-attest measure tdx /usr/share/ovmf/OVMF.fd\n"
 	"  kbs-attest measure snp /usr/share/ovmf/OVMF.fd --vcpus 4 --vcpu-type EPYC-v4\n"
+	"  kbs-attest init-data make --annotation aa.toml=aa.toml cdh.toml=cdh.toml\n"
 	"\n"
-	"Exit codes: 0 done; 1 a fault inside; 2 command line; 6 no such file; 7 cryptography; 8 malformed, without\n"
+	"Exit codes: 0 done; 1 a fault inside; 2 command line; 3 no such attester; 4 time was up; 5 no evidence, or "
+	"the\n"
+	"TEE carries other init data; 6 no such file; 7 cryptography; 8 malformed, without\n"
 	"the metadata, or not supported; 10 file. See kbs-attest(1).\n";
 
-enum { FILE_MAX_LEN = 256 << 20 };
-
-struct args {
-	const char *firmware;
-	bool two_pass;
-	const char *vcpus;
-	const char *vcpu_type;
-	const char *features;
-	const char *kernel;
-	const char *initrd;
-	const char *append;
-	const char *vmm;
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "measure", attest_measure },
+	{ "init-data", attest_init_data },
+	{ "evidence", attest_evidence },
 };
-
-static const struct option tdx_options[] = {
-	{ "two-pass", no_argument, NULL, '2' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static const struct option snp_options[] = {
-	{ "vcpus", required_argument, NULL, 'n' },    { "vcpu-type", required_argument, NULL, 't' },
-	{ "features", required_argument, NULL, 'f' }, { "kernel", required_argument, NULL, 'k' },
-	{ "initrd", required_argument, NULL, 'i' },   { "append", required_argument, NULL, 'a' },
-	{ "vmm", required_argument, NULL, 'v' },      { NULL, 0, NULL, 0 },
-};
-
-static int option_take(struct args *args, int option, const char *name)
-{
-	const struct {
-		int option;
-		const char **to;
-	} values[] = { { 'n', &args->vcpus },  { 't', &args->vcpu_type }, { 'f', &args->features },
-		       { 'k', &args->kernel }, { 'i', &args->initrd },    { 'a', &args->append },
-		       { 'v', &args->vmm } };
-	if (option == '2')
-		args->two_pass = true;
-	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-		if (values[i].option != option)
-			continue;
-		if (*values[i].to)
-			return cli_usage("%s: given twice", name);
-		*values[i].to = optarg;
-	}
-	return -1;
-}
-
-/* -1, or the exit code: the reason was printed. */
-static int args_read(struct args *args, const struct option *options, int argc, char **argv)
-{
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind - 1]);
-		if (option == '?')
-			return cli_usage("%s: no such option here", argv[optind - 1]);
-		int code = option_take(args, option, argv[optind - 1]);
-		if (code >= 0)
-			return code;
-	}
-	if (argc - optind != 1)
-		return cli_usage("one firmware file is wanted");
-	args->firmware = argv[optind];
-	return -1;
-}
-
-static bool number_read(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end = NULL;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return errno == 0 && *end == '\0' && *out <= max;
-}
-
-static enum err print_hex(const uint8_t digest[MEASURE_LEN], struct errmsg *em)
-{
-	AUTO_STR
-	char *hex = hex_encode((struct bytes){ digest, MEASURE_LEN });
-	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for the result");
-	if (printf("%s\n", hex) < 0 || fflush(stdout) != 0)
-		return err_errno(em, ERR_IO, "standard output");
-	return OK;
-}
-
-static enum err tdx(const struct args *args, struct errmsg *em)
-{
-	AUTO_BUF
-	firmware = { 0 };
-	uint8_t digest[MEASURE_LEN];
-	enum err e = file_read(args->firmware, FILE_MAX_LEN, &firmware, em);
-	if (e == OK)
-		e = measure_tdx(buf_bytes(&firmware), args->two_pass ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED, digest,
-				em);
-	if (e != OK)
-		return err_wrap(em, e, "%s", args->firmware);
-	return print_hex(digest, em);
-}
-
-static enum err snp_values(const struct args *args, struct measure_snp *in, struct errmsg *em)
-{
-	uint64_t vcpus = 0;
-	in->features = 1;
-	if (!args->vcpus || !args->vcpu_type)
-		return err_set(em, ERR_ARG, "--vcpus and --vcpu-type are wanted: they are measured");
-	if (!number_read(args->vcpus, 4096, &vcpus) || vcpus == 0)
-		return err_set(em, ERR_ARG, "--vcpus %.32s: 1 to 4096 is wanted", args->vcpus);
-	if (!measure_cpu_signature(args->vcpu_type, &in->cpu_signature))
-		return err_set(em, ERR_ARG, "--vcpu-type %.32s: not known", args->vcpu_type);
-	if (args->features && !number_read(args->features, UINT64_MAX, &in->features))
-		return err_set(em, ERR_ARG, "--features %.32s: a number is wanted", args->features);
-	if (args->vmm && strcmp(args->vmm, "qemu") != 0)
-		return err_set(em, ERR_UNSUPPORTED, "--vmm %.32s: only qemu is supported yet", args->vmm);
-	if (!args->kernel && (args->initrd || args->append))
-		return err_set(em, ERR_ARG, "--initrd and --append go with --kernel");
-	in->vcpus = (unsigned)vcpus;
-	in->boot.append = args->append;
-	return OK;
-}
-
-/* An empty file is a file: its hash is that of nothing. */
-static enum err boot_read(const char *path, struct buf *to, struct bytes *view, struct errmsg *em)
-{
-	if (!path)
-		return OK;
-	enum err e = file_read(path, FILE_MAX_LEN, to, em);
-	*view = to->data ? buf_bytes(to) : (struct bytes){ (const uint8_t *)"", 0 };
-	return e;
-}
-
-static enum err snp(const struct args *args, struct errmsg *em)
-{
-	AUTO_BUF
-	firmware = { 0 };
-	AUTO_BUF
-	kernel = { 0 };
-	AUTO_BUF
-	initrd = { 0 };
-	struct measure_snp in = { .vcpus = 0 };
-	uint8_t digest[MEASURE_LEN];
-	enum err e = snp_values(args, &in, em);
-	if (e == OK)
-		e = file_read(args->firmware, FILE_MAX_LEN, &firmware, em);
-	in.firmware = buf_bytes(&firmware);
-	if (e == OK)
-		e = boot_read(args->kernel, &kernel, &in.boot.kernel, em);
-	if (e == OK)
-		e = boot_read(args->initrd, &initrd, &in.boot.initrd, em);
-	if (e != OK)
-		return e;
-	e = measure_snp(&in, digest, em);
-	if (e != OK)
-		return err_wrap(em, e, "%s", args->firmware);
-	return print_hex(digest, em);
-}
 
 int main(int argc, char **argv)
 {
-	struct args args = { .firmware = NULL };
-	struct errmsg em = { "" };
 	cli_begin("kbs-attest", help, argc, argv);
-	if (argc < 3 || strcmp(argv[1], "measure") != 0)
-		return cli_usage("measure tdx or measure snp is wanted");
-	bool is_tdx = strcmp(argv[2], "tdx") == 0;
-	if (!is_tdx && strcmp(argv[2], "snp") != 0)
-		return cli_usage("measure %s: tdx or snp is wanted", argv[2]);
-	int code = args_read(&args, is_tdx ? tdx_options : snp_options, argc - 2, argv + 2);
-	if (code >= 0)
-		return code;
-	enum err e = is_tdx ? tdx(&args, &em) : snp(&args, &em);
-	return e == OK ? 0 : cli_fail(e, &em);
+	if (argc < 2)
+		return cli_usage("measure, init-data or evidence is wanted");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, argv[1]) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return cli_usage("%s: measure, init-data or evidence is wanted", argv[1]);
 }

@@ -1,8 +1,29 @@
 #include "tests/support/tee_guest.h"
 
+#include "common/file.h"
+
 #include <time.h>
 
 enum { REPORT_DATA_AT = 0x50, HOST_DATA_AT = 0xc0, HOST_DATA_LEN = 32, MRCONFIGID_LEN = 48, VMPL_AT = 0x30 };
+
+static void carry(uint8_t *field, size_t len, struct bytes carried)
+{
+	memset(field, 0, len);
+	if (carried.len)
+		memcpy(field, carried.data, carried.len < len ? carried.len : len);
+}
+
+/* As if the host had started the guest with something else. */
+static void carry_again(const struct tee_guest *g, uint8_t *field, size_t len)
+{
+	uint8_t value[64];
+	AUTO_BUF
+	hex = { 0 };
+	if (!g->carried_path || file_read(g->carried_path, 2 * sizeof value, &hex, NULL) != OK || !buf_cstr(&hex))
+		return;
+	if (hex_decode((const char *)hex.data, value, hex.len / 2, NULL) == OK)
+		carry(field, len, (struct bytes){ value, hex.len / 2 });
+}
 
 static int tdx_report(void *ctx, const uint8_t inblob[TSM_INBLOB_LEN], unsigned privlevel, struct buf *out,
 		      struct buf *aux)
@@ -11,6 +32,7 @@ static int tdx_report(void *ctx, const uint8_t inblob[TSM_INBLOB_LEN], unsigned 
 	(void)privlevel;
 	(void)aux;
 	memcpy(intel_td(&g->intel, TD_REPORT_DATA), inblob, TSM_INBLOB_LEN);
+	carry_again(g, intel_td(&g->intel, TD_MR_CONFIG_ID), MRCONFIGID_LEN);
 	intel_requote(&g->intel);
 	pki_append(out, buf_bytes(&g->intel.quote));
 	return 0;
@@ -36,17 +58,11 @@ static int snp_report(void *ctx, const uint8_t inblob[TSM_INBLOB_LEN], unsigned 
 	struct tee_guest *g = ctx;
 	memcpy(g->amd.report + REPORT_DATA_AT, inblob, TSM_INBLOB_LEN);
 	g->amd.report[VMPL_AT] = (uint8_t)privlevel;
+	carry_again(g, g->amd.report + HOST_DATA_AT, HOST_DATA_LEN);
 	amd_resign(&g->amd);
 	pki_append(out, BYTES(g->amd.report));
 	table_make(g, aux);
 	return 0;
-}
-
-static void carry(uint8_t *field, size_t len, struct bytes carried)
-{
-	memset(field, 0, len);
-	if (carried.len)
-		memcpy(field, carried.data, carried.len < len ? carried.len : len);
 }
 
 void tee_guest_open(struct tee_guest *g, struct tsm_model *m, const char *provider, struct bytes carried)

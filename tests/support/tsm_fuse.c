@@ -1,6 +1,8 @@
-/* Mounts tests/support/tsm_model.h as ROOT/sys/kernel/config/tsm/report, with a guest of the tests' own vendors behind
- * it: tsm_fuse ROOT tdx|snp [carried HEX] [interfere N] [fail ERRNO:N] [slow MS] Writes ROOT/root.hex (the vendor's
- * root), ROOT/collateral.json and ROOT/clock, says "mounted", and serves until it is killed. */
+/* tsm_fuse ROOT tdx|snp [carried HEX] [interfere N] [fail ERRNO:N] [slow MS]
+ *
+ * Mounts tests/support/tsm_model.h as ROOT/sys/kernel/config/tsm/report, with a guest of the tests' own vendors behind
+ * it. Makes ROOT/root.hex (the vendor's root), ROOT/collateral.json and ROOT/clock, says "mounted", and serves until it
+ * is killed. ROOT/carried, where it is there, says in hexadecimal what the guest carries from then on. */
 #define FUSE_USE_VERSION 31
 #include "common/file.h"
 #include "tests/support/tee_guest.h"
@@ -252,6 +254,9 @@ int main(int argc, char **argv)
 	tee_guest_open(&guest, &model, strcmp(argv[2], "tdx") == 0 ? "tdx_guest" : "sev_guest", field);
 	for (int i = 3; i < argc; i += 2)
 		option_take(argv[i], argv[i + 1]);
+	static char carried_path[4096];
+	snprintf(carried_path, sizeof carried_path, "%s/carried", argv[1]);
+	guest.carried_path = carried_path;
 	trust_write(argv[1]);
 	folders_make(argv[1], mount);
 	char foreground[] = "-f";

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# A TD that is emulated down to its quotes opens an encrypted image: its KBS comes out of init data that the quote covers.
+# Then one byte of the init data changes, and the key stays where it is. And a TPM that is a real emulator.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+
+fuse=$TOP_BUILDDIR/tests/support/tsm_fuse
+root=$work/root
+key=kbs:///default/image/key
+mr_td=$(printf '77%.0s' {1..48})
+
+# --- init data ----------------------------------------------------------------------------------------------------
+printf '[token_configs.kbs]\nurl = "http://127.0.0.1:1"\n' >"$work/aa.toml"
+printf "x = '''quotes'''\r\n\ty = \"\\\\\\\\\"\n" >"$work/odd"
+passes "init data are composed" kbs-attest init-data make "aa.toml=$work/aa.toml" "odd=$work/odd"
+mv "$work/out" "$work/a.toml"
+equal "their digest is that of the bytes" "$(sha384sum <"$work/a.toml" | cut -d' ' -f1)" "$(kbs-attest init-data digest "$work/a.toml")"
+equal "a TD carries it whole, an SNP guest the first 32 bytes" "$(kbs-attest init-data digest "$work/a.toml" | cut -c1-64)" \
+	"$(kbs-attest init-data digest "$work/a.toml" --tee snp)"
+for form in annotation disk; do
+	kbs-attest init-data make "--$form" "aa.toml=$work/aa.toml" "odd=$work/odd" >"$work/a.$form"
+	passes "as $form they are the same" cmp "$work/a.toml" <(kbs-attest init-data unpack "$work/a.$form")
+done
+equal "an annotation is gzip for everyone" "$(sha256sum <"$work/a.toml")" "$(base64 -d "$work/a.annotation" | gzip -dc | sha256sum)"
+equal "a disk is of whole sectors" 0 $(($(stat -c %s "$work/a.disk") % 512))
+passes "python reads the TOML as we do" python3 - "$work" <<-'END'
+	import sys
+	try:
+	    import tomllib
+	except ImportError:
+	    sys.exit(0)
+	data = tomllib.load(open(sys.argv[1] + "/a.toml", "rb"))["data"]
+	assert data["odd"] == open(sys.argv[1] + "/odd", newline="").read(), data["odd"]
+END
+kbs-attest init-data make --json --algorithm sha256 "aa.toml=$work/aa.toml" >"$work/a.json"
+equal "JSON is hashed as it stands" "$(sha256sum <"$work/a.json" | cut -d' ' -f1)$(printf '0%.0s' {1..32})" \
+	"$(kbs-attest init-data digest "$work/a.json" --tee tdx)"
+head -c 100 "$work/a.disk" >"$work/cut.disk"
+refuses "half a disk" 8 "holds less than it says" kbs-attest init-data unpack "$work/cut.disk"
+refuses "no sources" 2 "NAME=FILE" kbs-attest init-data make
+refuses "a name with a folder" 8 "no name of a file" kbs-attest init-data make "a/b=$work/odd"
+refuses "nothing here is a TEE" 5 "no TEE found" kbs-attest init-data check "$work/a.toml" --tee-root "$work"
+refuses "the sample TEE carries none" 5 "carries no init data" kbs-attest init-data check "$work/a.toml" --attester sample
+refuses "evidence wants something to be bound to" 2 "report-data" kbs-attest evidence
+
+# --- a TPM --------------------------------------------------------------------------------------------------------
+tpm_start() {
+	local port
+	port=$(python3 -c 'import socket
+a, b = socket.socket(), socket.socket()
+while True:
+    a = socket.socket(); a.bind(("127.0.0.1", 0)); p = a.getsockname()[1]
+    try:
+        b = socket.socket(); b.bind(("127.0.0.1", p + 1)); break
+    except OSError:
+        continue
+print(p)')
+	mkdir -p "$work/tpm"
+	swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --server "type=tcp,port=$port,bindaddr=127.0.0.1" \
+		--ctrl "type=tcp,port=$((port + 1)),bindaddr=127.0.0.1" --flags not-need-init,startup-clear >"$work/swtpm.log" 2>&1 &
+	started+=($!)
+	tcti=swtpm:host=127.0.0.1,port=$port
+	for _ in {1..100}; do
+		(: <"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null && return 0
+		sleep 0.05
+	done
+	return 1
+}
+# tpm_checkquote of tpm2-tools is the judge.
+tpm_holds() {
+	kbs-attest evidence --attester tpm --tpm "$tcti" --report-data "$1" >"$work/tpm.json"
+	jq -r .ak_public "$work/tpm.json" | base64 -d | openssl pkey -pubin -inform der -out "$work/ak.pem"
+	jq -r .tpm_quote.message "$work/tpm.json" | base64 -d >"$work/quote.msg"
+	jq -r .tpm_quote.signature "$work/tpm.json" | base64 -d >"$work/quote.sig"
+	tpm2_checkquote -u "$work/ak.pem" -m "$work/quote.msg" -s "$work/quote.sig" -q "$2" -g sha256
+}
+tpm_pcrs_match() {
+	tpm2_pcrread -T "$tcti" sha256:0,8,23 | sed -nE 's/^ +([0-9]+) *: 0x/\1 /p' | while read -r pcr value; do
+		[ "$(jq -r ".tpm_quote.pcrs[$pcr]" "$work/tpm.json")" = "${value,,}" ] || { echo "PCR $pcr"; exit 1; }
+	done
+	[ "$(jq '.tpm_quote.pcrs | length' "$work/tpm.json")" = 24 ]
+}
+if command -v swtpm >/dev/null && command -v tpm2_checkquote >/dev/null; then
+	nonce=$(printf '5a%.0s' {1..48})
+	passes "a TPM starts" tpm_start
+	passes "its quote holds, and is bound to the report data" tpm_holds "$nonce" "$nonce"
+	cp "$work/ak.pem" "$work/ak1.pem"
+	refuses "and to no other" 1 "" tpm_holds "$nonce" "${nonce%5a}5b"
+	passes "its PCRs are those of the TPM" tpm_pcrs_match
+	passes "its key is the same each time" cmp "$work/ak1.pem" "$work/ak.pem"
+	passes "kbs-verify affirms it under that key" kbs-verify json "$work/tpm.json" --tee tpm --certs "$work/ak.pem" --report-data "$nonce"
+	refuses "other init data than PCR 8 holds" 5 "the TEE carries 0000" \
+		kbs-attest init-data check "$work/a.json" --attester tpm --tpm "$tcti"
+	tpm2_pcrextend -T "$tcti" "8:sha256=$(kbs-attest init-data digest "$work/a.json")"
+	passes "init data that PCR 8 was extended with" kbs-attest init-data check "$work/a.json" --attester tpm --tpm "$tcti"
+	refuses "a digest that is no SHA-256" 5 "sha256" kbs-attest init-data check "$work/a.toml" --attester tpm --tpm "$tcti"
+	refuses "a TPM that is not there" 5 "TPM" kbs-attest evidence --attester tpm --tpm swtpm:host=127.0.0.1,port=1 --report-data 00
+else
+	skip "a TPM" "no swtpm or tpm2-tools"
+fi
+
+# --- a TD ---------------------------------------------------------------------------------------------------------
+if [ ! -w /dev/fuse ] || [ ! -x "$fuse" ]; then
+	skip "an emulated TD opens an image" "no /dev/fuse, or built without libfuse3"
+	tap_end
+	exit
+fi
+mkdir "$root"
+if ! start_until '^mounted' "$work/fuse.log" "$fuse" "$root" tdx slow 20; then
+	skip "an emulated TD opens an image" "FUSE does not mount here"
+	tap_end
+	exit
+fi
+equal "auto finds the TD" tdx "$(kbs-attest evidence --tee-root "$root" --report-data 00 | jq -r 'if has("quote") then "tdx" else "?" end')"
+
+kbs-server init "$work/kbs" >/dev/null
+printf '{"mr_td":["%s"]}' "$mr_td" >"$work/kbs/values.json"
+cp "$root/collateral.json" "$work/kbs/"
+printf '{"collateral": "collateral.json", "reference-values": "values.json"}' >"$work/kbs/kbs.json"
+export KBS_TEST_ROOT=$root/root.hex
+export KBS_PKCS11_LOG=info:stderr
+start_until '^listening on ' "$work/kbs.log" "$TOP_BUILDDIR/tests/support/kbs_server_of_tests" run "$work/kbs" --listen 127.0.0.1:0
+unset KBS_PKCS11_LOG
+kbs_url=${matched#listening on }
+
+printf '[token_configs.kbs]\nurl = "%s"\n' "$kbs_url" >"$work/aa.toml"
+kbs-attest init-data make "aa.toml=$work/aa.toml" >"$work/init.toml"
+# carry FILE: as if the host had started the TD with these init data.
+carry() { kbs-attest init-data digest "$1" --tee tdx >"$work/carried" && tr -d '\n' <"$work/carried" >"$root/carried"; }
+carry "$work/init.toml"
+passes "the TD carries the init data" kbs-attest init-data check "$work/init.toml" --tee-root "$root"
+
+# The policy names the firmware and the init data; the token knows nothing of the KBS but what these say.
+cat >"$work/policy.json" <<-END
+	{"default": "deny", "rules": [{"path": "default/image/key", "tee": ["tdx"], "allow": true,
+		"claims": {"/tdx/quote/body/mr_td": ["$mr_td"], "/init_data": ["$(cat "$root/carried")"]}}]}
+END
+passes "a policy about MRTD and init data" kbs-server policy set --url "$kbs_url" --admin-key "$work/kbs/admin.key" "$work/policy.json"
+token_conf() {
+	printf '{"kbs": {"tee-root": "%s", "init-data": "%s"}, "objects": [%s]}' "$root" "$1" \
+		"$(object key "$key" "$work/key.pub")" >"$work/kbs-pkcs11.json"
+	export KBS_PKCS11_CONF=$work/kbs-pkcs11.json
+}
+opens() {
+	rm -rf "$work/open"
+	kbs-image copy --decryption-key "$(key_uri key)" "oci:$work/enc:enc" "oci:$work/open:plain"
+}
+make_key rsa:2048 key
+mkdir "$work/layer"
+echo "the contents" >"$work/layer/file"
+"$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/layer" >/dev/null
+passes "an image is encrypted" kbs-image copy --encryption-key "jwe:$work/key.pub" "oci:$work/image:plain" "oci:$work/enc:enc"
+passes "the key goes to the KBS" resource_set "$key" "$work/key.key"
+shred -u "$work/key.key"
+
+token_conf "$work/init.toml"
+passes "the image opens in the TD" opens
+passes "it is the image of before" same_layers "$work/image" plain "$work/open" plain
+equal "the KBS attested a TD" 1 "$(grep -c 'event=attest .*result=ok tee=tdx' "$work/kbs.log")"
+
+{ cat "$work/init.toml"; echo; } >"$work/changed.toml"
+token_conf "$work/changed.toml"
+refuses "one byte more in the init data: nothing is asked" '[0-9]+' "not those that it was started with" opens
+equal "the KBS heard nothing of it" 1 "$(grep -c 'event=attest ' "$work/kbs.log")"
+carry "$work/changed.toml"
+refuses "a TD that was started with these is refused" '[0-9]+' "policy" opens
+passes "and the KBS says why" grep -q "does not allow /init_data to be" "$work/kbs.log"
+carry "$work/init.toml"
+token_conf "$work/init.toml"
+passes "with the first ones it opens again" opens
+
+# A machine where the init data name a KBS and the configuration another.
+printf '{"kbs": {"tee-root": "%s", "init-data": "%s", "url": "http://127.0.0.1:1"}}' "$root" "$work/init.toml" >"$work/kbs-pkcs11.json"
+refuses "two KBSs" 3 "name another KBS" kbs-token get "$key" --out "$work/got"
+equal "no entry is left in configfs" 0 "$(find "$root/sys/kernel/config/tsm/report" -mindepth 1 -maxdepth 1 | wc -l)"
+tap_end
