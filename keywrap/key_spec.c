@@ -70,6 +70,8 @@ static enum err public_from_uri(struct token_pool *tokens, const char *uri, stru
 {
 	AUTO(token_ref) *ref = NULL;
 	enum err e = token_ref_parse(uri, &ref, em);
+	if (e == OK)
+		e = token_ref_check_key(ref, em);
 	if (e != OK)
 		return e;
 	free(key->label);
@@ -134,6 +136,9 @@ static enum err kek_from_spec(struct token_pool *tokens, const char *rest, struc
 	key->label = label_of(ref->label);
 	if (!key->label)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
+	e = token_ref_check_key(ref, em);
+	if (e != OK)
+		return e;
 	e = kek_recipient_new(tokens, steal(&ref), &key->kek, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", key->label);
 }
@@ -215,7 +220,8 @@ static enum err token_key_from_ref(struct token_pool *tokens, struct token_ref *
 	key->label = label_of((*ref)->label);
 	if (!key->label)
 		return err_set(em, ERR_NOMEM, "no memory for a key");
-	return token_key_new(tokens, steal(ref), &key->token, em);
+	enum err e = token_ref_check_key(*ref, em);
+	return e == OK ? token_key_new(tokens, steal(ref), &key->token, em) : e;
 }
 
 /* To the end of the descriptor, which stays open: it is the caller's. */
@@ -327,6 +333,20 @@ static enum err private_from_file(struct token_pool *tokens, const char *spec, s
 	return OK;
 }
 
+/* "pgp:pkcs11:...": an exported secret key in a data object. */
+static enum err pgp_key_from_token_spec(struct token_pool *tokens, const char *uri, struct unwrap_key *key,
+					struct errmsg *em)
+{
+	AUTO(token_ref) *ref = NULL;
+	enum err e = token_ref_parse(uri, &ref, em);
+	if (e != OK)
+		return e;
+	key->label = label_of(ref->label);
+	if (!key->label)
+		return err_set(em, ERR_NOMEM, "no memory for a key");
+	return pgp_key_from_token(tokens, steal(&ref), &key->pgp, em);
+}
+
 /* "kek:...", as it was given to encrypt: for that scheme alone. */
 static enum err kek_key_from_spec(struct token_pool *tokens, const char *rest, struct unwrap_key *key,
 				  struct errmsg *em)
@@ -348,6 +368,8 @@ enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struc
 		return err_set(em, ERR_NOMEM, "no memory for a key");
 	if (provider_key_is(spec)) {
 		e = provider_from_spec(spec, &key->provider, &key->label, em);
+	} else if (strncmp(spec, PGP, strlen(PGP)) == 0 && token_ref_is_uri(spec + strlen(PGP))) {
+		e = pgp_key_from_token_spec(tokens, spec + strlen(PGP), key, em);
 	} else if (strncmp(spec, PGP, strlen(PGP)) == 0) {
 		key->label = label_of(spec);
 		e = key->label ? pgp_key_from_ring(spec + strlen(PGP), &key->pgp, em)

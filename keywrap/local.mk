@@ -20,6 +20,7 @@ KEYWRAP_SOURCES = \
 	keywrap/outbox.c keywrap/outbox.h \
 	keywrap/pgp_home.c keywrap/pgp_home.h keywrap/pgp_key.c keywrap/pgp_key.h keywrap/pgp_lib.c keywrap/pgp_lib.h \
 	keywrap/pgp_message.c keywrap/pgp_message.h \
+	keywrap/pgp_loop.c keywrap/pgp_loop.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
@@ -39,6 +40,7 @@ KEYWRAP_SOURCES = \
 	keywrap/scheme.c keywrap/scheme.h keywrap/scheme_jwe.c keywrap/scheme_pkcs7.c \
 	keywrap/scheme_pkcs11.c keywrap/scheme_pgp.c keywrap/scheme_kek.c \
 	keywrap/secret_join.c keywrap/secret_join.h \
+	keywrap/token_data.c keywrap/token_data.h \
 	keywrap/token_kek.c keywrap/token_kek.h keywrap/token_kek_local.c \
 	keywrap/token_key.c keywrap/token_key.h \
 	keywrap/token_module.c keywrap/token_module.h \

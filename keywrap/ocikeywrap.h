@@ -79,6 +79,8 @@ OKW_API enum okw_code okw_add_encryption_key(struct okw_context *context, const 
  *                 private home of GnuPG in memory ($XDG_RUNTIME_DIR or /dev/shm, if that is a tmpfs), which goes away,
  *                 agent and all, with the context or with a process that is killed
  *   pgp:NAME            a secret key of GnuPG's key ring. Its agent may ask its user for a passphrase
+ *   pgp:pkcs11:...      a PKCS#11 URI of a data object that holds an exported OpenPGP secret key, of at most 1 MiB; as
+ *                 such a file it is unpacked at the first layer
  *   provider:NAME[:ARGUMENTS]   as above. A provider that a layer names and that is configured is always asked, after
  *                 all keys, whether a specification names it or not
  * The first ':' ends FILE. One newline at the end of a file with a passphrase or PIN does not count. Files are read

@@ -5,6 +5,8 @@
 #include "keywrap/pgp_home.h"
 #include "keywrap/pgp_lib.h"
 #include "keywrap/pgp_message.h"
+#include "keywrap/pgp_loop.h"
+#include "keywrap/token_data.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +15,9 @@
 #define MESSAGE_MAX ((size_t)1024 * 1024)
 
 struct pgp_key {
-	struct secret *text; /* of a file; or: */
+	struct secret *text; /* of a file; or of a data object, once it was fetched: */
+	struct token_pool *pool; /* borrowed */
+	struct token_ref *ref; /* or: */
 	char *name; /* in the user's key ring */
 	struct secret *passphrase; /* or NULL */
 	pthread_mutex_t lock; /* guards what follows: the key is unpacked once; who comes meanwhile needs it, too */
@@ -26,6 +30,7 @@ struct work {
 	gpgme_ctx_t ctx;
 	const struct secret *passphrase;
 	struct sigpipe_guard pipe; /* libgpgme writes to pipes */
+	struct pgp_loop *loop;
 };
 
 static gpgme_error_t passphrase_give(void *hook, const char *hint, const char *info, int again, int fd)
@@ -47,6 +52,7 @@ static void work_end(struct work *w)
 {
 	if (w->ctx)
 		w->lib->release(w->ctx);
+	pgp_loop_free(w->loop);
 	if (w->lib)
 		sigpipe_unblock(&w->pipe);
 	w->ctx = NULL;
@@ -69,7 +75,16 @@ static enum err work_begin(struct work *w, const struct pgp_home *home, struct e
 		error = lib->set_pinentry_mode(w->ctx, GPGME_PINENTRY_MODE_LOOPBACK);
 		lib->set_passphrase_cb(w->ctx, passphrase_give, w);
 	}
-	return error ? pgp_lib_error(em, ERR_CRYPTO, error, "GnuPG") : OK;
+	if (error)
+		return pgp_lib_error(em, ERR_CRYPTO, error, "GnuPG");
+	return pgp_loop_new(lib, w->ctx, &w->loop, em);
+}
+
+/* pgp_lib_error(), but for work whose time is up. */
+static enum err work_failed(const struct work *w, enum err e, gpgme_error_t error, const char *what, struct errmsg *em)
+{
+	enum err late = pgp_loop_check(w->loop, em);
+	return late == OK ? pgp_lib_error(em, e, error, what) : late;
 }
 
 /* What GnuPG gives goes straight to where it belongs. */
@@ -114,7 +129,7 @@ static gpgme_error_t key_import(const struct work *w, struct bytes text)
 	gpgme_data_t source = NULL;
 	gpgme_error_t error = source_open(w, text, &source);
 	if (!error)
-		error = w->lib->op_import(w->ctx, source);
+		error = pgp_loop_run(w->loop, w->lib->op_import_start(w->ctx, source));
 	if (source)
 		w->lib->data_release(source);
 	return error;
@@ -148,6 +163,7 @@ static bool is_usable(gpgme_key_t key)
 }
 
 struct search {
+	const struct pgp_lib *lib;
 	const char *name;
 	int secret;
 	char *fingerprint; /* of the only one */
@@ -156,26 +172,27 @@ struct search {
 };
 
 /* GnuPG's own search takes parts of names: what it gives is looked at again. */
+static void key_take(void *user, gpgme_key_t key)
+{
+	struct search *s = user;
+	if (is_named(key, s->name) && !is_usable(key)) {
+		s->unusable++;
+	} else if (is_named(key, s->name)) {
+		free(s->fingerprint);
+		s->fingerprint = key->fpr ? strdup(key->fpr) : NULL;
+		s->found++;
+	}
+	s->lib->key_unref(key);
+}
+
 static enum err ring_search(const struct work *w, struct search *s, struct errmsg *em)
 {
-	gpgme_key_t key = NULL;
-	gpgme_error_t error = w->lib->op_keylist_start(w->ctx, s->name, s->secret);
-	while (!error) {
-		error = w->lib->op_keylist_next(w->ctx, &key);
-		if (error)
-			break;
-		if (is_named(key, s->name) && !is_usable(key)) {
-			s->unusable++;
-		} else if (is_named(key, s->name)) {
-			free(s->fingerprint);
-			s->fingerprint = key->fpr ? strdup(key->fpr) : NULL;
-			s->found++;
-		}
-		w->lib->key_unref(key);
-	}
-	(void)w->lib->op_keylist_end(w->ctx);
-	if (gpgme_err_code(error) != GPG_ERR_EOF)
-		return pgp_lib_error(em, ERR_CRYPTO, error, "the key ring");
+	s->lib = w->lib;
+	pgp_loop_keys(w->loop, key_take, s);
+	gpgme_error_t error = pgp_loop_run(w->loop, w->lib->op_keylist_start(w->ctx, s->name, s->secret));
+	pgp_loop_keys(w->loop, NULL, NULL);
+	if (gpgme_err_code(error) != GPG_ERR_NO_ERROR && gpgme_err_code(error) != GPG_ERR_EOF)
+		return work_failed(w, ERR_CRYPTO, error, "the key ring", em);
 	const char *what = s->secret ? "secret" : "public";
 	if (s->found > 1)
 		return err_set(em, ERR_KEY, "the key ring has %zu %s keys of that name: take the fingerprint of one",
@@ -192,13 +209,14 @@ static enum err recipient_export(const struct work *w, struct pgp_recipient *rec
 	gpgme_data_t data = NULL;
 	gpgme_error_t error = sink_open(w, &sink, &data);
 	if (!error)
-		error = w->lib->op_export(w->ctx, recipient->fingerprint, GPGME_EXPORT_MODE_MINIMAL, data);
+		error = pgp_loop_run(w->loop, w->lib->op_export_start(w->ctx, recipient->fingerprint,
+								      GPGME_EXPORT_MODE_MINIMAL, data));
 	if (data)
 		w->lib->data_release(data);
 	if (sink.overflow)
 		return err_set(em, ERR_LIMIT, "a public key of more than 1 MiB");
 	if (error || sink.len == 0)
-		return pgp_lib_error(em, ERR_CRYPTO, error, "cannot export the public key");
+		return work_failed(w, ERR_CRYPTO, error, "cannot export the public key", em);
 	return OK;
 }
 
@@ -229,7 +247,7 @@ static enum err keys_take(const struct work *w, struct pgp_recipients to, gpgme_
 		if (!error)
 			error = w->lib->get_key(w->ctx, to.list[i]->fingerprint, &keys[i], 0);
 		if (error)
-			return pgp_lib_error(em, ERR_CRYPTO, error, to.list[i]->fingerprint);
+			return work_failed(w, ERR_CRYPTO, error, to.list[i]->fingerprint, em);
 	}
 	return OK;
 }
@@ -246,12 +264,12 @@ static enum err keys_encrypt(const struct work *w, gpgme_key_t *keys, struct byt
 	if (!error)
 		error = sink_open(w, &sink, &data);
 	if (!error)
-		error = w->lib->op_encrypt(w->ctx, keys, flags, source, data);
+		error = pgp_loop_run(w->loop, w->lib->op_encrypt_start(w->ctx, keys, flags, source, data));
 	if (source)
 		w->lib->data_release(source);
 	if (data)
 		w->lib->data_release(data);
-	return error ? pgp_lib_error(em, ERR_CRYPTO, error, "cannot encrypt") : OK;
+	return error ? work_failed(w, ERR_CRYPTO, error, "cannot encrypt", em) : OK;
 }
 
 enum err pgp_encrypt(struct pgp_recipients to, struct bytes plain, struct buf *out, struct errmsg *em)
@@ -302,6 +320,18 @@ enum err pgp_key_from_text(struct secret *text, struct secret *passphrase, struc
 	return e;
 }
 
+enum err pgp_key_from_token(struct token_pool *pool, struct token_ref *ref, struct pgp_key **out, struct errmsg *em)
+{
+	enum err e = key_new(out, em);
+	if (e == OK) {
+		(*out)->pool = pool;
+		(*out)->ref = ref;
+		return OK;
+	}
+	token_ref_free(ref);
+	return e;
+}
+
 enum err pgp_key_from_ring(const char *name, struct pgp_key **out, struct errmsg *em)
 {
 	struct pgp_key *key = NULL;
@@ -324,6 +354,7 @@ void pgp_key_free(struct pgp_key *key)
 	pgp_home_free(key->home);
 	secret_free(key->text);
 	secret_free(key->passphrase);
+	token_ref_free(key->ref);
 	free(key->name);
 	pthread_mutex_destroy(&key->lock);
 	free(key);
@@ -337,17 +368,19 @@ static enum err secret_import(struct pgp_key *key, const struct pgp_home *home, 
 		return e;
 	gpgme_error_t error = key_import(&w, secret_bytes(key->text));
 	if (error)
-		return pgp_lib_error(em, ERR_PARSE, error, "cannot read the OpenPGP key");
+		return work_failed(&w, ERR_PARSE, error, "cannot read the OpenPGP key", em);
 	gpgme_import_result_t result = w.lib->op_import_result(w.ctx);
 	if (!result || result->secret_read == 0)
-		return err_set(em, ERR_KEY, "no OpenPGP secret key in the file");
+		return err_set(em, ERR_KEY, "no OpenPGP secret key in it");
 	return OK;
 }
 
 static enum err key_unpack(struct pgp_key *key, struct errmsg *em)
 {
 	AUTO(pgp_home) *home = NULL;
-	enum err e = pgp_home_new(&home, em);
+	enum err e = key->text ? OK : token_data_read(key->pool, key->ref, &key->text, em);
+	if (e == OK)
+		e = pgp_home_new(&home, em);
 	if (e == OK)
 		e = secret_import(key, home, em);
 	if (e == OK)
@@ -370,6 +403,9 @@ static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpg
 {
 	if (sink->overflow)
 		return err_set(em, ERR_LIMIT, "the message holds more than %d bytes", PLAIN_MAX);
+	enum err late = pgp_loop_check(w->loop, em);
+	if (error && late != OK)
+		return late;
 	switch (gpgme_err_code(error)) {
 	case GPG_ERR_NO_ERROR:
 		return OK;
@@ -385,7 +421,7 @@ static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpg
 	}
 	if (is_for_others(w))
 		return err_set(em, ERR_KEY, "the message is for other keys");
-	return pgp_lib_error(em, ERR_INTEGRITY, error, "the message does not open");
+	return work_failed(w, ERR_INTEGRITY, error, "the message does not open", em);
 }
 
 static enum err message_decrypt(const struct work *w, struct bytes message, struct secret **plain, struct errmsg *em)
@@ -401,7 +437,7 @@ static enum err message_decrypt(const struct work *w, struct bytes message, stru
 	if (!error)
 		error = sink_open(w, &sink, &data);
 	if (!error)
-		error = w->lib->op_decrypt(w->ctx, source, data);
+		error = pgp_loop_run(w->loop, w->lib->op_decrypt_start(w->ctx, source, data));
 	e = decrypt_judge(w, &sink, error, em);
 	if (source)
 		w->lib->data_release(source);
@@ -420,7 +456,7 @@ enum err pgp_key_decrypt(struct pgp_key *key, struct bytes message, struct secre
 	decoded = { 0 };
 	struct bytes binary = { 0 };
 	enum err e = pgp_message_check(message, &decoded, &binary, em);
-	if (e == OK && key->text) {
+	if (e == OK && !key->name) {
 		pthread_mutex_lock(&key->lock);
 		e = key->home ? OK : key_unpack(key, em);
 		pthread_mutex_unlock(&key->lock);

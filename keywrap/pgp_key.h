@@ -1,7 +1,7 @@
 #pragma once
 #include "common/secret.h"
 
-/* OpenPGP, RFC 4880, through GnuPG. Every function may block on it. */
+/* OpenPGP, RFC 4880, through GnuPG. Every function may block on it, until its time is up (ERR_TIMEOUT; pgp_loop.h). */
 
 /* A recipient: one public key of the user's key ring. */
 struct pgp_recipient {
@@ -27,6 +27,11 @@ struct pgp_key;
 /* Takes over both; the passphrase may be NULL. */
 enum err pgp_key_from_text(struct secret *text, struct secret *passphrase, struct pgp_key **out,
 			   struct errmsg *em) MUST_USE;
+/* The value of a data object, fetched at its first use. Takes ownership of ref, also on failure; borrows the pool. */
+struct token_pool;
+struct token_ref;
+enum err pgp_key_from_token(struct token_pool *pool, struct token_ref *ref, struct pgp_key **out,
+			    struct errmsg *em) MUST_USE;
 /* `name` as for a recipient. */
 enum err pgp_key_from_ring(const char *name, struct pgp_key **out, struct errmsg *em) MUST_USE;
 void pgp_key_free(struct pgp_key *key);

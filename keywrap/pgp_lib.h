@@ -7,6 +7,7 @@
  * one, and there are many of those. Never unloaded. */
 
 #define PGP_FUNCTIONS(X)                                                                                               \
+	X(cancel)                                                                                                      \
 	X(check_version)                                                                                               \
 	X(ctx_set_engine_info)                                                                                         \
 	X(data_new_from_cbs)                                                                                           \
@@ -16,16 +17,15 @@
 	X(io_writen)                                                                                                   \
 	X(key_unref)                                                                                                   \
 	X(new)                                                                                                         \
-	X(op_decrypt)                                                                                                  \
 	X(op_decrypt_result)                                                                                           \
-	X(op_encrypt)                                                                                                  \
-	X(op_export)                                                                                                   \
-	X(op_import)                                                                                                   \
+	X(op_decrypt_start)                                                                                            \
+	X(op_encrypt_start)                                                                                            \
+	X(op_export_start)                                                                                             \
 	X(op_import_result)                                                                                            \
-	X(op_keylist_end)                                                                                              \
-	X(op_keylist_next)                                                                                             \
+	X(op_import_start)                                                                                             \
 	X(op_keylist_start)                                                                                            \
 	X(release)                                                                                                     \
+	X(set_io_cbs)                                                                                                  \
 	X(set_passphrase_cb)                                                                                           \
 	X(set_pinentry_mode)                                                                                           \
 	X(strerror_r)

@@ -88,10 +88,24 @@ static enum err object_check(P11KitUri *uri, struct errmsg *em)
 	if (!type || type->ulValueLen != sizeof(class))
 		return OK;
 	memcpy(&class, type->pValue, sizeof(class));
-	if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY && class != CKO_SECRET_KEY)
+	if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY && class != CKO_SECRET_KEY && class != CKO_DATA)
 		return err_set(em, ERR_UNSUPPORTED,
-			       "only type=private, type=public and type=secret-key are keys that can be used here");
+			       "only type=private, type=public, type=secret-key and type=data can be used here");
 	return OK;
+}
+
+enum err token_ref_check_key(const struct token_ref *ref, struct errmsg *em)
+{
+	const CK_ATTRIBUTE *type = p11_kit_uri_get_attribute(ref->uri, CKA_CLASS);
+	CK_OBJECT_CLASS class = 0;
+	if (type && type->ulValueLen == sizeof(class))
+		memcpy(&class, type->pValue, sizeof(class));
+	if (!type || class != CKO_DATA)
+		return OK;
+	return err_set(
+		em, ERR_UNSUPPORTED,
+		"%s: only type=private, type=public and type=secret-key are keys; pgp: before it takes type=data",
+		ref->label);
 }
 
 /* The path alone: a query may say where a PIN is. */

@@ -32,6 +32,9 @@ bool token_ref_is_uri(const char *text);
 /* Parses a URI as the user typed it; reads the file of pin-source. ERR_PARSE, ERR_UNSUPPORTED, ERR_IO. */
 enum err token_ref_parse(const char *uri, struct token_ref **out, struct errmsg *em) MUST_USE;
 
+/* ERR_UNSUPPORTED where it names a data object. */
+enum err token_ref_check_key(const struct token_ref *ref, struct errmsg *em) MUST_USE;
+
 /* The same from text whose PINs were masked. */
 struct token_ref_masked {
 	const char *uri;

@@ -125,6 +125,14 @@ if command -v gpg >/dev/null && [ -w /dev/shm ]; then
 	passes "the other one opens the image" opens "$work/frank.gpg"
 	passes "and the one that was removed does not" does_not_open "$work/eve.gpg"
 	gpgconf --kill all
+	# The same secret key, which only the KBS holds, as a data object of the token.
+	kbs_start --allow-sample
+	conf_write "$kbs_url"
+	resource_set kbs:///default/pgp/frank "$work/frank.gpg"
+	passes "a secret key of the token opens it, too" opens 'pgp:pkcs11:token=kbs;object=default%2Fpgp%2Ffrank;type=data'
+	refuses "a data object that is none says so" 6 'pgp: pkcs11:token=kbs;object=default%2Fpgp%2Fnobody: ' \
+		kbs-image copy -q --decryption-key 'pgp:pkcs11:token=kbs;object=default%2Fpgp%2Fnobody' "$image" "oci:$work/never:x"
+	kbs_stop
 else
 	skip "OpenPGP recipients" "no gpg, or no /dev/shm, here"
 fi

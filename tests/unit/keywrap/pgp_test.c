@@ -210,7 +210,7 @@ static void says_why_a_key_does_not_open(void **state)
 	layer_refuses(&l, "bob.sec:pass=mistaken", OKW_ERR_DENIED, "the passphrase does not open the OpenPGP key");
 	layer_refuses(&l, "bob.sec", OKW_ERR_KEY, "a passphrase is needed");
 	layer_refuses(&l, "carol.sec", OKW_ERR_KEY, "for other keys");
-	layer_refuses(&l, "carol.pub", OKW_ERR_KEY, "no OpenPGP secret key in the file");
+	layer_refuses(&l, "carol.pub", OKW_ERR_KEY, "no OpenPGP secret key in it");
 	layer_free(&l);
 }
 
@@ -354,6 +354,31 @@ static void takes_recipients_by_their_exact_names_alone(void **state)
 	okw_context_free(context_with(spec, NULL));
 }
 
+/* An agent that asks somebody who never answers. */
+static void gives_up_on_an_agent_that_waits_for_ever(void **state)
+{
+	(void)state;
+	ring_need();
+	struct made_layer l = layer_for("pgp:bob@example.com", NULL);
+	struct okw_error error = { OKW_OK, "" };
+	run("gpgconf --kill all; printf '#!/bin/sh\\necho OK\\nexec sleep 7\\n' >pinentry; chmod +x pinentry; cp "
+	    "home/gpg-agent.conf agent.before 2>/dev/null || true; echo \"pinentry-program $PWD/pinentry\" "
+	    ">>home/gpg-agent.conf");
+	setenv("OKW_PGP_TIMEOUT", "1", 1);
+	struct timespec begin;
+	struct timespec end;
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	enum okw_code code = layer_open(&l, "pgp:bob@example.com", &error);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	unsetenv("OKW_PGP_TIMEOUT");
+	assert_int_equal(code, OKW_ERR_UNREACHABLE);
+	assert_error_has(&error, "GnuPG did not finish within 1 seconds");
+	assert_true(end.tv_sec - begin.tv_sec < 5);
+	run("gpgconf --kill all; if [ -e agent.before ]; then mv agent.before home/gpg-agent.conf; else rm "
+	    "home/gpg-agent.conf; fi");
+	layer_free(&l);
+}
+
 /* In a process that is killed in the midst of it. */
 static void leaves_nothing_behind_when_killed(void **state)
 {
@@ -421,6 +446,7 @@ int main(void)
 		cmocka_unit_test(tries_no_passphrase_on_a_message),
 		cmocka_unit_test(writes_what_peers_read),
 		cmocka_unit_test(takes_recipients_by_their_exact_names_alone),
+		cmocka_unit_test(gives_up_on_an_agent_that_waits_for_ever),
 		cmocka_unit_test(leaves_nothing_behind_when_killed),
 		cmocka_unit_test(removes_what_others_left_and_nothing_that_they_use),
 	};
