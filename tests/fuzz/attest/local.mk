@@ -69,3 +69,17 @@ tests_fuzz_attest_tpm_quote_fuzz_SOURCES = tests/fuzz/attest/tpm_quote_fuzz.c
 tests_fuzz_attest_tpm_quote_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_tpm_quote_fuzz_LDADD = $(FUZZ_DRIVER) $(attest_fuzz_libs)
 EXTRA_DIST += tests/fuzz/attest/tpm_quote.seeds
+
+check_PROGRAMS += tests/fuzz/attest/init_data_fuzz
+FUZZ_TESTS += tests/fuzz/attest/init_data_fuzz
+tests_fuzz_attest_init_data_fuzz_SOURCES = tests/fuzz/attest/init_data_fuzz.c
+tests_fuzz_attest_init_data_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_init_data_fuzz_LDADD = $(FUZZ_DRIVER) libinit_delivery.la libattest.la libcommon.la
+EXTRA_DIST += tests/fuzz/attest/init_data.seeds
+
+check_PROGRAMS += tests/fuzz/attest/attester_answer_fuzz
+FUZZ_TESTS += tests/fuzz/attest/attester_answer_fuzz
+tests_fuzz_attest_attester_answer_fuzz_SOURCES = tests/fuzz/attest/attester_answer_fuzz.c
+tests_fuzz_attest_attester_answer_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_attester_answer_fuzz_LDADD = $(FUZZ_DRIVER) libattester.la libattest.la libcommon.la
+EXTRA_DIST += tests/fuzz/attest/attester_answer.seeds

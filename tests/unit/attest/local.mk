@@ -62,3 +62,9 @@ tests_unit_attest_tsm_report_test_SOURCES = tests/unit/attest/tsm_report_test.c 
 tests_unit_attest_tsm_report_test_LDADD = libattester.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_attest_attester_test_SOURCES = tests/unit/attest/attester_test.c tests/support/check.h $(tee_guest_sources)
 tests_unit_attest_attester_test_LDADD = libattester.la $(attest_libs)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/init_data_test
+TESTS += tests/unit/attest/init_data_test
+endif
+tests_unit_attest_init_data_test_SOURCES = tests/unit/attest/init_data_test.c tests/support/check.h
+tests_unit_attest_init_data_test_LDADD = libinit_delivery.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)

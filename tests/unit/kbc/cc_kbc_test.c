@@ -1,5 +1,6 @@
 #include "kbc/cc_kbc.h"
 
+#include "attest/init_data.h"
 #include "common/base64.h"
 #include "kbc/cc_message.h"
 
@@ -55,6 +56,34 @@ static enum err challenge(struct cc_handshake *h, const char *body, struct errms
 {
 	AUTO_HTTP_RESPONSE resp = answer(200, "date: x\nset-cookie: " COOKIE "\n", body);
 	return cc_handshake_answer(h, &resp, em);
+}
+
+static void devices_and_init_data_go_along_and_are_bound(void **state)
+{
+	(void)state;
+	AUTO_OF(json_object) *pubkey = parse(PUBKEY);
+	AUTO_OF(json_object) *evidence = parse("{\"a\":1}");
+	AUTO(init_data) *init_data = NULL;
+	AUTO(cc_handshake) *h = NULL;
+	struct attest_digest plain, device;
+	assert_int_equal(init_data_parse(bytes_str("version='0.1.0'\nalgorithm=\"sha384\"\n"), &init_data, NULL), OK);
+	assert_int_equal(cc_handshake_new((struct cc_handshake_setup){ "tdx", pubkey, NOW, init_data }, &h, NULL), OK);
+	assert_int_equal(cc_handshake_device_data(h, &device, NULL), ERR_MISUSE);
+	assert_int_equal(challenge(h, "{\"nonce\":\"" NONCE "\",\"extra-params\":\"\"}", NULL), OK);
+	plain = *cc_handshake_report_data(h);
+	assert_int_equal(cc_handshake_device_data(h, &device, NULL), OK);
+	assert_memory_not_equal(plain.data, device.data, device.len);
+	assert_int_equal(cc_handshake_additional(h, strdup("{\"d\":{}}"), NULL), OK);
+	assert_memory_not_equal(plain.data, cc_handshake_report_data(h)->data, plain.len);
+	assert_int_equal(cc_handshake_evidence(h, evidence, NULL), OK);
+	AUTO_OF(json_object) *body = NULL;
+	assert_int_equal(json_parse(cc_handshake_request(h)->body, 10000, JSON_STRICT, &body, NULL), OK);
+	AUTO_STR
+	char *init = json_text(json_object_object_get(body, "init-data"));
+	AUTO_STR
+	char *all = json_text(json_object_object_get(body, "tee-evidence"));
+	assert_string_equal(init, "{\"format\":\"toml\",\"body\":\"version='0.1.0'\\nalgorithm=\\\"sha384\\\"\\n\"}");
+	assert_string_equal(all, "{\"primary_evidence\":{\"a\":1},\"additional_evidence\":\"{\\\"d\\\":{}}\"}");
 }
 
 static void a_handshake_to_the_byte(void **state)
@@ -342,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_to_the_byte),
+		cmocka_unit_test(devices_and_init_data_go_along_and_are_bound),
 		cmocka_unit_test(the_selected_hash_makes_the_report_data),
 		cmocka_unit_test(extra_parameters_may_be_absent_or_of_any_kind),
 		cmocka_unit_test(a_nonce_of_a_strange_size_is_refused),

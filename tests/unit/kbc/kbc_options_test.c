@@ -1,5 +1,6 @@
 #include "kbc/kbc_options.h"
 
+#include "attest/init_data.h"
 #include "kbc/kbc_url.h"
 
 #include <setjmp.h>
@@ -96,6 +97,12 @@ static void faults_name_the_member(void **state)
 		{ "{\"url\":\"https://a\",\"attester\":\"\"}", "\"attester\"" },
 		{ "{\"url\":\"https://a\",\"allow-http\":1}", "\"allow-http\"" },
 		{ "{\"url\":\"https://a\",\"atester\":\"tdx\"}", "atester" },
+		{ "{\"url\":\"https://a\",\"tee-root\":\"host\"}", "\"tee-root\"" },
+		{ "{\"url\":\"https://a\",\"tpm\":\"\"}", "\"tpm\"" },
+		{ "{\"url\":\"https://a\",\"devices\":[\"nvidia\"]}", "nvidia" },
+		{ "{\"url\":\"https://a\",\"devices\":[\"sampledevice\",\"sampledevice\"]}", "twice" },
+		{ "{\"url\":\"https://a\",\"devices\":[1]}", "\"devices\"" },
+		{ "{\"url\":\"https://a\",\"init-data\":\"/nonexistent/init.toml\"}", "/nonexistent/init.toml" },
 		{ "{\"url\":[\"https://a\",\"https://a\",\"https://a\",\"https://a\",\"https://a\",\"https://a\","
 		  "\"https://a\",\"https://a\",\"https://a\"]}",
 		  "more than 8" },
@@ -217,6 +224,78 @@ static void options_are_equal_only_in_every_member(void **state)
 	kbc_options_clear(&a);
 }
 
+/* A file of init data, and the configuration that names it, with more members. */
+static enum err read_with(const char *init_data, const char *more, struct kbc_options *o, struct errmsg *em)
+{
+	char path[] = "/tmp/kbs-init-data-XXXXXX";
+	char text[400];
+	int fd = mkstemp(path);
+	assert_true(fd >= 0 && write(fd, init_data, strlen(init_data)) == (ssize_t)strlen(init_data));
+	close(fd);
+	snprintf(text, sizeof(text), "{\"init-data\":\"%s\"%s}", path, more);
+	enum err e = read_text(text, o, em);
+	unlink(path);
+	return e;
+}
+
+#define INIT "version = '0.1.0'\nalgorithm = 'sha384'\n[data]\n"
+#define NAMES_KBS INIT "'aa.toml' = \"token_configs.kbs = {url = 'https://kbs.example/', cert = 'PEM'}\""
+
+static void init_data_name_the_kbs(void **state)
+{
+	(void)state;
+	struct kbc_options o, other;
+	assert_int_equal(setenv("AA_KBC_PARAMS", "cc_kbc::https://elsewhere", 1), 0);
+	assert_int_equal(read_with(NAMES_KBS, ",\"devices\":[\"sampledevice\"]", &o, NULL), OK);
+	assert_int_equal(o.url_count, 1);
+	assert_string_equal(o.urls[0], "https://kbs.example");
+	assert_string_equal(o.ca_pem, "PEM");
+	assert_non_null(o.init_data);
+	assert_int_equal(o.device_count, 1);
+	assert_int_equal(read_with(NAMES_KBS, ",\"url\":\"https://kbs.example\"", &other, NULL), OK);
+	assert_false(kbc_options_equal(&o, &other)); /* no devices */
+	kbc_options_clear(&other);
+	assert_int_equal(read_with(NAMES_KBS, ",\"devices\":[\"sampledevice\"]", &other, NULL), OK);
+	assert_true(kbc_options_equal(&o, &other));
+	kbc_options_clear(&other);
+	assert_int_equal(read_with(NAMES_KBS " # x", ",\"devices\":[\"sampledevice\"]", &other, NULL), OK);
+	assert_false(kbc_options_equal(&o, &other)); /* other bytes */
+	kbc_options_clear(&other);
+	kbc_options_clear(&o);
+}
+
+static void init_data_that_do_not_name_it_leave_it_to_the_configuration(void **state)
+{
+	(void)state;
+	struct kbc_options o;
+	assert_int_equal(read_with(INIT, ",\"url\":\"https://a\",\"ca\":\"/x\"", &o, NULL), OK);
+	assert_string_equal(o.urls[0], "https://a");
+	assert_string_equal(o.ca_file, "/x");
+	kbc_options_clear(&o);
+}
+
+static void init_data_and_configuration_may_not_differ(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *init_data, *more, *words;
+	} rows[] = {
+		{ NAMES_KBS, ",\"url\":\"https://other\"", "name another KBS" },
+		{ NAMES_KBS, ",\"url\":[\"https://kbs.example\",\"https://b\"]", "name another KBS" },
+		{ NAMES_KBS, ",\"ca\":\"/x.pem\"", "certificates" },
+		{ "x", ",\"url\":\"https://a\"", "init-data" },
+		{ INIT "'aa.toml' = \"token_configs.kbs.url = 'http://kbs.example'\"", "", "allow-http" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct kbc_options o;
+		struct errmsg em = { "" };
+		enum err e = read_with(rows[i].init_data, rows[i].more, &o, &em);
+		if (e != ERR_CONFIG || !strstr(em.text, rows[i].words))
+			fail_msg("%zu: %s \"%s\"", i, err_name(e), em.text);
+		assert_null(o.init_data);
+	}
+}
+
 static void a_host_is_matched_with_its_port(void **state)
 {
 	(void)state;
@@ -243,6 +322,10 @@ int main(void)
 		cmocka_unit_test_setup(nothing_that_says_where_is_told_apart, without_environment),
 		cmocka_unit_test_setup(the_kernel_command_line_is_searched, without_environment),
 		cmocka_unit_test_setup(options_are_equal_only_in_every_member, without_environment),
+		cmocka_unit_test_setup(init_data_name_the_kbs, without_environment),
+		cmocka_unit_test_setup(init_data_that_do_not_name_it_leave_it_to_the_configuration,
+				       without_environment),
+		cmocka_unit_test_setup(init_data_and_configuration_may_not_differ, without_environment),
 		cmocka_unit_test_setup(a_host_is_matched_with_its_port, without_environment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
