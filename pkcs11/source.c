@@ -1,7 +1,8 @@
-#include "pkcs11/source_state.h"
+#include "pkcs11/source.h"
 
 #include "common/log.h"
 #include "pkcs11/fnv.h"
+#include "pkcs11/source_state.h"
 
 #include <stdio.h>
 
