@@ -266,6 +266,23 @@ OCICRYPT_KEYPROVIDER_CONFIG=$cmd_providers
 
 refuses "a key of the KBS that is not there is named" 6 'the key provider kbs: .*exit status 6: .*kbs:///default/key/9' \
 	kbs-image copy --encryption-key provider:kbs:kbs:///default/key/9 "oci:$work/image:plain" "oci:$work/never:x"
+# bad_provider SCRIPT: a provider of ours that is none.
+bad_provider() {
+	jq -n --arg script "$1" '{"key-providers":{kbs:{cmd:{path:"/bin/sh",args:["-c",$script]},timeout:1}}}' >"$work/bad.json"
+}
+opens_badly() { OCICRYPT_KEYPROVIDER_CONFIG=$work/bad.json kbs-image copy -q --decryption-key provider:kbs "oci:$work/gcm:enc" "oci:$work/never:x"; }
+# refuses_provider WHAT EXIT PATTERN SCRIPT
+refuses_provider() {
+	bad_provider "$4"
+	refuses "$1" "$2" "layer 0 .*the key provider kbs: /bin/sh: $3" opens_badly
+}
+refuses_provider "a provider that hangs" 4 'it did not answer in time, and was killed' 'sleep 600'
+refuses_provider "one that dies" 8 'it was ended by signal 11' 'kill -SEGV $$'
+refuses_provider "one that prints megabytes" '8|9' 'it printed more than 262144 bytes' 'exec head -c 9999999 /dev/zero'
+refuses_provider "one that prints bad JSON" '8|9' 'its answer: ' 'echo "{"'
+refuses_provider "one that prints nothing" '8|9' 'its answer: ' 'cat >/dev/null'
+refuses_provider "one that is denied" 5 'it ended with exit status 5: no' 'echo no >&2; exit 5'
+refuses_provider "one whose key does not fit" 9 'it ended with exit status 9' 'exit 9'
 refuses "a provider that is not configured" 8 'no key provider "other"' \
 	kbs-image copy --decryption-key provider:other "oci:$work/gcm:enc" "oci:$work/never:x"
 kbs_stop

@@ -141,6 +141,22 @@ passes "forty requests at once on one connection" asks_ttrpc unwrap 40
 passes "it wraps" asks_ttrpc wrap 10
 echo '{"op":"destroy"}' >bad.json
 refuses "it hears why" 1 'neither keywrap nor keyunwrap' asks_ttrpc bad 1
+
+# Rust's: building it takes minutes, so it is asked for by name.
+if [ -z "${INTEROP_RUST-}" ]; then
+	skip "Rust's ttrpc" "INTEROP_RUST=1 builds it"
+elif ! command -v cargo >/dev/null; then
+	skip "Rust's ttrpc" "no cargo here"
+elif ! cargo build -q --locked --manifest-path "$TOP_SRCDIR/tests/interop/keyprovider_rust/Cargo.toml" \
+	--target-dir "$TOP_BUILDDIR/tests/interop/rust" 2>rust.log; then
+	skip "Rust's ttrpc" "it could not be built: $(tail -n 1 rust.log | cut -c 1-150)"
+else
+	asks_rust() { "$TOP_BUILDDIR/tests/interop/rust/debug/keyprovider-ttrpc" "unix://$work/ttrpc.sock" "$1" 20 <"$2" >ttrpc.out; }
+	passes "Rust's ttrpc unwraps, twenty requests at once" asks_rust UnWrapKey unwrap.json
+	passes "and that is a layer's key, too" jq -e '.keyunwrapresults.optsdata | implode | fromjson | .symkey' ttrpc.out
+	passes "it wraps" asks_rust WrapKey wrap.json
+	refuses "Rust's hears why" 1 'neither keywrap nor keyunwrap' asks_rust WrapKey bad.json
+fi
 stop "$pid"
 providers --name kbs
 kbs_stop
