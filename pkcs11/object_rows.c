@@ -1,5 +1,6 @@
 #include "pkcs11/object_rows.h"
 
+#include "common/token_attribute.h"
 #include "pkcs11/check_value.h"
 #include "pkcs11/crypto_gate.h"
 #include "pkcs11/fnv.h"
@@ -152,6 +153,15 @@ static bool get_category(const struct object_view *view, const struct object_row
 	(void)row;
 	const struct object *o = view->object;
 	return put_number(to, o->chain ? 2 : o->derived ? 1 : 0);
+}
+
+static bool get_time_left(const struct object_view *view, const struct object_row *row, struct object_value *to)
+{
+	(void)row;
+	if (!view->object->content)
+		return false;
+	struct source_expiry expiry = source_expiry(view->object->content);
+	return expiry.held && put_number(to, (CK_ULONG)(expiry.left_ms > 0 ? expiry.left_ms / 1000 : 0));
 }
 
 static bool get_profile(const struct object_view *view, const struct object_row *row, struct object_value *to)
@@ -315,6 +325,7 @@ static const struct object_row rows[] = {
 
 	{ CKA_KEY_TYPE, KEYS, NEED_TYPE, ANY_TYPE, get_key_type, 0, NULL },
 	{ CKA_UNIQUE_ID, ALL, NEED_NOTHING, ANY_TYPE, get_unique_id, 0, NULL },
+	{ CKA_KBS_TIME_LEFT, KEYS | CERT | DATA, NEED_NOTHING, ANY_TYPE, get_time_left, 0, NULL },
 	{ CKA_PROFILE_ID, PROFILE, NEED_NOTHING, ANY_TYPE, get_profile, 0, NULL },
 	{ CKA_START_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_date, 0, NULL },
 	{ CKA_END_DATE, KEYS | CERT, NEED_NOTHING, ANY_TYPE, get_date, 1, NULL },

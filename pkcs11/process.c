@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "pkcs11/ckr.h"
 #include "pkcs11/crypto_gate.h"
+#include "pkcs11/reason.h"
 #include "common/fork_mark.h"
 
 struct process {
@@ -307,10 +308,15 @@ CK_RV process_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	CK_RV rv = enter(&p);
 	if (rv != CKR_OK)
 		return rv;
+	struct errmsg why = { "" };
 	rv = token_locked(p, slot, &t);
 	if (rv == CKR_OK)
 		token_info(t, info);
+	else if (rv == CKR_TOKEN_NOT_PRESENT && p->tokens->wrong[slot])
+		err_set(&why, ERR_CONFIG, "%s", p->tokens->wrong[slot]);
 	pthread_mutex_unlock(&p->lock);
+	if (why.text[0])
+		reason_keep(rv, ERR_CONFIG, &why);
 	return rv;
 }
 

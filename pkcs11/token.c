@@ -81,14 +81,17 @@ static enum err set_make(struct token_configs *configs, const struct token_set *
 			 struct errmsg *em)
 {
 	AUTO(token_set) *set = calloc(1, sizeof(*set));
-	if (!set || !(set->items = calloc(configs->count, sizeof(struct token *))))
+	if (!set || !(set->items = calloc(configs->count, sizeof(struct token *))) ||
+	    !(set->wrong = calloc(configs->count, sizeof(char *))))
 		return err_set(em, ERR_NOMEM, "no memory for tokens");
 	set->refs = 1;
 	set->count = configs->count;
 	const struct token_set *const sets[2] = { set, before };
 	enum err e = configs->harden ? harden_process(em) : OK;
 	for (size_t i = 0; e == OK && i < set->count; i++)
-		if (!configs->items[i].wrong)
+		if (configs->items[i].wrong)
+			set->wrong[i] = steal(&configs->items[i].why);
+		else
 			e = token_make(&configs->items[i], sets, &set->items[i], em);
 	if (e != OK)
 		return e;
@@ -138,9 +141,12 @@ void token_set_free(struct token_set *set)
 {
 	if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; set->items && i < set->count; i++)
 		token_free(set->items[i]);
+	for (size_t i = 0; set->wrong && i < set->count; i++)
+		free(set->wrong[i]);
 	free(set->items);
+	free(set->wrong);
 	token_config_stamp_clear(&set->stamp);
 	free(set);
 }

@@ -29,8 +29,9 @@ AUTO_DEFINE(token)
 struct token_set {
 	atomic_uint refs;
 	struct token_config_stamp stamp;
-	struct token *
-		*items; /* NULL: this one's configuration is wrong; its slot is empty, so that the others keep theirs */
+	/* NULL: this one's configuration is wrong; its slot is empty, so that the others keep theirs. */
+	struct token **items;
+	char **wrong; /* what is wrong with it */
 	size_t count;
 };
 

@@ -32,6 +32,7 @@ static const char help[] =
 	"  --module FILE   the PKCS#11 module; default: kbs-pkcs11.so beside this program, else the installed one\n"
 	"  --out FILE      get: write there (mode 0600, all or nothing) instead of to standard output\n"
 	"  --json          list, describe, doctor: for programs\n"
+	"  --token LABEL   of several tokens, that one; default: all, and for get the first KBS that is the URI's\n"
 	"\n"
 	"Examples:\n"
 	"  kbs-token doctor\n"
@@ -45,11 +46,9 @@ static const char help[] =
 	"See kbs-token(1).\n";
 
 static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "module", required_argument, NULL, 'm' },
-	{ "out", required_argument, NULL, 'o' },
-	{ "json", no_argument, NULL, 'j' },
-	{ NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' }, { "module", required_argument, NULL, 'm' },
+	{ "out", required_argument, NULL, 'o' },    { "json", no_argument, NULL, 'j' },
+	{ "token", required_argument, NULL, 't' },  { NULL, 0, NULL, 0 },
 };
 
 static const struct command {
@@ -58,10 +57,10 @@ static const struct command {
 	int words, words_max;
 	int (*run)(const struct token_args *args);
 } commands[] = {
-	{ "list", "cmj", 0, 0, token_list },
-	{ "describe", "cmj", 0, 1, token_describe },
-	{ "get", "co", 1, 1, token_get },
-	{ "doctor", "cmj", 0, 0, token_doctor },
+	{ "list", "cmjt", 0, 0, token_list },
+	{ "describe", "cmjt", 0, 1, token_describe },
+	{ "get", "cot", 1, 1, token_get },
+	{ "doctor", "cmjt", 0, 0, token_doctor },
 	{ "pin-verifier", "", 0, 1, token_pin_verifier },
 };
 
@@ -75,6 +74,8 @@ static void option_take(struct token_args *args, int option)
 		args->out = optarg;
 	if (option == 'j')
 		args->json = true;
+	if (option == 't')
+		args->token = optarg;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -116,16 +117,4 @@ enum err token_settings(const struct token_args *args, struct settings **s, stru
 		return e;
 	*s = NULL;
 	return OK;
-}
-
-enum err token_kbc_options(const struct settings *s, struct kbc_options *o, struct errmsg *em)
-{
-	json_object *kbs = NULL;
-	if (s) {
-		enum err e = json_get_object_opt(s->root, "kbs", &kbs, em);
-		if (e != OK)
-			return e;
-	}
-	enum err e = kbc_options_read(kbs, o, em);
-	return s && e != OK ? err_wrap(em, e, "%s", s->path) : e;
 }

@@ -10,6 +10,7 @@ struct token_args {
 	const char *config; /* or NULL: as every command */
 	const char *module; /* or NULL: found by token_module_path() */
 	const char *out;
+	const char *token; /* --token: the label of one, or NULL */
 	bool json;
 	char **words;
 	int word_count;
@@ -24,8 +25,18 @@ int token_pin_verifier(const struct token_args *args);
 
 /* Reads the configuration; *s stays NULL where there is no file and nobody named one. */
 enum err token_settings(const struct token_args *args, struct settings **s, struct errmsg *em) MUST_USE;
-/* What of it a Key Broker Client needs. */
-enum err token_kbc_options(const struct settings *s, struct kbc_options *o, struct errmsg *em) MUST_USE;
+
+/* The KBSs that a configuration names, each once: the file's, those of its tokens. */
+#define TOKEN_KBS_MAX 65
+struct token_kbs_list {
+	struct kbc_options items[TOKEN_KBS_MAX];
+	size_t count;
+};
+/* Of the tokens with the label that was asked for (args->token), or of all. At least one. Clear it whatever comes back.
+ * ERR_CONFIG; ERR_NOT_FOUND: no such token, or nothing says where a KBS is. */
+enum err token_kbs_list(const struct token_args *args, const struct settings *s, struct token_kbs_list *out,
+			struct errmsg *em) MUST_USE;
+void token_kbs_list_clear(struct token_kbs_list *list);
 
 /* The PKCS#11 module: --module, else kbs-pkcs11.so beside this program (a build tree), else the installed one. */
 enum err token_module_path(const struct token_args *args, char path[4096], struct errmsg *em) MUST_USE;
@@ -40,9 +51,18 @@ enum err token_module_open(const struct token_args *args, struct token_module *m
 void token_module_close(struct token_module *m);
 #define AUTO_MODULE __attribute__((cleanup(token_module_close))) struct token_module
 
-/* The first slot with a token. ERR_NOT_FOUND. */
-enum err token_module_slot(const struct token_module *m, CK_SLOT_ID *slot, CK_TOKEN_INFO *info,
+/* The slots, those without a token among them. */
+#define TOKEN_SLOTS_MAX 256
+struct token_slots {
+	CK_SLOT_ID ids[TOKEN_SLOTS_MAX];
+	CK_ULONG count;
+};
+enum err token_module_slots(const struct token_module *m, struct token_slots *slots, struct errmsg *em) MUST_USE;
+/* ERR_NOT_FOUND: it is empty; then, if the module says so, with what is wrong. */
+enum err token_module_info(const struct token_module *m, CK_SLOT_ID slot, CK_TOKEN_INFO *info,
 			   struct errmsg *em) MUST_USE;
+/* Whether that is a token that was asked for. */
+bool token_wanted(const struct token_args *args, const CK_TOKEN_INFO *info);
 /* A padded field of CK_TOKEN_INFO as text that is safe to print. */
 struct token_field {
 	char text[65];

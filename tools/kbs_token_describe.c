@@ -81,7 +81,7 @@ static enum err find_module(const struct token_args *args, struct module_path *t
 static const struct token_row *certificate_of(const struct token_table *t, const struct token_row *key)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (t->rows[i].class == CKO_CERTIFICATE && key->id.len &&
+		if (t->rows[i].class == CKO_CERTIFICATE && t->rows[i].slot == key->slot && key->id.len &&
 		    bytes_equal(buf_bytes(&t->rows[i].id), buf_bytes(&key->id)))
 			return &t->rows[i];
 	return NULL;
@@ -125,6 +125,10 @@ static void print_text(const struct token_row *row, const struct snippets *s)
 	printf("%s: %s%s%s, id %s\n", label, token_class_name(row->class), row->key_type ? ", " : "",
 	       row->key_type ? row->key_type : "", id && *id ? id : "-");
 	printf("  %-12s %s\n", "uri", row->uri);
+	if (row->held)
+		printf("  %-12s %lu s\n", "time left", row->seconds_left);
+	else
+		printf("  %-12s not fetched\n", "time left");
 	for (size_t i = 0; i < s->count; i++)
 		printf("  %-12s %s\n", s->list[i].name, s->list[i].text);
 	putchar('\n');
@@ -152,7 +156,9 @@ static json_object *row_json(struct token_row *row, const struct snippets *s)
 	bool good = o && texts && id && label;
 	for (size_t i = 0; good && i < s->count; i++)
 		good = put(texts, s->list[i].name, json_object_new_string(s->list[i].text));
-	if (good && put(o, "label", json_object_new_string(label)) &&
+	if (good && put(o, "token", json_object_new_string(row->token)) &&
+	    put(o, "label", json_object_new_string(label)) &&
+	    put(o, "seconds-left", row->held ? json_object_new_int64((int64_t)row->seconds_left) : NULL) &&
 	    put(o, "class", json_object_new_string(token_class_name(row->class))) &&
 	    put(o, "id", json_object_new_string(id)) &&
 	    put(o, "key-type", row->key_type ? json_object_new_string(row->key_type) : NULL) &&

@@ -42,13 +42,13 @@ void report_fail(struct report *r, struct report_fault fault, const struct errms
 }
 
 /* True if there is something that says where a KBS is. */
-static bool check_configuration(struct report *r, const struct token_args *args, struct kbc_options *o)
+static bool check_configuration(struct report *r, const struct token_args *args, struct token_kbs_list *list)
 {
 	AUTO(settings) *s = NULL;
 	struct errmsg em = { "" };
 	enum err e = token_settings(args, &s, &em);
 	if (e == OK)
-		e = token_kbc_options(s, o, &em);
+		e = token_kbs_list(args, s, list, &em);
 	if (e != OK) {
 		report_fail(r,
 			    (struct report_fault){ "configuration", e == ERR_NOT_FOUND ? ERR_CONFIG : e,
@@ -56,8 +56,9 @@ static bool check_configuration(struct report *r, const struct token_args *args,
 			    &em);
 		return false;
 	}
-	report_ok(r, "configuration", "%s: %s at %s%s", s ? s->path : "no file", o->kind, o->urls[0],
-		  o->url_count > 1 ? " and others" : "");
+	for (size_t i = 0; i < list->count; i++)
+		report_ok(r, "configuration", "%s: %s at %s%s", s ? s->path : "no file", list->items[i].kind,
+			  list->items[i].urls[0], list->items[i].url_count > 1 ? " and others" : "");
 	return true;
 }
 
@@ -116,36 +117,62 @@ static void check_attestation(struct report *r, const struct kbc_options *o)
 
 static void check_kbs(struct report *r, const struct token_args *args)
 {
-	struct kbc_options o = { .kind = "" };
-	if (!check_configuration(r, args, &o)) {
+	static struct token_kbs_list list;
+	if (!check_configuration(r, args, &list)) {
+		token_kbs_list_clear(&list);
 		report_skip(r, "attestation", "there is no configuration");
 		return;
 	}
-	bool reached = doctor_reach(r, &o);
-	bool attester = check_attester(r, &o);
-	if (reached && attester)
-		check_attestation(r, &o);
-	else
-		report_skip(r, "attestation", reached ? "there is no attester" : "no KBS is reached");
-	kbc_options_clear(&o);
+	for (size_t i = 0; i < list.count; i++) {
+		bool reached = doctor_reach(r, &list.items[i]);
+		bool attester = check_attester(r, &list.items[i]);
+		if (reached && attester)
+			check_attestation(r, &list.items[i]);
+		else
+			report_skip(r, "attestation", reached ? "there is no attester" : "no KBS is reached");
+	}
+	token_kbs_list_clear(&list);
+}
+
+/* Each slot, a token or what is wrong with it; with the label that was asked for if one was. */
+static enum err check_slots(struct report *r, const struct token_args *args, const struct token_module *m,
+			    const char *path, struct errmsg *em)
+{
+	struct token_slots slots;
+	size_t tokens = 0;
+	enum err e = token_module_slots(m, &slots, em);
+	for (CK_ULONG i = 0; e == OK && i < slots.count; i++) {
+		CK_TOKEN_INFO info;
+		enum err there = token_module_info(m, slots.ids[i], &info, em);
+		if (there != OK) {
+			err_wrap(em, there, "slot %lu", slots.ids[i]);
+			report_fail(r,
+				    (struct report_fault){ "module", ERR_CONFIG,
+							   "correct that token; the others are there" },
+				    em);
+		} else if (token_wanted(args, &info)) {
+			tokens++;
+			report_ok(r, "module", "%s offers the token \"%s\"", path,
+				  token_field(info.label, sizeof(info.label)).text);
+		}
+	}
+	if (e == OK && !tokens)
+		e = err_set(em, ERR_NOT_FOUND, "the module has no slot with %s",
+			    args->token ? "that token" : "a token");
+	return e;
 }
 
 static void check_module(struct report *r, const struct token_args *args)
 {
 	AUTO_MODULE m = { .handle = NULL };
-	CK_SLOT_ID slot;
-	CK_TOKEN_INFO info;
 	struct errmsg em = { "" };
 	char path[4096] = "";
 	enum err e = token_module_path(args, path, &em);
 	if (e == OK)
 		e = token_module_open(args, &m, &em);
 	if (e == OK)
-		e = token_module_slot(&m, &slot, &info, &em);
-	if (e == OK)
-		report_ok(r, "module", "%s offers the token \"%s\"", path,
-			  token_field(info.label, sizeof(info.label)).text);
-	else
+		e = check_slots(r, args, &m, path, &em);
+	if (e != OK)
 		report_fail(r,
 			    (struct report_fault){
 				    "module", e,

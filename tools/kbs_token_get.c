@@ -41,20 +41,28 @@ static enum err write_file(const char *path, struct bytes b, struct errmsg *em)
 	return e == ERR_NOT_FOUND ? ERR_IO : e; /* it is not the resource that was not found */
 }
 
+static enum err fetch_from(const struct kbc_options *o, const struct resource_uri *uri, struct secret **out,
+			   struct errmsg *em)
+{
+	AUTO(kbc) *kbc = NULL;
+	enum err e = kbc_new(o, http_curl(), &kbc, em);
+	return e == OK ? kbc_get(kbc, uri, deadline_in_ms(o->timeout_ms), out, em) : e;
+}
+
+/* Of several KBSs the first whose host the URI names, or allows by naming none. */
 static enum err fetch(const struct token_args *args, const struct resource_uri *uri, struct secret **out,
 		      struct errmsg *em)
 {
+	static struct token_kbs_list list;
 	AUTO(settings) *s = NULL;
-	AUTO(kbc) *kbc = NULL;
-	struct kbc_options o = { .kind = "" };
 	enum err e = token_settings(args, &s, em);
 	if (e == OK)
-		e = token_kbc_options(s, &o, em);
+		e = token_kbs_list(args, s, &list, em);
 	if (e == OK)
-		e = kbc_new(&o, http_curl(), &kbc, em);
-	if (e == OK)
-		e = kbc_get(kbc, uri, deadline_in_ms(o.timeout_ms), out, em);
-	kbc_options_clear(&o);
+		e = fetch_from(&list.items[0], uri, out, em);
+	for (size_t i = 1; e == ERR_ARG && i < list.count; i++)
+		e = fetch_from(&list.items[i], uri, out, em);
+	token_kbs_list_clear(&list);
 	return e;
 }
 

@@ -32,7 +32,8 @@ static json_object *row_json(struct token_row *row)
 	AUTO_STR
 	char *id = hex_encode(buf_bytes(&row->id));
 	const char *label = buf_cstr(&row->label);
-	if (o && id && label && put(o, "label", json_object_new_string(label)) &&
+	if (o && id && label && put(o, "token", json_object_new_string(row->token)) &&
+	    put(o, "label", json_object_new_string(label)) &&
 	    put(o, "class", json_object_new_string(token_class_name(row->class))) &&
 	    put(o, "id", json_object_new_string(id)) &&
 	    put(o, "key-type", row->key_type ? json_object_new_string(row->key_type) : NULL) &&

@@ -1,6 +1,7 @@
 #include "tools/kbs_token.h"
 
 #include "common/cleanup.h"
+#include "common/token_reason.h"
 #include "tools/own_module.h"
 
 #include <dlfcn.h>
@@ -9,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* CK_INTERFACE of PKCS #11 3.0, which p11-kit's header may not have. */
+struct vendor_interface {
+	unsigned char *name;
+	const void *functions;
+	CK_FLAGS flags;
+};
 
 enum err token_module_path(const struct token_args *args, char path[4096], struct errmsg *em)
 {
@@ -74,15 +82,23 @@ static enum err load(const char *path, struct token_module *m, struct errmsg *em
 	return e == OK ? OK : err_wrap(em, e, "%s", path);
 }
 
-static enum err config_fault(const struct token_args *args, struct errmsg *em)
+/* Why this thread's last call failed, if the module is ours: else false. */
+static bool take_reason(const struct token_module *m, struct errmsg *em)
 {
-	AUTO(settings) *s = NULL;
-	struct kbc_options o = { .kind = "" };
-	enum err e = token_settings(args, &s, em);
-	if (e == OK && s)
-		e = token_kbc_options(s, &o, em);
-	kbc_options_clear(&o);
-	return e;
+	CK_RV (*get)(unsigned char *, void *, struct vendor_interface **, CK_FLAGS) = NULL;
+	struct vendor_interface *interface = NULL;
+	struct token_reason reason = { .rv = CKR_OK };
+	*(void **)&get = dlsym(m->handle, "C_GetInterface");
+	if (!get || get((unsigned char[]){ TOKEN_REASON_NAME }, NULL, &interface, 0) != CKR_OK || !interface)
+		return false;
+	const struct token_reason_interface *ours = interface->functions;
+	if (ours->major != 1)
+		return false;
+	ours->take(&reason);
+	if (reason.rv == CKR_OK || !reason.text[0])
+		return false;
+	err_set(em, ERR_CONFIG, "%s", reason.text);
+	return true;
 }
 
 enum err token_module_open(const struct token_args *args, struct token_module *m, struct errmsg *em)
@@ -100,10 +116,9 @@ enum err token_module_open(const struct token_args *args, struct token_module *m
 	m->initialized = rv == CKR_OK;
 	if (rv == CKR_OK)
 		return OK;
-	/* The module cannot say why; the configuration is why, most of the time. */
-	e = config_fault(args, em);
-	if (e != OK)
-		return e;
+	/* The configuration is why, most of the time. */
+	if (rv == CKR_GENERAL_ERROR && take_reason(m, em))
+		return ERR_CONFIG;
 	return err_wrap(em, token_rv("C_Initialize (KBS_PKCS11_LOG=warn:stderr says why)", rv, em), "%s", path);
 }
 
@@ -116,17 +131,27 @@ void token_module_close(struct token_module *m)
 	*m = (struct token_module){ .handle = NULL };
 }
 
-enum err token_module_slot(const struct token_module *m, CK_SLOT_ID *slot, CK_TOKEN_INFO *info, struct errmsg *em)
+enum err token_module_slots(const struct token_module *m, struct token_slots *slots, struct errmsg *em)
 {
-	CK_SLOT_ID slots[16];
-	CK_ULONG count = ARRAY_LEN(slots);
-	enum err e = token_rv("C_GetSlotList", m->p11->C_GetSlotList(CK_TRUE, slots, &count), em);
-	if (e != OK)
-		return e;
-	if (!count)
-		return err_set(em, ERR_NOT_FOUND, "the module has no slot with a token");
-	*slot = slots[0];
-	return token_rv("C_GetTokenInfo", m->p11->C_GetTokenInfo(slots[0], info), em);
+	slots->count = TOKEN_SLOTS_MAX;
+	enum err e = token_rv("C_GetSlotList", m->p11->C_GetSlotList(CK_FALSE, slots->ids, &slots->count), em);
+	if (e == OK && !slots->count)
+		e = err_set(em, ERR_NOT_FOUND, "the module has no slot");
+	return e;
+}
+
+enum err token_module_info(const struct token_module *m, CK_SLOT_ID slot, CK_TOKEN_INFO *info, struct errmsg *em)
+{
+	CK_RV rv = m->p11->C_GetTokenInfo(slot, info);
+	enum err e = token_rv("C_GetTokenInfo", rv, em);
+	if (rv == CKR_TOKEN_NOT_PRESENT)
+		(void)take_reason(m, em);
+	return e;
+}
+
+bool token_wanted(const struct token_args *args, const CK_TOKEN_INFO *info)
+{
+	return !args->token || strcmp(args->token, token_field(info->label, sizeof(info->label)).text) == 0;
 }
 
 struct token_field token_field(const unsigned char *field, size_t len)

@@ -1,10 +1,12 @@
 #include "tools/kbs_token_objects.h"
 
+#include "common/token_attribute.h"
+
 #include <p11-kit/uri.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECTS_MAX 16384
+#define OBJECTS_MAX 262144
 #define FIELD_MAX 512
 
 void token_table_clear(struct token_table *t)
@@ -40,11 +42,9 @@ static const struct {
 	CK_KEY_TYPE type;
 	const char *name;
 } key_types[] = {
-	{ CKK_RSA, "RSA" },
-	{ CKK_EC, "EC" },
-	{ CKK_EC_EDWARDS, "Ed" },
-	{ CKK_AES, "AES" },
-	{ CKK_GENERIC_SECRET, "generic" },
+	{ CKK_RSA, "RSA" },       { CKK_EC, "EC" },
+	{ CKK_EC_EDWARDS, "Ed" }, { 0x41, "X" }, /* CKK_EC_MONTGOMERY */
+	{ CKK_AES, "AES" },       { CKK_GENERIC_SECRET, "generic" },
 };
 
 struct search {
@@ -78,6 +78,14 @@ static enum err read_field(const struct search *s, CK_OBJECT_HANDLE object, CK_A
 	return buf_append(to, (struct bytes){ field, a.ulValueLen }, 0, em);
 }
 
+/* Known in the process that fetched it: this one has not, but --module may lead to one that has (p11-kit's client). */
+static void read_time_left(const struct search *s, CK_OBJECT_HANDLE object, struct token_row *row)
+{
+	CK_ATTRIBUTE a = { CKA_KBS_TIME_LEFT, &row->seconds_left, sizeof(row->seconds_left) };
+	row->held = s->p11->C_GetAttributeValue(s->session, object, &a, 1) == CKR_OK &&
+		    a.ulValueLen == sizeof(row->seconds_left);
+}
+
 static enum err read_row(const struct search *s, CK_OBJECT_HANDLE object, struct token_row *row, struct errmsg *em)
 {
 	CK_ATTRIBUTE class = { CKA_CLASS, &row->class, sizeof(row->class) };
@@ -87,19 +95,31 @@ static enum err read_row(const struct search *s, CK_OBJECT_HANDLE object, struct
 		e = read_field(s, object, CKA_LABEL, &row->label, em);
 	if (e == OK)
 		e = read_field(s, object, CKA_ID, &row->id, em);
+	if (e == OK)
+		read_time_left(s, object, row);
 	return e;
 }
 
-static void mark_type(struct token_table *t, const struct search *s, const char *name)
+/* The rows of the token at hand: from the first of its own. Both lists are in the module's order, most likely. */
+static void mark_type(struct token_table *t, size_t first, const struct search *s, const char *name)
 {
-	for (CK_ULONG i = 0; i < s->count; i++)
-		for (size_t k = 0; k < t->count; k++)
-			if (t->rows[k].handle == s->found[i])
-				t->rows[k].key_type = name;
+	size_t at = first;
+	for (CK_ULONG i = 0; i < s->count; i++) {
+		size_t k = at;
+		while (k < t->count && t->rows[k].handle != s->found[i])
+			k++;
+		for (size_t from = first; k == t->count && from < at; from++)
+			if (t->rows[from].handle == s->found[i])
+				k = from;
+		if (k == t->count)
+			continue;
+		t->rows[k].key_type = name;
+		at = k;
+	}
 }
 
 /* By searching, not by asking: to ask a key for its type may fetch it. */
-static enum err find_types(struct search *s, struct token_table *t, struct errmsg *em)
+static enum err find_types(struct search *s, struct token_table *t, size_t first, struct errmsg *em)
 {
 	for (size_t i = 0; i < ARRAY_LEN(key_types); i++) {
 		CK_KEY_TYPE type = key_types[i].type;
@@ -107,7 +127,7 @@ static enum err find_types(struct search *s, struct token_table *t, struct errms
 		enum err e = search_run(s, &wanted, 1, em);
 		if (e != OK)
 			return e;
-		mark_type(t, s, key_types[i].name);
+		mark_type(t, first, s, key_types[i].name);
 	}
 	return OK;
 }
@@ -138,42 +158,70 @@ static enum err make_uri(struct token_row *row, const CK_TOKEN_INFO *info, struc
 	return row->uri ? OK : err_set(em, ERR_INTERNAL, "a URI cannot be written");
 }
 
-static enum err read_table(struct search *s, const CK_TOKEN_INFO *info, struct token_table *t, struct errmsg *em)
+static enum err make_room(struct token_table *t, size_t more, struct errmsg *em)
 {
+	struct token_row *rows = reallocarray(t->rows, t->count + more + 1, sizeof(*rows));
+	if (!rows)
+		return err_set(em, ERR_NOMEM, "no memory for %zu objects", more);
+	memset(rows + t->count, 0, (more + 1) * sizeof(*rows));
+	t->rows = rows;
+	return OK;
+}
+
+static enum err read_slot(struct search *s, CK_SLOT_ID slot, const CK_TOKEN_INFO *info, struct token_table *t,
+			  struct errmsg *em)
+{
+	size_t first = t->count;
 	enum err e = search_run(s, NULL, 0, em);
-	if (e != OK)
-		return e;
-	t->rows = calloc(s->count + 1, sizeof(*t->rows));
-	if (!t->rows)
-		return err_set(em, ERR_NOMEM, "no memory for %lu objects", s->count);
-	for (t->count = 0; e == OK && t->count < s->count; t->count++)
-		e = read_row(s, s->found[t->count], &t->rows[t->count], em);
 	if (e == OK)
-		e = find_types(s, t, em);
-	for (size_t i = 0; e == OK && i < t->count; i++)
+		e = make_room(t, s->count, em);
+	for (CK_ULONG i = 0; e == OK && i < s->count; i++) {
+		struct token_row *row = &t->rows[t->count++];
+		row->slot = slot;
+		memcpy(row->token, token_field(info->label, sizeof(info->label)).text, sizeof(row->token));
+		e = read_row(s, s->found[i], row, em);
+	}
+	if (e == OK)
+		e = find_types(s, t, first, em);
+	for (size_t i = first; e == OK && i < t->count; i++)
 		e = make_uri(&t->rows[i], info, em);
 	return e;
 }
 
-static enum err read_token(const struct token_args *args, struct search *s, struct token_table *t, struct errmsg *em)
+/* An empty slot is passed over, unless it is the only one: doctor tells of it. */
+static enum err read_tokens(const struct token_args *args, const struct token_module *m, struct search *s,
+			    struct token_table *t, struct errmsg *em)
 {
-	AUTO_MODULE m = { .handle = NULL };
-	CK_SLOT_ID slot;
-	CK_TOKEN_INFO info;
-	enum err e = token_module_open(args, &m, em);
-	if (e == OK)
-		e = token_module_slot(&m, &slot, &info, em);
-	if (e != OK)
-		return e;
-	s->p11 = m.p11;
-	e = token_rv("C_OpenSession", s->p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &s->session), em);
-	return e == OK ? read_table(s, &info, t, em) : e;
+	struct token_slots slots;
+	size_t read = 0;
+	enum err e = token_module_slots(m, &slots, em);
+	for (CK_ULONG i = 0; e == OK && i < slots.count; i++) {
+		CK_TOKEN_INFO info;
+		enum err there = token_module_info(m, slots.ids[i], &info, em);
+		if (there == ERR_NOT_FOUND || (there == OK && !token_wanted(args, &info)))
+			continue;
+		if (there != OK)
+			return there;
+		read++;
+		e = token_rv("C_OpenSession",
+			     m->p11->C_OpenSession(slots.ids[i], CKF_SERIAL_SESSION, NULL, NULL, &s->session), em);
+		if (e == OK)
+			e = read_slot(s, slots.ids[i], &info, t, em);
+	}
+	if (e == OK && !read)
+		e = args->token ? err_set(em, ERR_NOT_FOUND, "no token has the label %s", args->token)
+				: err_set(em, ERR_NOT_FOUND, "the module has no slot with a token");
+	return e;
 }
 
 enum err token_table_read(const struct token_args *args, struct token_table *t, struct errmsg *em)
 {
+	AUTO_MODULE m = { .handle = NULL };
 	struct search s = { .found = calloc(OBJECTS_MAX, sizeof(*s.found)) };
-	enum err e = s.found ? read_token(args, &s, t, em) : err_set(em, ERR_NOMEM, "no memory for the objects");
+	enum err e = s.found ? token_module_open(args, &m, em) : err_set(em, ERR_NOMEM, "no memory for the objects");
+	s.p11 = m.p11;
+	if (e == OK)
+		e = read_tokens(args, &m, &s, t, em);
 	free(s.found);
 	return e;
 }

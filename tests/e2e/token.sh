@@ -55,6 +55,31 @@ refuses "get into a folder that is not there" 10 'No such file' \
 	kbs-token get default/data/binary --out "$work/none/file"
 refuses "get to a full device" 10 'space' bash -c 'kbs-token get default/data/binary >/dev/full'
 
+# --- several tokens -----------------------------------------------------------------------------------------------
+cat >"$work/tokens.json" <<EOF
+{ "kbs": { "url": "http://127.0.0.1:1", "attester": "sample", "timeout": 2 }, "tokens": [
+  { "label": "away", "objects": [ $(object far kbs:///default/image/key) ] },
+  { "label": "bad", "objects": [ { "label": "k", "class": "key" } ] },
+  { "label": "near", "kbs": { "url": "$front_url", "attester": "sample" },
+    "objects": [ $(object image-key kbs:///default/image/key "$work/key.pub") ] } ] }
+EOF
+chmod 600 "$work/tokens.json"
+single=$KBS_PKCS11_CONF
+export KBS_PKCS11_CONF=$work/tokens.json
+passes "list goes over all tokens" outputs '^far .*pkcs11:token=away;' kbs-token list
+passes "and passes over one that is wrong" outputs '^image-key .*pkcs11:token=near;' kbs-token list
+equal "list --token shows that one alone" near "$(kbs-token list --token near --json | jq -r 'map(.token) | unique | join(" ")')"
+refuses "a token that is not there" 6 'no token has the label none' kbs-token list --token none
+passes "describe tells what was not fetched" outputs '^  time left +not fetched$' kbs-token describe image-key
+get_near() { kbs-token get --token near default/data/binary >"$work/got" && cmp "$work/got" "$work/binary"; }
+passes "get --token asks the KBS of that one" get_near
+refuses "get asks the first one otherwise" 4 'no connection' kbs-token get default/data/binary
+kbs-token doctor >"$work/doctor" 2>&1 || true
+passes "doctor finds each token" grep -q '^ok .* offers the token "near"' "$work/doctor"
+passes "and says what is wrong with one" grep -q '^FAIL  module .*slot 1: .*tokens\[1\]: objects\[0\] k: "class"' "$work/doctor"
+passes "doctor looks at each KBS" grep -q "^ok    kbs-http  .*$front_url" "$work/doctor"
+export KBS_PKCS11_CONF=$single
+
 # --- doctor -------------------------------------------------------------------------------------------------------
 for check in configuration kbs-tcp kbs-http attester attestation module; do
 	passes "doctor finds $check good" outputs "^ok +$check " kbs-token doctor
