@@ -23,7 +23,16 @@ static const struct word classes[] = {
 	{ NULL, 0 },
 };
 static const struct word key_types[] = {
-	{ "rsa", CKK_RSA }, { "ec", CKK_EC }, { "aes", CKK_AES }, { "generic", CKK_GENERIC_SECRET }, { NULL, 0 },
+	{ "rsa", CKK_RSA },
+	{ "ec", CKK_EC },
+	{ "edwards", CKK_EC_EDWARDS },
+	{ "montgomery", CKK_EC_MONTGOMERY },
+	{ "ml-dsa", CKK_ML_DSA },
+	{ "slh-dsa", CKK_SLH_DSA },
+	{ "ml-kem", CKK_ML_KEM },
+	{ "aes", CKK_AES },
+	{ "generic", CKK_GENERIC_SECRET },
+	{ NULL, 0 },
 };
 
 static bool word_find(const struct word *words, struct bytes name, CK_ULONG *value)
@@ -118,7 +127,10 @@ static enum err read_kind(json_object *obj, struct entry *to, struct errmsg *em)
 	if (e != OK || !type)
 		return e;
 	if (!entry_word_type(bytes_str(type), &to->key_type))
-		return err_set(em, ERR_PARSE, "\"type\" is rsa, ec, aes or generic, not \"%s\"", type);
+		return err_set(em, ERR_PARSE,
+			       "\"type\" is rsa, ec, edwards, montgomery, ml-dsa, slh-dsa, ml-kem, aes or generic, not "
+			       "\"%s\"",
+			       type);
 	return OK;
 }
 

@@ -7,8 +7,8 @@
 #name, CKM_##name                                                                                      \
 	}
 static const struct {
-	const char *name;
-	CK_MECHANISM_TYPE type;
+	char name[24]; /* no pointers, which would have to be relocated */
+	uint32_t type;
 } rows[] = {
 	ROW(RSA_PKCS),
 	ROW(SHA1_RSA_PKCS),
@@ -58,6 +58,10 @@ static const struct {
 	ROW(SHA384_HMAC_GENERAL),
 	ROW(SHA512_HMAC),
 	ROW(SHA512_HMAC_GENERAL),
+	ROW(SHA512_224_HMAC),
+	ROW(SHA512_224_HMAC_GENERAL),
+	ROW(SHA512_256_HMAC),
+	ROW(SHA512_256_HMAC_GENERAL),
 	ROW(SHA3_224_HMAC),
 	ROW(SHA3_224_HMAC_GENERAL),
 	ROW(SHA3_256_HMAC),
@@ -74,12 +78,25 @@ static const struct {
 	ROW(AES_CCM),
 	ROW(AES_KEY_WRAP),
 	ROW(AES_KEY_WRAP_KWP),
+	ROW(AES_KEY_WRAP_PKCS7),
 	ROW(AES_CMAC),
 	ROW(AES_CMAC_GENERAL),
 	ROW(ML_DSA),
 	ROW(HASH_ML_DSA),
+	ROW(HASH_ML_DSA_SHA256),
+	ROW(HASH_ML_DSA_SHA384),
+	ROW(HASH_ML_DSA_SHA512),
+	ROW(HASH_ML_DSA_SHA3_256),
+	ROW(HASH_ML_DSA_SHA3_384),
+	ROW(HASH_ML_DSA_SHA3_512),
 	ROW(SLH_DSA),
 	ROW(HASH_SLH_DSA),
+	ROW(HASH_SLH_DSA_SHA256),
+	ROW(HASH_SLH_DSA_SHA384),
+	ROW(HASH_SLH_DSA_SHA512),
+	ROW(HASH_SLH_DSA_SHA3_256),
+	ROW(HASH_SLH_DSA_SHA3_384),
+	ROW(HASH_SLH_DSA_SHA3_512),
 	ROW(ML_KEM),
 };
 
