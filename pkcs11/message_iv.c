@@ -60,13 +60,13 @@ static uint8_t free_mask(size_t from_end, CK_ULONG free_bits)
 	CK_ULONG below = 8 * from_end;
 	if (below >= free_bits)
 		return 0;
-	return free_bits - below >= 8 ? 0xff : (uint8_t)((1u << (free_bits - below)) - 1);
+	return (uint8_t)(free_bits - below >= 8 ? 0xff : (1u << (free_bits - below)) - 1);
 }
 
 static void xor_count(uint8_t *iv, size_t len, CK_ULONG free_bits, uint64_t count)
 {
 	for (size_t i = 0; i < len && i < sizeof(count); i++)
-		iv[len - 1 - i] ^= (uint8_t)(count >> (8 * i)) & free_mask(i, free_bits);
+		iv[len - 1 - i] = (uint8_t)(iv[len - 1 - i] ^ ((count >> (8 * i)) & free_mask(i, free_bits)));
 }
 
 static CK_RV put_count(uint8_t *iv, size_t len, CK_ULONG free_bits, uint64_t count)
