@@ -234,21 +234,15 @@ static enum err check_class(const struct object *o, const struct material *m, st
 	return OK;
 }
 
-static enum err content_once(struct object *o, struct material **out, struct errmsg *em)
+/* Whether what was fetched is what the object says, and is pinned. */
+static enum err check_content(struct object *o, const struct material *m, struct errmsg *em)
 {
-	AUTO(material) *m = NULL;
-	enum err e = source_get(o->content, &m, em);
-	if (e != OK)
-		return e; /* which it has logged */
-	e = check_class(o, m, em);
+	enum err e = check_class(o, m, em);
 	if (e == OK)
 		e = check_pin(o, m, em);
 	if (e == OK && o->chain > m->chain_len)
 		e = err_set(em, ERR_NOT_FOUND, "the chain in %s has become shorter", source_name(o->content));
-	if (e != OK)
-		return e;
-	*out = o->chain ? material_ref(m->chain[o->chain - 1]) : steal(&m);
-	return OK;
+	return e;
 }
 
 enum err object_content(struct object *o, struct material **out, struct errmsg *em)
@@ -260,9 +254,16 @@ enum err object_content(struct object *o, struct material **out, struct errmsg *
 	if (!o->content)
 		return err_set(em, ERR_NOT_FOUND, "%s has no contents", o->label);
 	/* Key and public part are looked at one after the other; a renewal may have swapped both in between. */
-	enum err e = content_once(o, out, em);
-	for (int i = 0; e == ERR_INTEGRITY && i < 2; i++)
-		e = content_once(o, out, em);
+	enum err e = ERR_INTEGRITY;
+	for (int i = 0; e == ERR_INTEGRITY && i < 3; i++) {
+		AUTO(material) *m = NULL;
+		e = source_get(o->content, &m, em);
+		if (e != OK)
+			return e; /* which it has logged */
+		e = check_content(o, m, em);
+		if (e == OK)
+			*out = o->chain ? material_ref(m->chain[o->chain - 1]) : steal(&m);
+	}
 	if (e == ERR_INTEGRITY || e == ERR_KEY)
 		source_log_failure(o->content, (struct source_fault){ e, "parse" }, em);
 	return e;
