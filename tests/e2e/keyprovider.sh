@@ -178,6 +178,15 @@ many_by_grpc() {
 	for i in "${pids[@]}"; do wait "$i" || return 1; done
 }
 passes "six callers of gRPC at the same time" many_by_grpc
+crowd='import socket, subprocess, sys
+host, port = sys.argv[1].rsplit(":", 1)
+idle = [socket.create_connection((host, int(port))) for i in range(40)]
+for s in idle:
+    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5))
+idle += [socket.create_connection((host, int(port))) for i in range(30)]
+sys.exit(subprocess.call(sys.argv[2:]))'
+passes "a crowd that says nothing keeps nobody out" python3 -c "$crowd" "$grpc_address" \
+	kbs-image copy -q --decryption-key provider:kbs "oci:$work/grpc:enc" "oci:$work/grpc-crowd:x"
 OCICRYPT_KEYPROVIDER_CONFIG=$work/ttrpc.json passes "and ttrpc of the same daemon" opens_by_grpc ttrpc
 refuses "gRPC: a key that the KBS lacks, by name" 6 'the key provider kbs: .*status 5: kbs:///default/key/9' \
 	kbs-image copy --encryption-key provider:kbs:kbs:///default/key/9 "oci:$work/image:plain" "oci:$work/never:x"
