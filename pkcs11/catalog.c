@@ -265,6 +265,8 @@ struct object *catalog_object(struct catalog *c, CK_OBJECT_HANDLE handle)
 	if (!row || row->gone)
 		return NULL;
 	AUTO(object) *o = object_of(c, row, (handle - 1) % PART_COUNT);
+	if (!o) /* NULL says that there is no such object: memory that is short for a moment must not */
+		o = object_of(c, row, (handle - 1) % PART_COUNT);
 	return o && (!o->chain || object_visible(o)) ? steal(&o) : NULL;
 }
 

@@ -17,7 +17,7 @@ tests_support_p11_watch_SOURCES = tests/support/p11_watch.c
 tests_support_p11_watch_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 tests_support_p11_watch_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tests_support_p11_watch_LDADD = $(CRYPTO_LIBS)
-EXTRA_DIST += tests/support/tap.sh tests/support/e2e.sh tests/support/image_round_trip.sh \
+EXTRA_DIST += tests/support/bench_plot.awk tests/support/tap.sh tests/support/e2e.sh tests/support/image_round_trip.sh \
 	tests/support/analyzer.h tests/support/tsan.suppressions tests/support/kbs_double.py tests/support/core_of.py tests/support/valgrind.sh
 
 # A scripted HTTP server in a thread: tests/support/http_peer.h.
