@@ -58,3 +58,6 @@ libmeasure_la_SOURCES = \
 noinst_LTLIBRARIES += libinit_delivery.la
 libinit_delivery_la_SOURCES = attest/init_data_compose.c attest/init_data_delivery.c attest/init_data_delivery.h
 libinit_delivery_la_LIBADD = libattest.la $(ZLIB_LIBS)
+
+# It waits for networks and firmware: small is worth more than fast.
+$(libattester_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)

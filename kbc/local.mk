@@ -6,3 +6,6 @@ libkbc_la_SOURCES = kbc/kbc.c kbc/kbc.h kbc/kbc_kind.h kbc/kbc_stage.c kbc/kbc_s
 	kbc/cc_session.c kbc/cc_exchange.c kbc/cc_exchange.h \
 	kbc/client_pool.c kbc/client_pool.h kbc/flight.c kbc/flight.h \
 	kbc/attestation_result.c kbc/attestation_result.h kbc/tee_key.c kbc/tee_key.h kbc/retry.c kbc/retry.h
+
+# It waits for networks and firmware: small is worth more than fast.
+$(libkbc_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
