@@ -1,6 +1,7 @@
 #include "kbc/cc_refusal.h"
 
 #include "common/json.h"
+#include "kbc/kbc_stage.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -120,6 +121,7 @@ struct cc_refusal cc_refusal_read(enum cc_stage stage, const struct http_respons
 	struct words w;
 	read_words(resp, &w);
 	struct cc_refusal r = judge(stage, resp->status, &w);
+	kbc_named_note(variant_find(w.type) != NULL);
 	if (w.type[0] || w.detail[0])
 		err_set(em, r.err, "%s: the KBS answers %ld %s: %s%s", stages[stage], resp->status, w.type, w.detail,
 			advice(stage, &r, resp->status));

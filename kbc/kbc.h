@@ -63,6 +63,9 @@ enum err kbc_attest(struct kbc *kbc, bool fresh, struct deadline deadline, struc
 /* Where this thread's last kbc_get() or kbc_attest() failed: "evidence", "attest", "policy", "resource" or "parse" (an
  * answer that is malformed, or sealed for somebody else). NULL where it did not come so far, or did not fail. */
 const char *kbc_stage(void);
+/* Whether the KBS itself told this thread's last failure, by one of its names for it. A bare 403 or 404 may be that of
+ * whatever stands in front of it. */
+bool kbc_named(void);
 
 struct kbc_counts {
 	unsigned long handshakes; /* whole attestations that succeeded */

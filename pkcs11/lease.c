@@ -75,15 +75,6 @@ void lease_terms_tighten(struct lease_terms *terms, const struct lease_terms *ot
 		terms->prefetch = other->prefetch;
 }
 
-enum lease_fault lease_fault(enum err e, bool local)
-{
-	if (local)
-		return FAULT_PASSING;
-	if (e == ERR_DENIED || e == ERR_NOT_FOUND)
-		return FAULT_WITHDRAWN;
-	return e == ERR_AUTH || e == ERR_ATTEST || e == ERR_EXPIRED ? FAULT_REFUSED : FAULT_PASSING;
-}
-
 static bool try_is_due(const struct lease *l, int64_t now)
 {
 	return now >= l->retry_at;
@@ -92,7 +83,7 @@ static bool try_is_due(const struct lease *l, int64_t now)
 /* Beyond its end, while the KBS is known not to answer: tried after that end, or too short a time before it. */
 static bool may_be_stale(const struct lease *l, int64_t now)
 {
-	return l->held && now < l->stale_until && l->failures && lease_fault(l->failed, false) == FAULT_PASSING &&
+	return l->held && now < l->stale_until && l->failures && l->fault == FAULT_PASSING &&
 	       (l->tried_at >= l->ends_at || !try_is_due(l, now));
 }
 
@@ -144,6 +135,7 @@ void lease_fail(struct lease *l, enum err e, enum lease_fault fault, int64_t now
 {
 	l->failures++;
 	l->failed = e;
+	l->fault = fault;
 	l->tried_at = now;
 	l->look = false;
 	bool good = now < l->ends_at ? fault != FAULT_WITHDRAWN : now < l->stale_until && fault == FAULT_PASSING;

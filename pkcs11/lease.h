@@ -30,24 +30,25 @@ void lease_terms_complete(struct lease_terms *terms, const struct lease_terms *d
 /* Two objects have the same resource: the stricter word of each counts. */
 void lease_terms_tighten(struct lease_terms *terms, const struct lease_terms *other);
 
+/* What a failure means to what is held. */
+enum lease_fault {
+	FAULT_PASSING, /* the KBS was not heard, or not understood */
+	FAULT_REFUSED, /* it accepts us no longer, or something in front of it says so: good until the end, not beyond
+			*/
+	FAULT_WITHDRAWN, /* it denies this resource, or has it no more: good no longer */
+};
+
 struct lease {
 	int64_t taken_at, renew_at, ends_at, stale_until;
 	int64_t tried_at, retry_at; /* of the last failure */
 	unsigned failures; /* in a row */
 	unsigned postponed; /* in a row */
 	enum err failed;
+	enum lease_fault fault; /* of that one */
 	bool held; /* there is something to use, if only for a stale while */
 	bool look; /* C_Login wants a fresh look */
 	bool told; /* that it is stale */
 };
-
-/* What a failure means to what is held. */
-enum lease_fault {
-	FAULT_PASSING, /* the KBS was not heard, or not understood */
-	FAULT_REFUSED, /* it accepts us no longer: good until the end, and not a moment beyond */
-	FAULT_WITHDRAWN, /* it denies this resource, or has it no more: good no longer */
-};
-enum lease_fault lease_fault(enum err e, bool local);
 
 enum lease_step {
 	LEASE_USE,

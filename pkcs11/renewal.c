@@ -21,6 +21,7 @@ struct reading {
 	int64_t asked_at; /* the KBS may have changed its mind since */
 	enum err err;
 	const char *stage; /* where it failed */
+	bool named; /* the KBS said so itself */
 	struct errmsg text;
 };
 
@@ -52,6 +53,7 @@ static enum err fetch(struct reading *r, struct deadline deadline, struct secret
 		return e;
 	e = kbc_get(s->set->broker->kbc, &uri, deadline, raw, &r->text);
 	r->stage = kbc_stage() ? kbc_stage() : r->stage;
+	r->named = kbc_named();
 	return e;
 }
 
@@ -93,8 +95,13 @@ static bool same_secret(const struct secret *a, const struct secret *b)
 	return !a == !b && (!a || bytes_equal(secret_bytes(a), secret_bytes(b)));
 }
 
+/* (Private keys with the same public half are the same.) */
 static bool same_contents(const struct material *a, const struct material *b)
 {
+	/* A certificate beside a private key may have another chain, of which nothing is kept that could be compared.
+	 */
+	if (a->private_key && (a->certificate || b->certificate))
+		return false;
 	return a->private_key == b->private_key && bytes_equal(buf_bytes(&a->spki), buf_bytes(&b->spki)) &&
 	       bytes_equal(buf_bytes(&a->cert), buf_bytes(&b->cert)) && same_secret(a->raw, b->raw);
 }
@@ -200,10 +207,22 @@ static void publish_locked(struct reading *r)
 	material_free(before);
 }
 
+static enum lease_fault fault_of(const struct reading *r)
+{
+	/* What went wrong on this side is no word of the KBS's. */
+	bool heard =
+		strcmp(r->stage, "policy") == 0 || strcmp(r->stage, "resource") == 0 || strcmp(r->stage, "attest") == 0;
+	if (!heard)
+		return FAULT_PASSING;
+	if (r->err == ERR_DENIED || r->err == ERR_NOT_FOUND)
+		return r->named ? FAULT_WITHDRAWN : FAULT_REFUSED;
+	return r->err == ERR_AUTH || r->err == ERR_ATTEST || r->err == ERR_EXPIRED ? FAULT_REFUSED : FAULT_PASSING;
+}
+
 static void fail_locked(struct reading *r)
 {
 	struct source *s = r->source;
-	enum lease_fault fault = lease_fault(r->err, s->local);
+	enum lease_fault fault = fault_of(r);
 	lease_fail(&s->lease, r->err, fault, boottime_ms(), dice());
 	free(s->failed_text);
 	s->failed_text = strdup(r->text.text);

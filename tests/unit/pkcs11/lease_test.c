@@ -275,6 +275,29 @@ static void a_denial_is_no_network_failure(void **state)
 	check_rv(CKR_KEY_HANDLE_INVALID, rv);
 }
 
+static void a_proxy_cannot_take_a_key_away(void **state)
+{
+	(void)state;
+	configure("\"lifetime\":100", ",\"on-expiry\":\"serve-stale\",\"stale\":50");
+	CK_SESSION_HANDLE s = fixture_session();
+	static const long statuses[] = { 404, 403, 401, 502 };
+	assert_int_equal(signs(s), 64);
+	pass(60);
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		fixture.status = statuses[i];
+		unsigned gets = fixture.gets;
+		assert_int_equal(signs(s), 64);
+		wait_for_gets(gets + 1);
+		usleep(20000);
+		assert_int_equal(signs(s), 64);
+		pass(7);
+	}
+	/* But what refuses by name or not is not waited for beyond the end. */
+	fixture.status = 404;
+	pass(20);
+	check_rv(CKR_KEY_HANDLE_INVALID, refusal(s));
+}
+
 static void a_login_looks_afresh_but_not_at_what_is_seconds_old(void **state)
 {
 	(void)state;
@@ -519,6 +542,7 @@ int main(void)
 		TEST(a_kbs_that_is_away_retires_nothing_before_its_end),
 		TEST(stale_is_served_where_that_is_configured_and_not_for_ever),
 		TEST(a_denial_is_no_network_failure),
+		TEST(a_proxy_cannot_take_a_key_away),
 		TEST(a_login_looks_afresh_but_not_at_what_is_seconds_old),
 		TEST(prefetch_says_early_what_is_wrong),
 		TEST(without_threads_the_caller_renews),

@@ -36,6 +36,10 @@ static enum err between_request(struct http *http, const struct http_request *re
 		atomic_fetch_add(&fixture.gets, 1);
 	if (resource && fixture.delay_ms)
 		usleep(fixture.delay_ms * 1000);
+	if (resource && fixture.status) {
+		resp->status = fixture.status;
+		return OK;
+	}
 	if (fixture.during) {
 		struct libctx_guard guard = libctx_enter();
 		fixture.during();
@@ -261,6 +265,7 @@ int fixture_fresh(void **state)
 	fixture.attests = fixture.gets = fixture.connections = 0;
 	fixture.delay_ms = 0;
 	fixture.cut = false;
+	fixture.status = 0;
 	fixture.during = NULL;
 	return 0;
 }
@@ -270,6 +275,7 @@ int fixture_down(void **state)
 	(void)state;
 	C_Finalize(NULL);
 	fixture.cut = false;
+	fixture.status = 0;
 	fixture.delay_ms = 0;
 	fixture.during = NULL;
 	return 0;

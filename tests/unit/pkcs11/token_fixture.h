@@ -18,6 +18,8 @@ struct token_fixture {
 	/* What happens to requests. */
 	atomic_uint delay_ms; /* before each resource request */
 	atomic_bool cut; /* every request: connection refused */
+	atomic_long
+		status; /* what something in front of the KBS answers to resource requests, with no body; 0: nothing */
 	void (*during)(void); /* called in the middle of each request, as TLS in there might call back */
 };
 extern struct token_fixture fixture;
