@@ -2,6 +2,7 @@
 #include "keywrap/context.h"
 #include "common/base64.h"
 #include "keywrap/layer_options.h"
+#include "keywrap/layer_reasons.h"
 #include "keywrap/provider.h"
 #include "keywrap/provider_config.h"
 
@@ -23,35 +24,6 @@ struct opening {
 	bool *given_up; /* keys that cannot be used at all: not tried again for every element */
 	struct secret *priv;
 };
-
-/* Errors of the key itself, and how telling they are beside others. */
-static int error_rank(enum err e)
-{
-	switch (e) {
-	case OK:
-		return 0;
-	case ERR_PARSE:
-	case ERR_LIMIT:
-		return 1;
-	case ERR_KEY:
-	case ERR_INTEGRITY:
-	case ERR_CRYPTO:
-		return 2;
-	case ERR_UNSUPPORTED:
-		return 3;
-	case ERR_IO:
-	case ERR_CONFIG:
-	case ERR_NOT_FOUND:
-	case ERR_NOMEM:
-		return 4;
-	case ERR_AUTH:
-	case ERR_DENIED:
-	case ERR_EXPIRED:
-		return 6;
-	default:
-		return 5; /* the token */
-	}
-}
 
 static bool key_try(struct opening *o, size_t i, struct bytes element)
 {
@@ -99,27 +71,9 @@ static enum err elements_try(struct opening *o, const char *annotation, struct e
 	return OK;
 }
 
-/* Reasons, gathered for one text: "jwe: rsa.key: why; pkcs11: ...". */
-struct reasons {
-	char text[960]; /* err_wrap puts something before it */
-	size_t len;
-	unsigned left_out;
-	enum err e; /* of the most telling one */
-};
-
 static void reason_add(struct reasons *r, const char *scheme, const char *key, const struct attempt *a)
 {
-	if (error_rank(a->e) > error_rank(r->e))
-		r->e = a->e;
-	size_t room = sizeof(r->text) - r->len - sizeof("; and 99999 more");
-	int n = snprintf(r->text + r->len, room, "%s%s: %s%s%.400s", r->len ? "; " : "", scheme, key ? key : "",
-			 key ? ": " : "", a->why.text);
-	if (n < 0 || (size_t)n >= room) {
-		r->text[r->len] = '\0';
-		r->left_out++;
-		return;
-	}
-	r->len += (size_t)n;
+	reasons_add(r, scheme, key, (struct reason_why){ a->e, a->why.text });
 }
 
 static enum err scheme_try(struct opening *o, const char *annotation, struct reasons *r)
@@ -226,20 +180,20 @@ static enum err opening_failed(const struct okw_annotations *annotations, const 
 {
 	/* A layer whose keys do not fit is no broken layer: ERR_INTEGRITY is for its data. */
 	enum err e = error_rank(r->e) <= 2 && r->e != ERR_PARSE && r->e != ERR_LIMIT ? ERR_KEY : r->e;
-	if (r->len == 0 && has_keys(annotations))
+	if (r->count == 0 && has_keys(annotations))
 		return err_set(em, ERR_KEY, "no key opens the layer: none of those given is for its schemes");
-	if (r->len == 0)
+	if (r->count == 0)
 		return err_set(em, ERR_PARSE, "the layer has no annotation " ANNOTATION_KEYS "*: nobody can open it");
-	if (r->left_out)
-		return err_set(em, e, "no key opens the layer: %s; and %u more", r->text, r->left_out);
-	return err_set(em, e, "no key opens the layer: %s", r->text);
+	char text[REASONS_TEXT_SIZE];
+	reasons_write(r, text);
+	return err_set(em, e, "no key opens the layer: %s", text);
 }
 
 enum err layer_key_unwrap(const struct okw_context *context, const struct okw_annotations *annotations,
 			  struct secret **priv, struct errmsg *em)
 {
 	struct opening o = { .context = context };
-	struct reasons r = { .e = OK };
+	AUTO_REASONS r = { .e = OK };
 	if (context->unwrap_count == 0)
 		return err_set(em, ERR_KEY, "the layer is encrypted, and no decryption key was given%s",
 			       context->certificates.count ? ", only certificates" : "");

@@ -15,6 +15,7 @@ KEYWRAP_SOURCES = \
 	keywrap/layer_hash.c keywrap/layer_hash.h \
 	keywrap/layer_key.c \
 	keywrap/layer_options.c keywrap/layer_options.h \
+	keywrap/layer_reasons.c keywrap/layer_reasons.h \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
 	keywrap/outbox.c keywrap/outbox.h \

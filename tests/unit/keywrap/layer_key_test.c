@@ -320,6 +320,14 @@ static void keeps_its_error_in_bounds_with_many_keys(void **state)
 	for (int i = 0; i < 40; i++)
 		bench_key(b, "rsa2048.key");
 	assert_int_equal(bench_open(b, &error), OKW_ERR_KEY);
+	size_t named = 0;
+	for (const char *at = error.text; (at = strstr(at, "rsa2048.key")) != NULL; at++)
+		named++;
+	assert_int_equal(named, 40);
+	for (int i = 0; i < 400; i++)
+		bench_key(b, "rsa2048.key");
+	assert_int_equal(bench_open(b, &error), OKW_ERR_KEY);
+	assert_error_has(&error, "JWE: no recipient with a key of this kind (RSA): rsa2048.key, ");
 	assert_error_has(&error, " more");
 }
 
