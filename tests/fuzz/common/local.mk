@@ -20,6 +20,13 @@ tests_fuzz_common_json_scan_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_json_scan_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
 EXTRA_DIST += tests/fuzz/common/json_scan.seeds
 
+check_PROGRAMS += tests/fuzz/common/pin_verifier_fuzz
+FUZZ_TESTS += tests/fuzz/common/pin_verifier_fuzz
+tests_fuzz_common_pin_verifier_fuzz_SOURCES = tests/fuzz/common/pin_verifier_fuzz.c
+tests_fuzz_common_pin_verifier_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_pin_verifier_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la
+EXTRA_DIST += tests/fuzz/common/pin_verifier.seeds
+
 check_PROGRAMS += tests/fuzz/common/resource_uri_fuzz
 FUZZ_TESTS += tests/fuzz/common/resource_uri_fuzz
 tests_fuzz_common_resource_uri_fuzz_SOURCES = tests/fuzz/common/resource_uri_fuzz.c

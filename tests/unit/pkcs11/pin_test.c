@@ -323,6 +323,30 @@ static void others_than_the_user_are_refused(void **state)
 	assert_int_equal(info.state, CKS_RO_USER_FUNCTIONS);
 }
 
+static void a_key_that_always_asks_wants_the_pin_each_time(void **state)
+{
+	(void)state;
+	fixture_configure("{\"kbs\":{\"kbc\":\"cc_kbc\",\"url\":\"%s\",\"attester\":\"sample\",\"timeout\":9},"
+			  "\"token\":{" WITH_PIN "},\"objects\":[{\"label\":\"p256\",\"class\":\"private-key\","
+			  "\"uri\":\"kbs:///default/key/p256\",\"always-authenticate\":true}]}");
+	CK_SESSION_HANDLE s = fixture_session();
+	CK_MECHANISM raw = { CKM_ECDSA, NULL, 0 };
+	CK_BYTE digest[32] = { 1 }, signature[64];
+	CK_ULONG len = sizeof(signature);
+	CK_UTF8CHAR pin[] = "1234", wrong[] = "4321";
+	check_rv(CKR_OK, login(s, "1234"));
+	CK_OBJECT_HANDLE key = fixture_find(s, CKO_PRIVATE_KEY, "p256");
+	for (int i = 0; i < 2; i++) {
+		check_rv(CKR_OK, C_SignInit(s, &raw, key));
+		check_rv(CKR_PIN_INCORRECT, C_Login(s, CKU_CONTEXT_SPECIFIC, wrong, 4));
+		assert_true(flags() & CKF_USER_PIN_COUNT_LOW);
+		check_rv(CKR_OK, C_Login(s, CKU_CONTEXT_SPECIFIC, pin, 4));
+		check_rv(CKR_OK, C_Sign(s, digest, sizeof(digest), signature, &len));
+	}
+	check_rv(CKR_OK, C_SignInit(s, &raw, key));
+	check_rv(CKR_USER_NOT_LOGGED_IN, C_Sign(s, digest, sizeof(digest), signature, &len));
+}
+
 static void *guess(void *pin)
 {
 	CK_SESSION_HANDLE s = 0;
@@ -367,6 +391,7 @@ int main(void)
 		TEST(a_verifier_in_a_file_is_read_at_each_login),
 		TEST(the_login_attests_where_that_is_the_policy),
 		TEST(others_than_the_user_are_refused),
+		TEST(a_key_that_always_asks_wants_the_pin_each_time),
 		TEST(many_guesses_at_once_are_no_more_than_allowed),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
