@@ -60,4 +60,4 @@ libinit_delivery_la_SOURCES = attest/init_data_compose.c attest/init_data_delive
 libinit_delivery_la_LIBADD = libattest.la $(ZLIB_LIBS)
 
 # It waits for networks and firmware: small is worth more than fast.
-$(libattester_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
+$(libattester_la_OBJECTS): CFLAGS += $(COLD_CFLAGS)

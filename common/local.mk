@@ -27,11 +27,11 @@ libcommon_la_SOURCES = \
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
 # Where time does not count, and what kbs-verify takes along.
 common/err.lo common/file.lo common/harden.lo common/json.lo common/json_canonical.lo common/key_build.lo common/libctx.lo common/log.lo \
-common/log_format.lo common/openssl_errors.lo common/pem.lo: CFLAGS += $(SMALL_CFLAGS)
+common/log_format.lo common/openssl_errors.lo common/pem.lo: CFLAGS += $(COLD_CFLAGS)
 # And what makes the module large without making anything fast: a program has it loaded for one key of many.
 common/jwe_crypto.lo common/jwe_decrypt.lo common/jwe_encrypt.lo common/jwe_key.lo common/jwe_message.lo common/jwk.lo \
 common/jwk_private.lo common/jws.lo common/jwt.lo common/json_grammar.lo common/json_scan.lo common/key.lo common/key_encrypted.lo \
-common/key_pqc.lo common/resource_uri.lo common/settings.lo common/toml.lo common/toml_lex.lo common/pin_verifier.lo: CFLAGS += $(SMALL_CFLAGS)
+common/key_pqc.lo common/resource_uri.lo common/settings.lo common/toml.lo common/toml_lex.lo common/pin_verifier.lo: CFLAGS += $(COLD_CFLAGS)
 
 # Keys and JOSE.
 libcommon_la_SOURCES += \

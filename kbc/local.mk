@@ -8,4 +8,4 @@ libkbc_la_SOURCES = kbc/kbc.c kbc/kbc.h kbc/kbc_kind.h kbc/kbc_stage.c kbc/kbc_s
 	kbc/attestation_result.c kbc/attestation_result.h kbc/tee_key.c kbc/tee_key.h kbc/retry.c kbc/retry.h
 
 # It waits for networks and firmware: small is worth more than fast.
-$(libkbc_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
+$(libkbc_la_OBJECTS): CFLAGS += $(COLD_CFLAGS)

@@ -36,6 +36,10 @@ AC_DEFUN([KBS_HARDENING], [
   SMALL_CFLAGS=
   m4_foreach_w([flag], [-Os -fno-asynchronous-unwind-tables], [KBS_TRY_CFLAG(flag, [SMALL_CFLAGS])])
   AC_SUBST([SMALL_CFLAGS])
+  dnl Inside of other people's programs, whose threads may be cancelled: small, but the tables stay.
+  COLD_CFLAGS=
+  m4_foreach_w([flag], [-Os], [KBS_TRY_CFLAG(flag, [COLD_CFLAGS])])
+  AC_SUBST([COLD_CFLAGS])
   PIE_CFLAGS=-fPIE; PIE_LDFLAGS=-pie
   AC_SUBST([WARN_CFLAGS]) AC_SUBST([HARDEN_CFLAGS]) AC_SUBST([HARDEN_LDFLAGS])
   AC_SUBST([PIE_CFLAGS]) AC_SUBST([PIE_LDFLAGS])])

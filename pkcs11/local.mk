@@ -45,6 +45,13 @@ if HAVE_PQC
 libpkcs11_la_SOURCES += pkcs11/entry_encapsulate.c
 endif
 EXTRA_DIST += pkcs11/entry_encapsulate.c
+# What no signature passes through.
+pkcs11/broker.lo pkcs11/catalog_remote.lo pkcs11/entry_derive.lo pkcs11/entry_general.lo pkcs11/entry_generate.lo \
+pkcs11/entry_message_sign.lo pkcs11/entry_session.lo pkcs11/entry_wrap.lo pkcs11/key_export.lo pkcs11/key_params.lo \
+pkcs11/lease.lo pkcs11/login.lo pkcs11/material.lo pkcs11/material_chain.lo pkcs11/mech_generate.lo pkcs11/mech_kdf.lo \
+pkcs11/mech_rsa_aes.lo pkcs11/message_sign.lo pkcs11/new_object.lo pkcs11/pin_count.lo pkcs11/pin_policy.lo \
+pkcs11/renewal.lo pkcs11/session_content.lo pkcs11/session_object.lo pkcs11/spki_pin.lo pkcs11/template.lo \
+pkcs11/token.lo pkcs11/token_config.lo: CFLAGS += $(COLD_CFLAGS)
 libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 
 # Exports C_* alone; calls within go to ourselves whatever the host has loaded; stays mapped after dlclose, since the
