@@ -97,8 +97,9 @@ static enum err unicode(struct toml_lex *l, int digits, struct buf *out, struct 
 	}
 	if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return toml_fault(l, em, "an escape names no character");
-	uint8_t utf8[4];
-	return append(out, (struct bytes){ utf8, utf8_put(code, utf8) }, em);
+	uint8_t utf8[4] = { 0 };
+	size_t len = utf8_put(code, utf8);
+	return append(out, (struct bytes){ utf8, len }, em);
 }
 
 /* A backslash at the end of a line takes all white space that follows. */

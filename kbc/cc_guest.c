@@ -1,6 +1,7 @@
 #include "kbc/cc_guest.h"
 
 #include "attest/init_data.h"
+#include "common/log.h"
 
 struct cc_guest {
 	char attester[32];
@@ -63,6 +64,8 @@ enum err cc_guest_attester(const struct cc_guest *g, struct deadline deadline, c
 	enum err e = attester_find(g->attester, &machine, out, em);
 	if (e != OK || !g->init_data)
 		return e;
+	if (strcmp(attester_tee(*out), "sample") == 0)
+		log_warn("kbc", "init_data", "the sample TEE carries none: nothing vouches for %s", "them");
 	e = init_data_digest(g->init_data, &digest, em);
 	return e == OK ? attester_carries(*out, &request, em) : e;
 }
@@ -74,19 +77,20 @@ const struct init_data *cc_guest_init_data(const struct cc_guest *g)
 
 /* The devices' evidence is bound to the nonce and the key, and the TEE's to the devices' as well: an evidence of
  * another machine's device does not fit. */
-static enum err devices_take(const struct cc_guest *g, struct attester_request *request, struct cc_handshake *h,
+static enum err devices_take(const struct cc_guest *g, struct deadline deadline, struct cc_handshake *h,
 			     struct errmsg *em)
 {
+	struct attester_machine machine = machine_of(g);
 	const char *const *names = (const char *const *)g->devices;
 	struct attester_devices devices = { names, g->device_count };
 	struct attest_digest data;
+	struct attester_request request = { &machine, &data, deadline };
 	char *text = NULL;
 	if (g->device_count == 0)
 		return OK;
 	enum err e = cc_handshake_device_data(h, &data, em);
-	request->report_data = &data;
 	if (e == OK)
-		e = attester_additional(&devices, request, &text, em);
+		e = attester_additional(&devices, &request, &text, em);
 	return e == OK ? cc_handshake_additional(h, text, em) : e;
 }
 
@@ -94,10 +98,9 @@ enum err cc_guest_evidence(const struct cc_guest *g, const struct attester *a, s
 			   struct cc_handshake *h, struct errmsg *em)
 {
 	struct attester_machine machine = machine_of(g);
-	struct attester_request request = { &machine, NULL, deadline };
+	struct attester_request request = { &machine, cc_handshake_report_data(h), deadline };
 	AUTO_OF(json_object) *evidence = NULL;
-	enum err e = devices_take(g, &request, h, em);
-	request.report_data = cc_handshake_report_data(h);
+	enum err e = devices_take(g, deadline, h, em);
 	if (e == OK)
 		e = attester_evidence(a, &request, &evidence, em);
 	return e == OK ? cc_handshake_evidence(h, evidence, em) : e;

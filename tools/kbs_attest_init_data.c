@@ -2,16 +2,65 @@
 #include "common/file.h"
 #include "tools/kbs_attest_args.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum { PACKED_MAX = 2 * INIT_DATA_MAX, SOURCES_MAX = 64, CHECK_MS = 60000 };
+
+static bool read_exactly(int fd, uint8_t *to, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = read(fd, to, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* A whole disk is read as far as its head says, to the end of the sector; a file is read by file_read(). */
+static enum err disk_read(const char *path, struct buf *out, struct errmsg *em)
+{
+	uint8_t head[512];
+	uint64_t len = 0;
+	AUTO_FD
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(em, ERR_IO, "%s", path);
+	if (!read_exactly(fd, head, sizeof head))
+		return err_set(em, ERR_IO, "%s cannot be read", path);
+	for (size_t i = 8; i > 0; i--)
+		len = len << 8 | head[7 + i];
+	if (memcmp(head, "initdata", 8) != 0 || len > PACKED_MAX)
+		return err_set(em, ERR_PARSE, "%s holds no init data", path);
+	size_t all = (16 + (size_t)len + 511) / 512 * 512;
+	enum err e = buf_reserve(out, all, em);
+	if (e != OK)
+		return e;
+	memcpy(out->data, head, sizeof head);
+	if (!read_exactly(fd, out->data + sizeof head, all - sizeof head))
+		return err_set(em, ERR_PARSE, "%s holds less than it says", path);
+	out->len = all;
+	return OK;
+}
+
+static bool is_disk(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
 
 /* Whatever form the file has. */
 static enum err text_read(const char *path, struct buf *out, struct errmsg *em)
 {
 	AUTO_BUF
 	packed = { 0 };
-	enum err e = file_read(path, PACKED_MAX, &packed, em);
+	enum err e = is_disk(path) ? disk_read(path, &packed, em) : file_read(path, PACKED_MAX, &packed, em);
 	return e == OK ? init_data_unpack(buf_bytes(&packed), out, em) : e;
 }
 

@@ -1,6 +1,7 @@
 #include "tools/kbs_token.h"
 
 #include "attest/attester.h"
+#include "attest/init_data.h"
 #include "tools/cli.h"
 
 #include <stdarg.h>
@@ -94,6 +95,34 @@ static bool check_attester(struct report *r, const struct kbc_options *o)
 	return true;
 }
 
+/* Was this TEE started with the init data of the configuration? */
+static bool check_init_data(struct report *r, const struct kbc_options *o)
+{
+	const struct attester *attester;
+	struct attester_machine machine = { o->tee_root, o->tpm };
+	struct attest_digest digest;
+	struct attester_request request = { &machine, &digest, deadline_in_ms(o->timeout_ms) };
+	struct errmsg em = { "" };
+	if (!o->init_data)
+		return true;
+	enum err e = attester_find(o->attester, &machine, &attester, &em);
+	if (e == OK)
+		e = init_data_digest(o->init_data, &digest, &em);
+	if (e == OK)
+		e = attester_carries(attester, &request, &em);
+	if (e != OK)
+		report_fail(r,
+			    (struct report_fault){ "init data", e,
+						   "start the guest with the digest of this file: kbs-attest "
+						   "init-data digest --tee" },
+			    &em);
+	else if (strcmp(attester_tee(attester), "sample") == 0)
+		report_skip(r, "init data", "the sample TEE carries none");
+	else
+		report_ok(r, "init data", "the TEE carries their digest");
+	return e == OK;
+}
+
 static void check_attestation(struct report *r, const struct kbc_options *o)
 {
 	AUTO(kbc) *kbc = NULL;
@@ -126,10 +155,14 @@ static void check_kbs(struct report *r, const struct token_args *args)
 	for (size_t i = 0; i < list.count; i++) {
 		bool reached = doctor_reach(r, &list.items[i]);
 		bool attester = check_attester(r, &list.items[i]);
-		if (reached && attester)
+		bool started = attester && check_init_data(r, &list.items[i]);
+		if (reached && started)
 			check_attestation(r, &list.items[i]);
 		else
-			report_skip(r, "attestation", reached ? "there is no attester" : "no KBS is reached");
+			report_skip(r, "attestation",
+				    !reached    ? "no KBS is reached"
+				    : !attester ? "there is no attester"
+						: "the init data are not the TEE's");
 	}
 	token_kbs_list_clear(&list);
 }

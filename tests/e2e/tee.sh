@@ -159,10 +159,14 @@ passes "the image opens in the TD" opens
 passes "it is the image of before" same_layers "$work/image" plain "$work/open" plain
 equal "the KBS attested a TD" 1 "$(grep -c 'event=attest .*result=ok tee=tdx' "$work/kbs.log")"
 
+doctor() { kbs-token doctor 2>&1 | grep -E "$1"; }
+passes "the doctor says that the TEE carries them" doctor '^ok +init data +the TEE carries'
+
 { cat "$work/init.toml"; echo; } >"$work/changed.toml"
 token_conf "$work/changed.toml"
+passes "and that it carries no others" doctor '^FAIL +init data .*not those that it was started with'
 refuses "one byte more in the init data: nothing is asked" '[0-9]+' "not those that it was started with" opens
-equal "the KBS heard nothing of it" 1 "$(grep -c 'event=attest ' "$work/kbs.log")"
+equal "the KBS heard nothing of it" 2 "$(grep -c 'event=attest ' "$work/kbs.log")"
 carry "$work/changed.toml"
 refuses "a TD that was started with these is refused" '[0-9]+' "policy" opens
 passes "and the KBS says why" grep -q "does not allow /init_data to be" "$work/kbs.log"

@@ -45,7 +45,7 @@ tests_support_tsm_fuse_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO
 
 # kbs-server that believes these vendors, and nobody else.
 check_PROGRAMS += tests/support/kbs_server_of_tests
-tests_support_kbs_server_of_tests_SOURCES = tests/support/tee_trust.c tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
+tests_support_kbs_server_of_tests_SOURCES = tests/support/tee_trust.c tests/support/tee_trust.h tools/kbs_server.c tools/kbs_server_admin.c tools/kbs_server.h
 tests_support_kbs_server_of_tests_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.la libcommon.la
 
 # Makes the Nth allocation or network call of a program fail: tests/support/fault.h. A real shared object, to be preloaded.

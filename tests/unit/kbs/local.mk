@@ -1,6 +1,7 @@
 # unit tests of kbs/
 kbs_unit_tests = \
 	tests/unit/kbs/body_test \
+	tests/unit/kbs/emulated_tee_test \
 	tests/unit/kbs/header_test \
 	tests/unit/kbs/init_test \
 	tests/unit/kbs/policy_test \
@@ -41,3 +42,6 @@ tests_unit_kbs_token_test_SOURCES = tests/unit/kbs/token_test.c tests/support/ch
 tests_unit_kbs_token_test_LDADD = $(kbs_unit_libs)
 tests_unit_kbs_server_test_SOURCES = tests/unit/kbs/server_test.c tests/support/check.h
 tests_unit_kbs_server_test_LDADD = libkbc.la libhttp_curl.la $(kbs_unit_libs)
+tests_unit_kbs_emulated_tee_test_SOURCES = tests/unit/kbs/emulated_tee_test.c tests/support/check.h \
+	tests/support/tee_trust.c tests/support/tee_trust.h $(tee_guest_sources)
+tests_unit_kbs_emulated_tee_test_LDADD = $(kbs_unit_libs)
