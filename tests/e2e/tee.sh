@@ -159,7 +159,7 @@ passes "the image opens in the TD" opens
 passes "it is the image of before" same_layers "$work/image" plain "$work/open" plain
 equal "the KBS attested a TD" 1 "$(grep -c 'event=attest .*result=ok tee=tdx' "$work/kbs.log")"
 
-doctor() { kbs-token doctor 2>&1 | grep -E "$1"; }
+doctor() { { kbs-token doctor 2>&1 || true; } | grep -E "$1"; }
 passes "the doctor says that the TEE carries them" doctor '^ok +init data +the TEE carries'
 
 { cat "$work/init.toml"; echo; } >"$work/changed.toml"
