@@ -112,25 +112,24 @@ size_t grpc_text_encode(const char *text, char out[GRPC_TEXT_MAX])
 	return len;
 }
 
-static int digit_value(uint8_t c)
+/* 16: none. */
+static unsigned digit_value(uint8_t c)
 {
 	if (isdigit(c))
-		return c - '0';
-	return isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
+		return (unsigned)c - '0';
+	return isxdigit(c) ? (unsigned)tolower(c) - 'a' + 10 : 16;
 }
 
 size_t grpc_text_decode(struct bytes text, char out[GRPC_TEXT_MAX])
 {
 	size_t len = 0;
 	for (size_t i = 0; i < text.len && len < GRPC_TEXT_MAX; i++) {
-		bool encoded = text.data[i] == '%' && text.len - i > 2 && digit_value(text.data[i + 1]) >= 0 &&
-			       digit_value(text.data[i + 2]) >= 0;
-		if (!encoded) {
-			out[len++] = (char)text.data[i];
-			continue;
-		}
-		out[len++] = (char)(digit_value(text.data[i + 1]) << 4 | digit_value(text.data[i + 2]));
-		i += 2;
+		bool room = text.data[i] == '%' && text.len - i > 2;
+		unsigned high = room ? digit_value(text.data[i + 1]) : 16;
+		unsigned low = room ? digit_value(text.data[i + 2]) : 16;
+		bool encoded = high < 16 && low < 16;
+		out[len++] = encoded ? (char)(high << 4 | low) : (char)text.data[i];
+		i += encoded ? 2 : 0;
 	}
 	return len;
 }

@@ -228,7 +228,9 @@ static enum err status_err(int status)
 	static const enum err errs[] = {
 		[4] = ERR_NET, [5] = ERR_DENIED, [6] = ERR_NOT_FOUND, [7] = ERR_INTEGRITY, [9] = ERR_KEY
 	};
-	return status > 0 && (size_t)status < ARRAY_LEN(errs) && errs[status] ? errs[status] : ERR_PROTO;
+	if (status < 0 || (size_t)status >= ARRAY_LEN(errs) || errs[status] == OK)
+		return ERR_PROTO;
+	return errs[status];
 }
 
 static enum err child_judge(struct child *c, struct errmsg *em)

@@ -270,8 +270,8 @@ enum err provider_grpc_run(const struct provider_grpc_call *call, struct deadlin
 {
 	AUTO_WIRE wire = { .fd = -1 };
 	struct call c = { .code = NO_CODE };
-	struct bytes message;
-	struct bytes octets;
+	struct bytes message = { 0 };
+	struct bytes octets = { 0 };
 	struct sigpipe_guard pipe = sigpipe_block();
 	enum err e = wire_open(call, until, &wire, em);
 	if (e == OK)

@@ -179,6 +179,15 @@ static void encoding_take(struct stream *s, struct bytes value)
 		s->e = err_set(&s->why, ERR_UNSUPPORTED, "the request is compressed");
 }
 
+static void timeout_take(struct stream *s, struct bytes value)
+{
+	if (s->e != OK)
+		return;
+	s->e = grpc_timeout_parse(value, &s->timeout_ms, &s->why);
+	if (s->e == OK && s->timeout_ms == 0)
+		s->timeout_ms = 1; /* less than one, and not none */
+}
+
 static int header_take(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
 		       const uint8_t *value, size_t len, uint8_t flags, void *user)
 {
@@ -202,7 +211,7 @@ static int header_take(nghttp2_session *session, const nghttp2_frame *frame, con
 	else if (http2_is(name, name_len, "grpc-encoding"))
 		encoding_take(s, text);
 	else if (http2_is(name, name_len, "grpc-timeout"))
-		s->e = grpc_timeout_parse(text, &s->timeout_ms, &s->why);
+		timeout_take(s, text);
 	return 0;
 }
 
@@ -259,7 +268,7 @@ static int request_whole(struct grpc_peer *p, struct stream *s)
 	s->e = job_make(p, s, &job);
 	p->bodies -= secret_bytes(s->body.message).len;
 	grpc_body_clear(&s->body);
-	if (s->e == OK) {
+	if (job) {
 		job->until = s->until;
 		s->e = p->peer.submit(p->peer.user, job, &s->why);
 		if (s->e != OK)

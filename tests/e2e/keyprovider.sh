@@ -222,6 +222,17 @@ tls_with() {
 grpc_daemon 127.0.0.1:0 --tls-cert "$work/server.pem" --tls-key "$work/server.key" --tls-client-ca "$work/ca.pem"
 grpc_at "$grpc_address" "$(tls_with ca keyprovider.example client)"
 passes "TLS: opens" opens_by_grpc tls
+# What it unwrapped just now, and a key that it has in mind.
+OCICRYPT_KEYPROVIDER_CONFIG=$cmd_providers asks "$(packet_of "$work/grpc" enc | request)" >"$work/answer"
+jq -j '.keyunwrapresults.optsdata | implode | fromjson | .symkey' "$work/answer" >"$work/symkey.b64"
+base64 -d "$work/symkey.b64" >"$work/symkey"
+jq -j '.keyunwrapresults.optsdata[11:43] | map(tostring) | join(",")' "$work/answer" >"$work/symkey.octets" # as it travels
+remembers() { python3 "$TOP_SRCDIR/tests/support/memory_of.py" "$grpc_pid" "$work/$1"; }
+if status=0 && { remembers symkey >/dev/null || status=$?; } && [ "$status" -eq 3 ]; then
+	skip "the daemon keeps no layer's key" "its memory is not ours to read"
+else
+	equal "the daemon keeps no layer's key" "0 0 0" "$(remembers symkey) $(remembers symkey.b64) $(remembers symkey.octets)"
+fi
 grpc_at "$grpc_address" "$(tls_with other-ca keyprovider.example client)"
 refuses "TLS: a server that nobody vouches for" 4 'its certificate: ' opens_by_grpc never
 grpc_at "$grpc_address" "$(tls_with ca another.example client)"

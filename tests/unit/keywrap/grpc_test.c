@@ -345,7 +345,7 @@ static void refuses_what_is_none_of_its_calls(void **state)
 	AUTO_BUF
 	in = { 0 };
 	request(b, 1, "/keyprovider.KeyProviderService/Nothing", NULL);
-	request(b, 3, PATH, TRAILERS("grpc-encoding", "gzip"));
+	request(b, 3, PATH, TRAILERS("grpc-encoding", "gzip", "grpc-timeout", "1S"));
 	request(b, 5, PATH, TRAILERS("grpc-timeout", "soon"));
 	h2_put_headers(&in, (struct h2_frame){ .flags = H2_END_HEADERS | H2_END_STREAM, .stream = 7 },
 		       TRAILERS(":method", "GET", ":scheme", "http", ":path", PATH, ":authority", "x"));
