@@ -1,6 +1,7 @@
 /* Entry points: general purpose, slots and tokens. PKCS #11 2.40, 5.4 and 5.5; 3.0, 5.4 for interfaces. */
 #include "pkcs11/function_list.h"
 #include "pkcs11/mechanism.h"
+#include "pkcs11/message_sign.h"
 #include "pkcs11/process.h"
 
 #ifdef HAVE_CONFIG_H
@@ -103,9 +104,7 @@ static CK_FLAGS message_flags(const struct mechanism *m)
 {
 	if (m->type == CKM_AES_GCM || m->type == CKM_AES_CCM)
 		return CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
-	/* These cannot do without a parameter that does not last. */
-	bool of_digest = m->type == CKM_HASH_ML_DSA || m->type == CKM_HASH_SLH_DSA;
-	if (!(m->flags & CKF_SIGN) || of_digest)
+	if (!(m->flags & CKF_SIGN) || !message_sign_takes(m))
 		return 0;
 	bool parts = m->hash || (m->ops && m->ops->absorb);
 	return CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | (parts ? CKF_MULTI_MESSAGE : 0);

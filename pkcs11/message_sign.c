@@ -15,6 +15,13 @@ static bool is_plain(const struct mechanism *m)
 	return m->ops == &mech_rsa_pss || m->ops == &mech_hmac || m->ops == &mech_cmac;
 }
 
+bool message_sign_takes(const struct mechanism *m)
+{
+	CK_MECHANISM bare = { m->type, NULL, 0 };
+	struct mechanism_params params = { .hash = "" };
+	return is_plain(m) || (m->ops && m->ops->check(m, &bare, &params) == CKR_OK);
+}
+
 CK_RV message_sign_check(const struct operation_start *start)
 {
 	CK_ULONG len = start->from->ulParameterLen;

@@ -6,6 +6,8 @@
  * holds the session's lock and is inside the crypto gate. */
 struct message_sign;
 
+/* Whether a mechanism that signs can do so: not where it needs a parameter that cannot be kept. */
+bool message_sign_takes(const struct mechanism *m);
 /* After operation_check(): only what can be begun again and again. CKR_MECHANISM_PARAM_INVALID. */
 CK_RV message_sign_check(const struct operation_start *start);
 CK_RV message_sign_new(struct operation_start *start, struct message_sign **out);

@@ -23,7 +23,7 @@ static const struct conformance_never nowhere[] = {
 	{ CKR_GENERAL_ERROR, "C_Initialize says so of its configuration; elsewhere a bug" },
 	{ CKR_HOST_MEMORY, "only when malloc fails: see the tests of faults" },
 	{ CKR_DEVICE_ERROR, "only where a key or certificate has to be fetched" },
-	{ CKR_DEVICE_MEMORY, "only where a resource is larger than is allowed" },
+	{ CKR_DEVICE_MEMORY, "only where a KBS gives more than the client allows (the tests of kbc)" },
 	{ CKR_DEVICE_REMOVED, "there is no device to remove" },
 	{ CKR_SESSION_CLOSED, "only when another thread closes it meanwhile (threads_test)" },
 	{ CKR_FUNCTION_CANCELED, "there are no callbacks that could cancel" },
