@@ -34,6 +34,32 @@ if command -v p11-kit >/dev/null; then
 else
 	skip "p11-kit loads what was installed" "p11-kit is not installed"
 fi
+# A program as others write it: the installed header, library and pkg-config file alone.
+if command -v pkg-config >/dev/null && command -v cc >/dev/null && ! sanitized; then
+	pc=$(installed ocikeywrap.pc)
+	export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+	passes "pkg-config knows the library's version" outputs '^[0-9]+\.[0-9]+\.[0-9]+$' pkg-config --modversion ocikeywrap
+	read -ra flags <<<"$(pkg-config "--define-variable=prefix=$root$(sed -n 's/^prefix=//p' "$pc")" --cflags --libs ocikeywrap)"
+	libraries=$(dirname "$(installed 'libocikeywrap.so.*')")
+	passes "the example builds with it" cc -Wall -Wextra -Werror -o "$work/layer" "$TOP_SRCDIR/docs/examples/ocikeywrap_layer.c" \
+		"${flags[@]}"
+	make_key P-256 reader
+	installed_library() { LD_LIBRARY_PATH=$libraries "$work/layer" "$@"; }
+	there() { installed_library encrypt "$work/ann" "jwe:$work/reader.pub" <"$TOP_SRCDIR/README.md" >"$work/layer.enc"; }
+	back() { installed_library decrypt "$work/ann" "$work/layer.out" "$work/reader.key" <"$work/layer.enc"; }
+	passes "it encrypts" there
+	passes "and decrypts" back
+	passes "what it was" cmp "$TOP_SRCDIR/README.md" "$work/layer.out"
+	others() { nm -D --defined-only "$libraries"/libocikeywrap.so.? | awk '$2 != "A" && $3 !~ /^okw_[a-z_]*@@OKW_0$/'; }
+	equal "the library exports what its header declares, with a version" "" "$(others)"
+	declared=$(grep -oE 'okw_[a-z_]+\(' "$(installed ocikeywrap.h)" | tr -d '(' | sort -u)
+	for name in $declared; do
+		nm -D --defined-only "$libraries"/libocikeywrap.so.? | grep " $name@@" >/dev/null || not_ok "$name is exported"
+		[ -s "$(installed "$name.3")" ] || not_ok "$name has a page"
+	done
+else
+	skip "the installed library" "no pkg-config or compiler here, or a sanitizer's build"
+fi
 passes "make uninstall" make -C "$TOP_BUILDDIR" -s uninstall DESTDIR="$root"
 equal "leaves nothing" "" "$(find "$root" -not -type d)"
 tap_end
