@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The module inside other people's processes: eight threads, forked children, unloaded and loaded again, and under
+# The module inside other people's processes: eight threads, forked children (STORMS=10: ten storms of them), unloaded and loaded again, and under
 # valgrind. Runs on the sanitizers' builds too.
 set -euo pipefail
 # shellcheck source=tests/support/e2e.sh
@@ -30,6 +30,14 @@ for key in rsa ec; do
 	forget
 	passes "$key: forked children initialise again and sign; the parent goes on" host $key fork 3
 	equal "$key: the parent and each child attested once" 4 "$(handshakes)"
+	storms=${STORMS-1} children=50
+	! sanitized || children=10
+	for ((storm = 1; storm <= storms; storm++)); do
+		forget
+		passes "$key: $children children initialise, sign and exit while their parent's threads sign${STORMS:+, storm $storm}" host $key storm $children
+		equal "$key: the parent and each of these attested once" $((children + 1)) "$(handshakes)"
+		equal "$key: each on a connection of its own: none was inherited" $((children + 1)) "$(seen '^connect')"
+	done
 	forget
 	passes "$key: loaded, finalised and unloaded ten times over" host $key cycle 10
 	equal "$key: with one attestation for all" 1 "$(handshakes)"

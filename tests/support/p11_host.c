@@ -6,6 +6,7 @@
  *   sign N      N signatures in one thread
  *   threads N   N threads, 20 signatures each, one session a thread
  *   fork N      signs, then N children that must initialise again, sign and exit; then signs again
+ *   storm N     N children at once that initialise, sign and exit, while four threads of the parent sign all the time
  *   cycle N     N times: dlopen, C_Initialize, sign, C_Finalize, dlclose
  *   hold        signs, opens the --wrapped file (OAEP, SHA-256) if there is one, prints `ready`, waits for the end of
  *               its standard input
@@ -23,6 +24,7 @@
 #include <openssl/pem.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNATURES_PER_THREAD = 20, SIGNATURE_MAX = 1024 };
+enum { SIGNATURES_PER_THREAD = 20, SIGNATURE_MAX = 1024, STORM_S = 120 };
 
 struct host {
 	const char *path;
@@ -277,6 +279,69 @@ static int run_forks(struct host *host, int count)
 	return again > worst ? again : worst;
 }
 
+static atomic_bool storm_over;
+
+/* Signs until the storm is over: 0, or what sign_some() says. */
+static void *storm_main(void *arg)
+{
+	int status = 0;
+	while (status == 0 && !storm_over)
+		status = sign_some(arg, SIGNATURES_PER_THREAD);
+	return (void *)(intptr_t)status;
+}
+
+/* All children at once; the worst of them. Who hangs is ended by its alarm, and that is a failure too. */
+static int storm_children(struct host *host, int count)
+{
+	int worst = 0, running = 0;
+	for (int i = 0; i < count; i++) {
+		fflush(stdout);
+		pid_t pid = fork();
+		if (pid == 0) {
+			alarm(STORM_S);
+			int status = child_main(host);
+			fflush(stdout);
+			_exit(status);
+		}
+		if (pid < 0)
+			worst = 1;
+		else
+			running++;
+	}
+	for (; running > 0; running--) {
+		int status = 0;
+		if (wait(&status) < 0)
+			return 1;
+		if (!WIFEXITED(status)) {
+			printf("a child ended by signal %d\n", WTERMSIG(status));
+			worst = 1;
+		} else if (WEXITSTATUS(status) > worst) {
+			worst = WEXITSTATUS(status);
+		}
+	}
+	return worst;
+}
+
+static int run_storm(struct host *host, int count)
+{
+	enum { SIGNERS = 4 };
+	pthread_t threads[SIGNERS];
+	int worst = sign_some(host, 1);
+	alarm(2 * STORM_S);
+	for (int i = 0; i < SIGNERS; i++)
+		if (pthread_create(&threads[i], NULL, storm_main, host) != 0)
+			abort();
+	int children = storm_children(host, count);
+	storm_over = true;
+	for (int i = 0; i < SIGNERS; i++) {
+		void *result = NULL;
+		pthread_join(threads[i], &result);
+		if ((int)(intptr_t)result > worst)
+			worst = (int)(intptr_t)result;
+	}
+	return children > worst ? children : worst;
+}
+
 static int run_cycles(struct host *host, int count)
 {
 	int worst = 0;
@@ -372,6 +437,8 @@ static int run(struct host *host, const char *command, int count)
 		status = run_threads(host, count);
 	else if (strcmp(command, "fork") == 0)
 		status = run_forks(host, count);
+	else if (strcmp(command, "storm") == 0)
+		status = run_storm(host, count);
 	else if (strcmp(command, "hold") == 0)
 		status = run_hold(host);
 	CK_RV rv = host->p11->C_Finalize(NULL);

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#define THREADS 8
-#define ROUNDS 40
+#define THREADS 16
+#define ROUNDS 20
 
 static atomic_uint failures;
 
@@ -47,6 +47,53 @@ static void sign_some(CK_SESSION_HANDLE s, unsigned seed)
 	note(C_GetAttributeValue(s, key, &id, 1));
 }
 
+static void encrypt_some(CK_SESSION_HANDLE s)
+{
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_BBOOL yes = CK_TRUE;
+	CK_BYTE value[32] = { 1 }, iv[12] = { 2 }, text[100] = { 3 }, out[128];
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof(class) },
+				    { CKA_KEY_TYPE, &type, sizeof(type) },
+				    { CKA_ENCRYPT, &yes, sizeof(yes) },
+				    { CKA_VALUE, value, sizeof(value) } };
+	CK_GCM_PARAMS gcm = { .pIv = iv, .ulIvLen = sizeof(iv), .ulIvBits = 96, .ulTagBits = 128 };
+	CK_MECHANISM mechanism = { CKM_AES_GCM, &gcm, sizeof(gcm) };
+	CK_OBJECT_HANDLE key = 0;
+	CK_ULONG len = sizeof(out);
+	if (note(C_CreateObject(s, template, 4, &key)) != CKR_OK)
+		return;
+	if (note(C_EncryptInit(s, &mechanism, key)) == CKR_OK)
+		note(C_Encrypt(s, text, sizeof(text), out, &len));
+	note(C_DestroyObject(s, key));
+}
+
+static void digest_some(CK_SESSION_HANDLE s)
+{
+	CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+	CK_BYTE text[100] = { 3 }, out[32];
+	CK_ULONG len = sizeof(out);
+	if (note(C_DigestInit(s, &mechanism)) == CKR_OK && note(C_DigestUpdate(s, text, sizeof(text))) == CKR_OK)
+		note(C_DigestFinal(s, out, &len));
+	note(C_GenerateRandom(s, out, sizeof(out)));
+}
+
+/* All objects, those of other threads' sessions among them, which come and go. */
+static void search_some(CK_SESSION_HANDLE s)
+{
+	CK_OBJECT_HANDLE found[64];
+	CK_ULONG n = 0;
+	CK_BYTE label[300];
+	if (note(C_FindObjectsInit(s, NULL, 0)) != CKR_OK)
+		return;
+	note(C_FindObjects(s, found, 64, &n));
+	note(C_FindObjectsFinal(s));
+	for (CK_ULONG i = 0; i < n; i++) {
+		CK_ATTRIBUTE wanted = { CKA_LABEL, label, sizeof(label) };
+		note(C_GetAttributeValue(s, found[i], &wanted, 1));
+	}
+}
+
 static void *work(void *number)
 {
 	unsigned seed = (unsigned)(uintptr_t)number;
@@ -57,6 +104,10 @@ static void *work(void *number)
 			continue;
 		}
 		sign_some(s, seed + i);
+		encrypt_some(s);
+		digest_some(s);
+		if (i % 4 == seed % 4)
+			search_some(s);
 		if (i % 5 == 0)
 			note(C_Login(s, CKU_USER, NULL, 0));
 		if (i % 7 == 0)
@@ -70,7 +121,7 @@ static void *work(void *number)
 	return NULL;
 }
 
-static void eight_threads_do_all_at_once(void **state)
+static void sixteen_threads_do_all_at_once(void **state)
 {
 	(void)state;
 	pthread_t threads[THREADS];
@@ -204,7 +255,7 @@ static void one_session_takes_all_operations_of_many_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(eight_threads_do_all_at_once),
+		TEST(sixteen_threads_do_all_at_once),
 		TEST(one_session_in_many_threads_breaks_nothing),
 		TEST(one_session_takes_all_operations_of_many_threads),
 	};
