@@ -11,6 +11,7 @@ static const char help[] =
 	"       kbs-token describe [LABEL] [--module FILE] [--json]\n"
 	"       kbs-token get URI [--out FILE]\n"
 	"       kbs-token doctor [--module FILE] [--json]\n"
+	"       kbs-token serve --socket PATH [--module FILE]\n"
 	"       kbs-token pin-verifier [scrypt|pbkdf2-sha256|pbkdf2-sha512]\n"
 	"\n"
 	"The PKCS#11 token whose keys a Key Broker Service (KBS) releases to attested TEEs only.\n"
@@ -23,6 +24,9 @@ static const char help[] =
 	"          written to a terminal. URI: kbs:///repository/type/tag, or just repository/type/tag\n"
 	"doctor    checks configuration, KBS, TLS, attester, attestation, module and memory, and whether the programs\n"
 	"          of this machine would find the token: one line each, with what to do about it\n"
+	"serve     one attested process for others: they load p11-kit-client.so, with the P11_KIT_SERVER_ADDRESS that "
+	"this\n"
+	"          prints, need no KBS, and do not attest. For programs of the same user, and root\n"
 	"pin-verifier\n"
 	"          asks for a PIN, or reads it from standard input, and prints what \"pin\" takes in the "
 	"configuration\n"
@@ -31,6 +35,7 @@ static const char help[] =
 	"  --config FILE   instead of KBS_PKCS11_CONF or /etc/kbs-pkcs11/kbs-pkcs11.json\n"
 	"  --module FILE   the PKCS#11 module; default: kbs-pkcs11.so beside this program, else the installed one\n"
 	"  --out FILE      get: write there (mode 0600, all or nothing) instead of to standard output\n"
+	"  --socket PATH   serve: where to listen\n"
 	"  --json          list, describe, doctor: for programs\n"
 	"  --token LABEL   of several tokens, that one; default: all, and for get the first KBS that is the URI's\n"
 	"\n"
@@ -46,9 +51,13 @@ static const char help[] =
 	"See kbs-token(1).\n";
 
 static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "module", required_argument, NULL, 'm' },
-	{ "out", required_argument, NULL, 'o' },    { "json", no_argument, NULL, 'j' },
-	{ "token", required_argument, NULL, 't' },  { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "module", required_argument, NULL, 'm' },
+	{ "out", required_argument, NULL, 'o' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "token", required_argument, NULL, 't' },
+	{ "socket", required_argument, NULL, 's' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static const struct command {
@@ -57,11 +66,9 @@ static const struct command {
 	int words, words_max;
 	int (*run)(const struct token_args *args);
 } commands[] = {
-	{ "list", "cmjt", 0, 0, token_list },
-	{ "describe", "cmjt", 0, 1, token_describe },
-	{ "get", "cot", 1, 1, token_get },
-	{ "doctor", "cmjt", 0, 0, token_doctor },
-	{ "pin-verifier", "", 0, 1, token_pin_verifier },
+	{ "list", "cmjt", 0, 0, token_list },  { "describe", "cmjt", 0, 1, token_describe },
+	{ "get", "cot", 1, 1, token_get },     { "doctor", "cmjt", 0, 0, token_doctor },
+	{ "serve", "cms", 0, 0, token_serve }, { "pin-verifier", "", 0, 1, token_pin_verifier },
 };
 
 static void option_take(struct token_args *args, int option)
@@ -76,6 +83,8 @@ static void option_take(struct token_args *args, int option)
 		args->json = true;
 	if (option == 't')
 		args->token = optarg;
+	if (option == 's')
+		args->socket = optarg;
 }
 
 static int run(const struct command *command, int argc, char **argv)

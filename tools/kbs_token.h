@@ -11,6 +11,7 @@ struct token_args {
 	const char *module; /* or NULL: found by token_module_path() */
 	const char *out;
 	const char *token; /* --token: the label of one, or NULL */
+	const char *socket; /* where to serve, or NULL */
 	bool json;
 	char **words;
 	int word_count;
@@ -22,6 +23,7 @@ int token_describe(const struct token_args *args);
 int token_get(const struct token_args *args);
 int token_doctor(const struct token_args *args);
 int token_pin_verifier(const struct token_args *args);
+int token_serve(const struct token_args *args);
 
 /* Reads the configuration; *s stays NULL where there is no file and nobody named one. */
 enum err token_settings(const struct token_args *args, struct settings **s, struct errmsg *em) MUST_USE;

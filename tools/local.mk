@@ -39,7 +39,8 @@ tools_kbs_LDADD = libcli.la libcommon.la
 bin_PROGRAMS += kbs-token
 kbs_token_SOURCES = tools/kbs_token.c tools/kbs_token_consumers.c tools/kbs_token_describe.c tools/kbs_token_doctor.c \
 	tools/kbs_token_get.c tools/kbs_token_kbs.c tools/kbs_token_list.c tools/kbs_token_module.c tools/kbs_token_objects.c \
-	tools/kbs_token_objects.h tools/kbs_token_pin.c tools/kbs_token_reach.c tools/kbs_token.h
+	tools/kbs_token_objects.h tools/kbs_token_pin.c tools/kbs_token_reach.c tools/kbs_token_serve.c tools/kbs_token.h \
+	tools/activation.c tools/activation.h
 kbs_token_CPPFLAGS = $(AM_CPPFLAGS) -DP11KIT_CONFIGS='"$(p11kit_configs)"' -DEXAMPLESDIR='"$(examplesdir)"' \
 	-DP11KIT_MODULE_CONFIGS='"$(P11KIT_MODULE_CONFIGS)"' -DP11KIT_SYSTEM_MODULES='"$(P11KIT_SYSTEM_MODULES)"'
 kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)

@@ -57,4 +57,32 @@ passes "a client's four threads sign 80 times" remote "$p11_host" --label ec --p
 equal "with one attestation" 1 "$(handshakes)"
 equal "and one fetch" 1 "$(fetched ec)"
 stop "$server_pid"
+
+# One process for all: kbs-token serve, with the same client module and clients as above.
+forget
+start_until 'P11_KIT_SERVER_ADDRESS=' "$work/serve.log" kbs-token serve --socket "$work/serve.socket" --module "$module"
+server_pid=$pid
+remote() { env -u KBS_PKCS11_CONF "$(cat "$work/serve.log")" "$@"; }
+equal "its socket is its user's alone" 600 "$(stat -c %a "$work/serve.socket")"
+nothing_fetched "kbs-token serve that has started"
+for turn in 1 2 3; do
+	passes "client $turn of kbs-token serve signs" tool --sign --mechanism SHA256-RSA-PKCS --id 01 -i "$work/data" -o "$work/sig$turn"
+	passes "openssl verifies it" openssl dgst -sha256 -verify "$work/rsa.pub" -signature "$work/sig$turn" "$work/data"
+done
+equal "all of them cost one attestation" 1 "$(handshakes)"
+equal "and one fetch" 1 "$(fetched rsa)"
+signs=()
+for turn in 4 5 6 7; do
+	remote "$p11_host" --label rsa --public "$work/rsa.pub" "$client" threads 4 >"$work/tool$turn.log" 2>&1 &
+	signs+=($!)
+done
+for turn in 4 5 6 7; do
+	passes "client $turn, of four at the same time, signs 80 times" wait "${signs[$((turn - 4))]}"
+done
+equal "still one attestation" 1 "$(handshakes)"
+refuses "a second server on the same socket" 10 'in use' kbs-token serve --socket "$work/serve.socket" --module "$module"
+passes "and the first goes on" outputs 'label: *rsa' tool --list-objects --type privkey
+stop "$server_pid"
+gone() { [ ! -e "$work/serve.socket" ]; }
+passes "it takes its socket away" gone
 tap_end
