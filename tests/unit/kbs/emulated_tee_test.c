@@ -175,6 +175,7 @@ static void policy_set(const char *mr_td, const char *init_data)
 static long get_status(bool bearer)
 {
 	AUTO(secret) *got = guest_get(&guest, "a/b/c", bearer ? guest.token : NULL);
+	assert_true((got != NULL) == (guest.status == 200));
 	return guest.status;
 }
 
@@ -189,6 +190,7 @@ static void a_policy_asks_for_firmware_and_init_data(void **state)
 	check_ok(storage_write(memory_kbs.service->storage, "a/b/c", resource, &em));
 	AUTO_OF(json_object) *claims = attest(INIT);
 	AUTO_OF(json_object) *answer = NULL;
+	assert_non_null(claims);
 	check_ok(json_parse(buf_bytes(&guest.answer), 1 << 20, JSON_STRICT, &answer, &em));
 	guest.token = strdup(json_object_get_string(at(answer, "token")));
 	for (int bearer = 0; bearer < 2; bearer++) {
