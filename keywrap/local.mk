@@ -51,7 +51,7 @@ KEYWRAP_SOURCES = \
 	keywrap/token_why.c keywrap/token_why.h \
 	keywrap/ttrpc.c keywrap/ttrpc.h \
 	keywrap/wire.c keywrap/wire.h keywrap/wire_address.c keywrap/wire_address.h \
-	keywrap/wire_lookup.c keywrap/wire_lookup.h keywrap/wire_tls.c keywrap/wire_tls.h \
+	keywrap/wire_lookup.c keywrap/wire_lookup.h keywrap/wire_peer.c keywrap/wire_peer.h keywrap/wire_tls.c keywrap/wire_tls.h \
 	keywrap/yaml_doc.c keywrap/yaml_doc.h
 
 noinst_LTLIBRARIES += libkeywrap.la

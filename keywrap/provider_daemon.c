@@ -3,6 +3,7 @@
 
 #include "common/sigpipe.h"
 #include "keywrap/provider_connection.h"
+#include "keywrap/wire_peer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -42,18 +43,15 @@ static void crowd_free(struct crowd *crowd)
 	free(crowd);
 }
 
-/* Who asks must be who could as well read our memory: root, or the same user. */
-static bool peer_trusted(int fd)
+/* With TLS certificates say who may ask; where others can connect without it, --grpc-plain was said by name. */
+static bool peer_may_ask(const struct provider_listener *listener, int fd)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
 	int family = 0;
-	socklen_t family_len = sizeof(family);
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_len) != 0)
+	socklen_t len = sizeof(family);
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0)
 		return false;
-	if (family != AF_UNIX)
-		return true; /* TLS knows, or nobody */
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+	bool ours_alone = family == AF_UNIX || (!listener->tls && wire_is_loopback(listener->fd));
+	return !ours_alone || wire_peer_trusted(fd);
 }
 
 static void *slot_serve(void *user)
@@ -71,7 +69,7 @@ static void *slot_serve(void *user)
 		.stop = crowd->daemon.stop,
 		.idle_since = &slot->idle_since,
 	};
-	if (peer_trusted(fd))
+	if (peer_may_ask(&slot->listener, fd))
 		provider_connection_serve(&connection);
 	pthread_mutex_lock(&crowd->lock);
 	slot->used = false; /* from here on nobody shuts down its descriptor */

@@ -17,7 +17,8 @@ struct provider_listener {
 };
 
 /* Serves until `stop` is readable (which is not read); then waits at most 5 s for those who are being answered. At a
- * Unix socket only root and the same user are served. ERR_BUSY: some are not answered yet, and use `server`. */
+ * Unix socket, and without TLS at a loopback address, only root and the same user are served. ERR_BUSY: some are not
+ * answered yet, and use `server`. */
 struct provider_daemon {
 	struct provider_server *server;
 	struct provider_listener listeners[PROVIDER_LISTENERS_MAX];

@@ -178,6 +178,24 @@ many_by_grpc() {
 	for i in "${pids[@]}"; do wait "$i" || return 1; done
 }
 passes "six callers of gRPC at the same time" many_by_grpc
+if [ "$(id -u)" = 0 ]; then
+	stranger='import os, socket, sys
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+host, port = sys.argv[1].rsplit(":", 1)
+s = socket.socket()
+s.connect((host.encode(), int(port)))
+s.settimeout(10)
+try:
+    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5))
+    sys.exit(1 if s.recv(100) else 0)
+except ConnectionError:
+    sys.exit(0)'
+	passes "another user of this machine is not answered" python3 -c "$stranger" "$grpc_address"
+else
+	skip "another user of this machine is not answered" "only root can be another user"
+fi
 crowd='import socket, subprocess, sys
 host, port = sys.argv[1].rsplit(":", 1)
 idle = [socket.create_connection((host, int(port))) for i in range(40)]
