@@ -190,6 +190,16 @@ static bool is_named(struct bytes name, const char *wanted)
 	return wanted && name.len == strlen(wanted) && memcmp(name.data, wanted, name.len) == 0;
 }
 
+static bool read_list(struct walk *w, long outer)
+{
+	const struct json_cut_reader *reader = w->names.reader;
+	size_t at = 0;
+	if (!reader || !reader->take(reader->ctx, (struct bytes){ w->at, (size_t)(w->end - w->at) }, &at, outer))
+		return false;
+	w->at += at;
+	return true;
+}
+
 static bool cut_member(struct walk *w, long outer)
 {
 	if (!skip_blanks(w) || *w->at != '"')
@@ -204,11 +214,10 @@ static bool cut_member(struct walk *w, long outer)
 	const uint8_t *begin = w->at;
 	if (*begin == '[' && outer < 0 && is_named(name, w->names.outer))
 		return cut_list(w);
-	if (!skip_value(w))
+	bool list = *begin == '[' && is_named(name, w->names.list);
+	if (!(list && read_list(w, outer)) && !skip_value(w))
 		return false;
-	if (*begin != '[' || !is_named(name, w->names.list))
-		return true;
-	return keep(w, (struct bytes){ begin, (size_t)(w->at - begin) }, outer);
+	return !list || keep(w, (struct bytes){ begin, (size_t)(w->at - begin) }, outer);
 }
 
 static bool cut_object(struct walk *w, long outer)

@@ -15,9 +15,17 @@ struct json_cuts {
 	struct buf rest; /* the text with "[]" in place of each */
 };
 
+/* Who wants a list read on the way, instead of a second time: takes the array at text.data[*at], whose comments are
+ * still there, and moves *at behind it. False: it is left as it is, to be skipped by brackets. */
+struct json_cut_reader {
+	bool (*take)(void *ctx, struct bytes text, size_t *at, long outer);
+	void *ctx;
+};
+
 struct json_cut_names {
 	const char *list; /* a member of the outermost object, and of the objects in ... */
 	const char *outer; /* ... this list of the outermost object; or NULL */
+	const struct json_cut_reader *reader; /* or NULL */
 };
 
 /* Blanks the comments of `text` in place and fills `out`, which borrows from it; clear that whatever comes back. A text

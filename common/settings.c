@@ -83,7 +83,7 @@ static enum err parse_rest(struct settings *s, struct errmsg *em)
 	return e;
 }
 
-static enum err load(const char *path, struct settings *s, struct errmsg *em)
+static enum err load(const char *path, const struct json_cut_reader *reader, struct settings *s, struct errmsg *em)
 {
 	AUTO_FD
 	int fd = -1;
@@ -91,7 +91,7 @@ static enum err load(const char *path, struct settings *s, struct errmsg *em)
 	enum err e = open_trusted(path, &fd, &size, em);
 	if (e != OK)
 		return e;
-	const struct json_cut_names names = { "objects", "tokens" };
+	const struct json_cut_names names = { "objects", "tokens", reader };
 	e = read_all(fd, size, &s->text, em);
 	if (e == OK)
 		e = json_cut(&s->text, names, &s->lists, em);
@@ -109,13 +109,19 @@ static enum err load(const char *path, struct settings *s, struct errmsg *em)
 
 enum err settings_load(const char *path, struct settings **out, struct errmsg *em)
 {
+	return settings_load_with(path, NULL, out, em);
+}
+
+enum err settings_load_with(const char *path, const struct json_cut_reader *reader, struct settings **out,
+			    struct errmsg *em)
+{
 	const char *named = path ? path : secure_getenv("KBS_PKCS11_CONF");
 	if (named && !*named)
 		named = NULL;
 	AUTO(settings) *s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(em, ERR_NOMEM, "no memory");
-	enum err e = load(named ? named : default_path, s, em);
+	enum err e = load(named ? named : default_path, reader, s, em);
 	/* Only the default file may be missing: one that somebody named was meant to be there. */
 	if (e == ERR_NOT_FOUND && named)
 		return ERR_CONFIG;
@@ -135,7 +141,12 @@ struct bytes settings_objects(const struct settings *s, long token)
 
 enum err settings_check(const struct settings *s, struct errmsg *em)
 {
-	return json_grammar_check(buf_bytes(&s->text), DEPTH_MAX, em);
+	AUTO_BUF
+	text = { 0 };
+	enum err e = buf_append(&text, buf_bytes(&s->text), 0, em);
+	if (e == OK)
+		e = json_comments_blank(&text, em);
+	return e == OK ? json_grammar_check(buf_bytes(&text), DEPTH_MAX, em) : e;
 }
 
 void settings_free(struct settings *s)

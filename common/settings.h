@@ -9,7 +9,7 @@
 struct settings {
 	char *path;
 	json_object *root; /* lists called "objects" are empty in there */
-	struct buf text; /* the file, with blanks for comments */
+	struct buf text; /* the file */
 	struct json_cuts lists; /* those lists, borrowed from the text, unread: see settings_objects() */
 };
 /* The text of the array "objects": of the file (token < 0), or of a member of "tokens". Empty where there is none. Its
@@ -21,5 +21,8 @@ enum err settings_check(const struct settings *s, struct errmsg *em) MUST_USE;
 /* path NULL = as above. ERR_NOT_FOUND if the default file is not there (not an error for everyone),
  * ERR_CONFIG otherwise, with path and member. out: the caller's. */
 enum err settings_load(const char *path, struct settings **out, struct errmsg *em) MUST_USE;
+/* The same for one who reads the lists of objects at once. What he was given counts only if this says OK. */
+enum err settings_load_with(const char *path, const struct json_cut_reader *reader, struct settings **out,
+			    struct errmsg *em) MUST_USE;
 void settings_free(struct settings *s);
 AUTO_DEFINE(settings)

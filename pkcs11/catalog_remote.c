@@ -56,7 +56,7 @@ static enum err read_object(struct buf *text, struct entry_list *list, struct er
 	AUTO_OF(json_object) *root = NULL;
 	json_object *array = NULL;
 	struct json_cuts cuts;
-	enum err e = json_cut(text, (struct json_cut_names){ "objects", NULL }, &cuts, em);
+	enum err e = json_cut(text, (struct json_cut_names){ "objects", NULL, NULL }, &cuts, em);
 	if (e == OK)
 		e = json_parse(buf_bytes(&cuts.rest), REST_MAX, JSON_COMMENTS, &root, em);
 	if (e == OK)

@@ -345,22 +345,24 @@ static uint8_t next_mark(struct bytes text, size_t *at)
 	return *at < text.len ? text.data[*at] : 0;
 }
 
-static enum err scan_all(struct bytes text, enum entry_origin origin, struct entry_list *out, struct errmsg *em)
+static enum err scan_all(struct bytes text, size_t *at, enum entry_origin origin, struct entry_list *out,
+			 struct errmsg *em)
 {
-	size_t at = 0;
-	if (next_mark(text, &at) != '[')
+	if (next_mark(text, at) != '[')
 		return err_set(em, ERR_PARSE, "not an array");
-	at++;
-	if (next_mark(text, &at) == ']')
+	(*at)++;
+	if (next_mark(text, at) == ']') {
+		(*at)++;
 		return OK;
+	}
 	make_room_for(out, text);
 	for (;;) {
-		(void)next_mark(text, &at);
-		enum err e = scan_entry(text, &at, origin, out, em);
+		(void)next_mark(text, at);
+		enum err e = scan_entry(text, at, origin, out, em);
 		if (e != OK)
 			return e;
-		uint8_t mark = next_mark(text, &at);
-		at++;
+		uint8_t mark = next_mark(text, at);
+		(*at)++;
 		if (mark == ']')
 			return OK;
 		if (mark != ',')
@@ -377,10 +379,11 @@ static void give_back(struct entry_list *list)
 	list->cap = list->count;
 }
 
-enum err entry_list_scan(struct bytes array, enum entry_origin origin, struct entry_list *out, struct errmsg *em)
+enum err entry_list_scan_at(struct bytes text, size_t *at, enum entry_origin origin, struct entry_list *out,
+			    struct errmsg *em)
 {
 	memset(out, 0, sizeof(*out));
-	enum err e = scan_all(array, origin, out, em);
+	enum err e = scan_all(text, at, origin, out, em);
 	if (e == OK) {
 		give_back(out);
 		return OK;
@@ -388,6 +391,12 @@ enum err entry_list_scan(struct bytes array, enum entry_origin origin, struct en
 	e = blame(out, origin, e, em);
 	entry_list_clear(out);
 	return e;
+}
+
+enum err entry_list_scan(struct bytes array, enum entry_origin origin, struct entry_list *out, struct errmsg *em)
+{
+	size_t at = 0;
+	return entry_list_scan_at(array, &at, origin, out, em);
 }
 
 void entry_list_clear(struct entry_list *list)

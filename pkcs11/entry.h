@@ -41,6 +41,9 @@ enum err entry_list_read(json_object *array, enum entry_origin origin, struct en
 			 struct errmsg *em) MUST_USE;
 enum err entry_list_scan(struct bytes array, enum entry_origin origin, struct entry_list *out,
 			 struct errmsg *em) MUST_USE;
+/* The same for an array that something follows: *at is where it begins, then behind it. */
+enum err entry_list_scan_at(struct bytes text, size_t *at, enum entry_origin origin, struct entry_list *out,
+			    struct errmsg *em) MUST_USE;
 void entry_list_clear(struct entry_list *list);
 
 /* A copy that lies in another pool, with a reference to the pins. ERR_NOMEM. */

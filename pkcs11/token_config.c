@@ -105,6 +105,7 @@ static enum err read_kbs(json_object *kbs, struct token_config *out, struct errm
 struct token_parts {
 	json_object *token, *kbs, *objects;
 	struct bytes list; /* the same objects, as text; empty: as json-c has them */
+	struct entry_list *read; /* the same, read already; NULL: not yet */
 };
 
 static enum err read_parts(const struct token_parts *parts, struct token_config *out, struct errmsg *em)
@@ -115,6 +116,11 @@ static enum err read_parts(const struct token_parts *parts, struct token_config 
 	e = read_kbs(parts->kbs, out, em);
 	if (e != OK || !parts->objects)
 		return e;
+	if (parts->read) {
+		out->objects = *parts->read;
+		*parts->read = (struct entry_list){ .items = NULL };
+		return OK;
+	}
 	if (parts->list.len)
 		return entry_list_scan(parts->list, ENTRY_CONFIGURED, &out->objects, em);
 	return entry_list_read(parts->objects, ENTRY_CONFIGURED, &out->objects, em);
@@ -134,11 +140,45 @@ static enum err make_room(struct token_configs *out, size_t count, struct errmsg
 	return OK;
 }
 
+/* Lists of objects that were read along with the file: of the file itself, then of its tokens. */
+struct early {
+	struct entry_list lists[TOKENS_MAX + 1];
+	bool read[TOKENS_MAX + 1];
+};
+
+/* What is wrong in a list is said when its token is read: here it is left alone. */
+static bool take_list(void *ctx, struct bytes text, size_t *at, long outer)
+{
+	struct early *early = ctx;
+	struct errmsg ignored;
+	size_t place = (size_t)(outer + 1), end = *at;
+	if (place > TOKENS_MAX || early->read[place])
+		return false;
+	early->read[place] = entry_list_scan_at(text, &end, ENTRY_CONFIGURED, &early->lists[place], &ignored) == OK;
+	if (early->read[place])
+		*at = end;
+	return early->read[place];
+}
+
+static void early_free(struct early *early)
+{
+	for (size_t i = 0; early && i <= TOKENS_MAX; i++)
+		entry_list_clear(&early->lists[i]);
+	free(early);
+}
+AUTO_DEFINE(early)
+
 /* What both ways to write a configuration share. */
 struct root {
 	const struct settings *settings; /* or NULL: there is no file */
 	json_object *kbs;
+	struct early *early;
 };
+
+static struct entry_list *read_of(const struct root *root, size_t place)
+{
+	return root->early->read[place] ? &root->early->lists[place] : NULL;
+}
 
 static struct bytes list_of(const struct root *root, long token)
 {
@@ -149,7 +189,7 @@ static enum err read_single(const struct root *from, struct token_configs *out, 
 {
 	json_object *root = from->settings ? from->settings->root : NULL;
 	static const char *const members[] = { "label", "catalog", LEASE_MEMBERS, PIN_MEMBERS, NULL };
-	struct token_parts parts = { NULL, from->kbs, NULL, list_of(from, -1) };
+	struct token_parts parts = { NULL, from->kbs, NULL, list_of(from, -1), read_of(from, 0) };
 	enum err e = make_room(out, 1, em);
 	if (e == OK && root)
 		e = json_get_object_opt(root, "token", &parts.token, em);
@@ -213,7 +253,7 @@ static enum err read_several(json_object *tokens, const struct root *root, struc
 	for (size_t i = 0; e == OK && i < count; i++) {
 		struct errmsg why = { "" };
 		struct token_config *config = &out->items[i];
-		struct token_parts parts = { NULL, root->kbs, NULL, list_of(root, (long)i) };
+		struct token_parts parts = { NULL, root->kbs, NULL, list_of(root, (long)i), read_of(root, i + 1) };
 		enum err wrong = read_one_of(json_object_array_get_idx(tokens, i), parts, config, &why);
 		if (wrong == ERR_NOMEM)
 			return err_set(em, wrong, "%s", why.text);
@@ -225,10 +265,11 @@ static enum err read_several(json_object *tokens, const struct root *root, struc
 	return e == OK ? check_any_good(out, em) : e;
 }
 
-static enum err read_root(const struct settings *settings, struct token_configs *out, struct errmsg *em)
+static enum err read_root(const struct settings *settings, struct early *early, struct token_configs *out,
+			  struct errmsg *em)
 {
 	json_object *root = settings ? settings->root : NULL, *tokens = NULL;
-	struct root from = { settings, NULL };
+	struct root from = { settings, NULL, early };
 	enum err e = OK;
 	if (root) {
 		e = json_get_object_opt(root, "kbs", &from.kbs, em);
@@ -273,9 +314,12 @@ enum err token_configs_load(struct token_configs *out, struct token_config_stamp
 		return e;
 	struct errmsg whole;
 	AUTO(settings) *settings = NULL;
-	e = settings_load(NULL, &settings, em);
+	AUTO(early) *early = calloc(1, sizeof(*early));
+	const struct json_cut_reader reader = { take_list, early };
+	e = early ? settings_load_with(NULL, &reader, &settings, em)
+		  : err_set(em, ERR_NOMEM, "no memory for the configuration");
 	if (e == OK || e == ERR_NOT_FOUND) {
-		e = read_root(settings, out, em);
+		e = read_root(settings, early, out, em);
 		/* What is no JSON at all is said better by who reads all of it. */
 		if (e != OK && e != ERR_NOMEM && settings && settings_check(settings, &whole) != OK)
 			err_set(em, e, "%s", whole.text);
