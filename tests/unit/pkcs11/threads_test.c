@@ -232,24 +232,50 @@ static void *wait_for_the_end(void *unused)
 	return rv == CKR_CRYPTOKI_NOT_INITIALIZED ? NULL : unused;
 }
 
-/* Operations, messages, and what ends them, all in one session; then C_Finalize under all of it. */
-static void one_session_takes_all_operations_of_many_threads(void **state)
+/* Operations, messages, and what ends them, all in one session, which then goes away under all of it. */
+static void mix_until(CK_RV (*end)(CK_SESSION_HANDLE session))
 {
-	(void)state;
-	pthread_t threads[THREADS], waiter;
+	pthread_t threads[THREADS];
 	struct shared shared = { .session = fixture_session() };
 	shared.key = fixture_find(shared.session, CKO_SECRET_KEY, "aes");
-	assert_int_equal(pthread_create(&waiter, NULL, wait_for_the_end, &shared), 0);
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, mix_in_shared, &shared), 0);
 	usleep(20000);
-	check_rv(CKR_OK, C_Finalize(NULL));
+	check_rv(CKR_OK, end(shared.session));
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
+	assert_int_equal(failures, 0);
+}
+
+static CK_RV finalize(CK_SESSION_HANDLE session)
+{
+	(void)session;
+	return C_Finalize(NULL);
+}
+
+static CK_RV close_all(CK_SESSION_HANDLE session)
+{
+	(void)session;
+	return C_CloseAllSessions(0);
+}
+
+static void one_session_takes_all_operations_of_many_threads(void **state)
+{
+	(void)state;
+	pthread_t waiter;
 	void *wrong = NULL;
+	check_rv(CKR_OK, C_Initialize(NULL));
+	assert_int_equal(pthread_create(&waiter, NULL, wait_for_the_end, &failures), 0);
+	mix_until(finalize);
 	pthread_join(waiter, &wrong);
 	assert_null(wrong);
-	assert_int_equal(failures, 0);
+}
+
+static void a_session_may_be_closed_under_its_threads(void **state)
+{
+	(void)state;
+	mix_until(C_CloseSession);
+	mix_until(close_all);
 }
 
 int main(void)
@@ -258,6 +284,7 @@ int main(void)
 		TEST(sixteen_threads_do_all_at_once),
 		TEST(one_session_in_many_threads_breaks_nothing),
 		TEST(one_session_takes_all_operations_of_many_threads),
+		TEST(a_session_may_be_closed_under_its_threads),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
