@@ -1,4 +1,4 @@
-#include "attest/init_data.h"
+#include "attest/attest.h"
 
 #include "common/libctx.h"
 #include "common/toml.h"

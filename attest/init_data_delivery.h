@@ -1,5 +1,5 @@
 #pragma once
-#include "attest/init_data.h"
+#include "attest/attest.h"
 
 /* Init data on their way: as an annotation of the pod, base64(gzip(text)), or as a disk: "initdata", u64 little-endian
  * length, gzip, padded to sectors. A library of its own: it takes zlib, which the module does not load. */

@@ -1,4 +1,4 @@
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "common/toml.h"
 
 /* What the files in init data say to us: the configurations of Confidential Containers' guest services. */

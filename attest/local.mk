@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += libattest.la libattester.la libverifier.la
 # What both know: how evidence is laid out.
 libattest_la_SOURCES = attest/attest.c attest/attest.h attest/cursor.h \
 	attest/cert_table_walk.c attest/cert_table_walk.h \
-	attest/init_data.c attest/init_data.h attest/init_data_files.c \
+	attest/init_data.c attest/init_data_files.c \
 	attest/quote.c attest/quote.h \
 	attest/snp_member.c attest/snp_member.h attest/snp_report.c attest/snp_report.h
 libattester_la_SOURCES = attest/attester.c attest/attester.h attest/attester_row.h attest/attester_carried.c \

@@ -1,6 +1,5 @@
 #include "attest/verifier.h"
 
-#include "attest/init_data.h"
 #include "attest/tcb.h"
 #include "attest/verifier_row.h"
 #include "common/base64.h"

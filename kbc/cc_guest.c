@@ -1,6 +1,6 @@
 #include "kbc/cc_guest.h"
 
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "common/log.h"
 
 struct cc_guest {

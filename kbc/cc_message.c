@@ -1,6 +1,6 @@
 #include "kbc/cc_message.h"
 
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "common/json_scan.h"
 
 #include <ctype.h>

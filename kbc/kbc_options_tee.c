@@ -1,7 +1,6 @@
 #include "kbc/kbc_options.h"
 
 #include "attest/attester.h"
-#include "attest/init_data.h"
 #include "common/file.h"
 
 #include <stdlib.h>

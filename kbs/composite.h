@@ -1,5 +1,5 @@
 #pragma once
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "kbs/service.h"
 
 /* What comes beside the evidence of a TEE: init data, and evidence of devices. KBS protocol 0.4.0, "Attestation". */

@@ -1,7 +1,6 @@
 #include "tools/kbs_token.h"
 
 #include "attest/attester.h"
-#include "attest/init_data.h"
 #include "tools/cli.h"
 
 #include <stdarg.h>

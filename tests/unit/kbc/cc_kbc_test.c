@@ -1,6 +1,6 @@
 #include "kbc/cc_kbc.h"
 
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "common/base64.h"
 #include "kbc/cc_message.h"
 

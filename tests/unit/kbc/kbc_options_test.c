@@ -1,6 +1,6 @@
 #include "kbc/kbc_options.h"
 
-#include "attest/init_data.h"
+#include "attest/attest.h"
 #include "kbc/kbc_url.h"
 
 #include <setjmp.h>
