@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -90,7 +91,8 @@ static const struct {
 };
 
 /* OpenSSL makes all algorithms of a kind at the first fetch of one, and never again: what it had no memory for then is
- * missing for good. So a context is published with all of them, or not at all. */
+ * missing for good, and random generators that were half made stay so. So a context is published with all of them, or
+ * not at all. */
 static bool own_is_whole(const struct own *own)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -107,6 +109,12 @@ static bool own_is_whole(const struct own *own)
 				return false;
 		}
 	}
+	/* Not RAND_bytes_ex(), which asks the application's ENGINE where it has one for random numbers. */
+	EVP_RAND_CTX *generators[] = { RAND_get0_public(own->ctx), RAND_get0_private(own->ctx) };
+	unsigned char byte;
+	for (size_t i = 0; i < sizeof(generators) / sizeof(*generators); i++)
+		if (!generators[i] || EVP_RAND_generate(generators[i], &byte, 1, 0, 0, NULL, 0) != 1)
+			return false;
 	return true;
 }
 
