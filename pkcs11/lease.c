@@ -80,11 +80,19 @@ static bool try_is_due(const struct lease *l, int64_t now)
 	return now >= l->retry_at;
 }
 
-/* Beyond its end, while the KBS is known not to answer: tried after that end, or too short a time before it. */
+static int64_t renewal_longest(const struct lease *l)
+{
+	int64_t ms = (l->ends_at - l->taken_at) / 16;
+	if (ms < RENEWAL_BACKOFF_MIN_MS)
+		return RENEWAL_BACKOFF_MIN_MS;
+	return ms < RENEWAL_BACKOFF_MAX_MS ? ms : RENEWAL_BACKOFF_MAX_MS;
+}
+
+/* Beyond its end, while the KBS is known not to answer: tried after that end, or lately. */
 static bool may_be_stale(const struct lease *l, int64_t now)
 {
 	return l->held && now < l->stale_until && l->failures && l->fault == FAULT_PASSING &&
-	       (l->tried_at >= l->ends_at || !try_is_due(l, now));
+	       (l->tried_at >= l->ends_at || now - l->tried_at <= 2 * renewal_longest(l));
 }
 
 enum lease_step lease_next(const struct lease *l, int64_t now)
@@ -121,14 +129,6 @@ static int64_t backoff_ms(unsigned failures, int64_t longest, uint16_t dice)
 	if (ms > longest)
 		ms = longest;
 	return ms - ms * (dice % 256) / 1024;
-}
-
-static int64_t renewal_longest(const struct lease *l)
-{
-	int64_t ms = (l->ends_at - l->taken_at) / 16;
-	if (ms < RENEWAL_BACKOFF_MIN_MS)
-		return RENEWAL_BACKOFF_MIN_MS;
-	return ms < RENEWAL_BACKOFF_MAX_MS ? ms : RENEWAL_BACKOFF_MAX_MS;
 }
 
 void lease_fail(struct lease *l, enum err e, enum lease_fault fault, int64_t now, uint16_t dice)

@@ -372,15 +372,24 @@ static bool make_thread(struct source_set *set)
 	return made;
 }
 
+/* A file is read at once, unless that might lead to the KBS. */
+static bool is_at_hand(const struct source *s)
+{
+	bool alone = s->local;
+	for (const struct source_mate *m = s->mates; m; m = m->next)
+		alone = alone && (m->source->local || !m->source->held);
+	return alone;
+}
+
 void renewal_start_locked(struct source *s)
 {
 	struct source_set *set = s->set;
 	struct errmsg em;
 	if (s->busy || s->due)
 		return;
-	if (!set->renewing)
+	if (!set->renewing && !is_at_hand(s))
 		set->renewing = make_thread(set);
-	if (!set->renewing) {
+	if (!set->renewing || is_at_hand(s)) {
 		int64_t ms = set->timeout_ms < INLINE_MS ? set->timeout_ms : INLINE_MS;
 		(void)!renewal_read_locked(s, deadline_in_ms(ms), &em);
 		return;

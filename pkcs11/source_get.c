@@ -76,19 +76,23 @@ enum err source_get(struct source *s, struct material **out, struct errmsg *em)
 	return e;
 }
 
-static struct source *next_prefetch(struct source_set *set, struct source *s)
+/* The next one after s (the first, for NULL) that is to be read then. */
+static struct source *next_prefetch(struct source_set *set, struct source *s, enum prefetch when)
 {
 	pthread_mutex_lock(&set->lock);
-	struct source *next = s ? s->next_prefetch : set->prefetch;
+	do {
+		struct source *next = s ? s->next_prefetch : set->prefetch;
+		s = next == s ? NULL : next;
+	} while (s && s->terms.prefetch < when);
 	pthread_mutex_unlock(&set->lock);
-	return next == s ? NULL : next;
+	return s;
 }
 
 enum err source_set_prefetch(struct source_set *set, enum prefetch when, struct errmsg *em)
 {
-	for (struct source *s = next_prefetch(set, NULL); s; s = next_prefetch(set, s)) {
+	for (struct source *s = next_prefetch(set, NULL, when); s; s = next_prefetch(set, s, when)) {
 		AUTO(material) *m = NULL;
-		enum err e = s->terms.prefetch >= when ? source_get(s, &m, em) : OK;
+		enum err e = source_get(s, &m, em);
 		if (e != OK)
 			return err_wrap(em, e, "prefetch of %s", s->name);
 	}
