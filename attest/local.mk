@@ -34,6 +34,7 @@ libverifier_la_SOURCES = \
 libverifier_la_LIBADD = libattest.la
 # After whatever CFLAGS the builder gave.
 $(libverifier_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
+$(libattest_la_OBJECTS): CFLAGS += $(COLD_CFLAGS)
 
 # AMD's certificates (ASK, ARK, ASVK of each product, as AMD's key distribution service gives them), as arrays of DER.
 amd_roots = attest/roots/amd-milan.decl attest/roots/amd-genoa.decl attest/roots/amd-turin.decl
