@@ -46,7 +46,9 @@ libpkcs11_la_SOURCES += pkcs11/entry_encapsulate.c
 endif
 EXTRA_DIST += pkcs11/entry_encapsulate.c
 # What no signature passes through.
-pkcs11/broker.lo pkcs11/catalog_remote.lo pkcs11/entry_derive.lo pkcs11/entry_general.lo pkcs11/entry_generate.lo \
+pkcs11/broker.lo pkcs11/catalog_remote.lo pkcs11/ckr.lo pkcs11/entry.lo pkcs11/entry_more.lo pkcs11/function_list.lo \
+pkcs11/mech_eddsa.lo pkcs11/mech_key_wrap.lo pkcs11/mech_pqc.lo pkcs11/mechanism_names.lo pkcs11/message_iv.lo pkcs11/object_rows.lo \
+pkcs11/reason.lo pkcs11/source_get.lo pkcs11/entry_derive.lo pkcs11/entry_general.lo pkcs11/entry_generate.lo \
 pkcs11/entry_message_sign.lo pkcs11/entry_session.lo pkcs11/entry_wrap.lo pkcs11/key_export.lo pkcs11/key_params.lo \
 pkcs11/lease.lo pkcs11/login.lo pkcs11/material.lo pkcs11/material_chain.lo pkcs11/mech_generate.lo pkcs11/mech_kdf.lo \
 pkcs11/mech_rsa_aes.lo pkcs11/message_sign.lo pkcs11/new_object.lo pkcs11/pin_count.lo pkcs11/pin_policy.lo \

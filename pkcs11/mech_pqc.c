@@ -37,9 +37,10 @@ static CK_RV check(const struct mechanism *m, const CK_MECHANISM *from, struct m
 		       : CKR_MECHANISM_PARAM_INVALID;
 }
 
+/* What check() found good. */
 static CK_MECHANISM_TYPE hash_of(const struct mechanism *m, const CK_MECHANISM *from)
 {
-	if (is_of_digest(m))
+	if (is_of_digest(m) && from->pParameter)
 		return ((const CK_HASH_SIGN_ADDITIONAL_CONTEXT *)from->pParameter)->hash;
 	return m->hash ? mechanism_hash_type(m->hash) : 0;
 }

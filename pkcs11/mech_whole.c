@@ -59,7 +59,7 @@ static CK_RV message_of(const struct whole_state *state, struct bytes in, struct
 	memcpy(at, nist, sizeof(nist));
 	at += sizeof(nist);
 	*at++ = hash_arc(state->hash);
-	memcpy(at, in.data, in.len);
+	memcpy(at, to->bytes.data, in.len);
 	to->bytes = (struct bytes){ to->room, (size_t)(at - to->room) + in.len };
 	return CKR_OK;
 }

@@ -63,9 +63,9 @@ struct mechanism_ops {
 };
 
 struct mechanism {
-	CK_MECHANISM_TYPE type;
-	CK_FLAGS flags; /* CKF_SIGN, ... : CK_MECHANISM_INFO */
-	CK_ULONG min_bits, max_bits;
+	uint32_t type; /* CKM_...; narrow, since there are many rows */
+	uint32_t flags; /* CKF_SIGN, ... : CK_MECHANISM_INFO */
+	uint16_t min_bits, max_bits;
 	CK_KEY_TYPE key_type; /* CK_UNAVAILABLE_INFORMATION: takes no key */
 	const char *hash; /* it digests first (then it has multi-part forms); NULL: it does not */
 	const struct mechanism_ops *ops; /* NULL for digests, derivations and generation */
