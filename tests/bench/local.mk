@@ -19,6 +19,9 @@ tests_bench_peak_rss_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 check_PROGRAMS += tests/bench/layer_cipher_bench
 tests_bench_layer_cipher_bench_SOURCES = tests/bench/layer_cipher_bench.c
 tests_bench_layer_cipher_bench_LDADD = libkeywrap.la libcommon.la $(CRYPTO_LIBS)
+check_PROGRAMS += tests/bench/unwrap_bench
+tests_bench_unwrap_bench_SOURCES = tests/bench/unwrap_bench.c
+tests_bench_unwrap_bench_LDADD = libcommon.la $(CRYPTO_LIBS)
 check_PROGRAMS += tests/bench/verify_bench
 tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c tests/support/tee_pki.c tests/support/tee_pki.h \
 	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h

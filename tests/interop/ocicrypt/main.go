@@ -13,7 +13,9 @@ import (
 	"io"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containers/ocicrypt"
 	"github.com/containers/ocicrypt/helpers"
@@ -78,7 +80,65 @@ func decrypt(file string, keys []string) error {
 }
 
 // Other commands, of versions that have what they need.
-var commands = map[string]func([]string) error{}
+var commands = map[string]func([]string) error{"bench": bench}
+
+// bench MIB ROUNDS PUBLIC PRIVATE: decrypts a layer in memory and prints the best rate in MB/s.
+func bench(args []string) error {
+	if len(args) != 4 {
+		return fmt.Errorf("usage: peer bench MIB ROUNDS PUBLIC PRIVATE")
+	}
+	mib, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	rounds, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	ec, err := helpers.CreateCryptoConfig([]string{args[2]}, nil)
+	if err != nil {
+		return err
+	}
+	dc, err := helpers.CreateDecryptCryptoConfig([]string{args[3]}, nil)
+	if err != nil {
+		return err
+	}
+	plain := make([]byte, mib<<20)
+	reader, finalizer, err := ocicrypt.EncryptLayer(ec.EncryptConfig, bytes.NewReader(plain),
+		v1.Descriptor{Digest: digest.FromBytes(plain)})
+	if err != nil {
+		return err
+	}
+	layer, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	annotations, err := finalizer()
+	if err != nil {
+		return err
+	}
+	desc := v1.Descriptor{Annotations: annotations}
+	piece := make([]byte, 128*1024)
+	best := 0.0
+	for i := 0; i < rounds; i++ {
+		begin := time.Now()
+		open, _, err := ocicrypt.DecryptLayer(dc.DecryptConfig, bytes.NewReader(layer), desc, false)
+		if err != nil {
+			return err
+		}
+		for err == nil {
+			_, err = open.Read(piece)
+		}
+		if err != io.EOF {
+			return err
+		}
+		if rate := float64(len(plain)) / 1e6 / time.Since(begin).Seconds(); rate > best {
+			best = rate
+		}
+	}
+	fmt.Printf("%.0f\n", best)
+	return nil
+}
 
 func main() {
 	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
