@@ -32,6 +32,10 @@ bool attester_tpm_found(const struct attester_machine *machine, struct errmsg *w
 
 static enum err tpm_open(const struct attester_machine *machine, struct tpm_guest *out, struct errmsg *em)
 {
+	struct errmsg why = { "" };
+	/* tpm2-tss tells the host's standard error what it does not find. */
+	if (!attester_tpm_found(machine, &why))
+		return err_set(em, ERR_ATTEST, "%s", why.text);
 	AUTO_STR
 	char *tcti = tcti_name(machine);
 	return tcti ? tpm_guest_open(tcti, out, em) : err_set(em, ERR_NOMEM, "no memory for a name");
