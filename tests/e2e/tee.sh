@@ -95,6 +95,31 @@ if command -v swtpm >/dev/null && command -v tpm2_checkquote >/dev/null; then
 	tpm2_pcrextend -T "$tcti" "8:sha256=$(kbs-attest init-data digest "$work/a.json")"
 	passes "init data that PCR 8 was extended with" kbs-attest init-data check "$work/a.json" --attester tpm --tpm "$tcti"
 	refuses "a digest that is no SHA-256" 5 "sha256" kbs-attest init-data check "$work/a.toml" --attester tpm --tpm "$tcti"
+	# The KBS that is installed, and evidence that no test made: PCR 8 holds the init data, which name the KBS.
+	kbs-server init "$work/kbs-tpm" >/dev/null
+	cp "$work/ak.pem" "$work/kbs-tpm/"
+	printf '{"tpm-keys": "ak.pem", "reference-values": "values.json"}' >"$work/kbs-tpm/kbs.json"
+	printf '{"pcr00": ["%064d"]}' 0 >"$work/kbs-tpm/values.json"
+	start_until '^listening on ' "$work/kbs-tpm.log" kbs-server run "$work/kbs-tpm" --listen 127.0.0.1:0
+	printf '{"default": "deny", "rules": [{"path": "*/*/*", "tee": ["tpm"], "allow": true, "claims": {"/init_data": ["%s"]}}]}' \
+		"$(kbs-attest evidence --attester tpm --tpm "$tcti" --report-data 00 | jq -r '.tpm_quote.pcrs[8]')" >"$work/policy.json"
+	kbs-server policy set --url "${matched#listening on }" --admin-key "$work/kbs-tpm/admin.key" "$work/policy.json"
+	echo secret >"$work/secret"
+	kbs-server resource set --url "${matched#listening on }" --admin-key "$work/kbs-tpm/admin.key" kbs:///a/b/c "$work/secret"
+	printf '{"kbs": {"url": "%s", "attester": "tpm", "tpm": "%s", "init-data": "%s"}}' \
+		"${matched#listening on }" "$tcti" "$work/a.json" >"$work/kbs-tpm.json"
+	# (What a.json names is another KBS, of before: that does not do.)
+	refuses "init data and configuration do not name the same KBS" 3 "name another KBS" \
+		env KBS_PKCS11_CONF="$work/kbs-tpm.json" kbs-token get kbs:///a/b/c --out "$work/got"
+	printf '{"kbs": {"url": "%s", "attester": "tpm", "tpm": "%s"}}' "${matched#listening on }" "$tcti" >"$work/kbs-tpm.json"
+	passes "a machine with this TPM gets its key" env KBS_PKCS11_CONF="$work/kbs-tpm.json" kbs-token get kbs:///a/b/c --out "$work/got"
+	passes "and it is the key" cmp "$work/secret" "$work/got"
+	tpm2_pcrextend -T "$tcti" "8:sha256=$(printf '0%.0s' {1..64})"
+	refuses "not once PCR 8 has moved on" 5 "does not allow /init_data" \
+		env KBS_PKCS11_CONF="$work/kbs-tpm.json" kbs-token get kbs:///a/b/c --out "$work/got2"
+	tpm2_pcrextend -T "$tcti" "0:sha256=$(printf '0%.0s' {1..64})"
+	refuses "nor with another PCR 0" 5 "pcr00" \
+		env KBS_PKCS11_CONF="$work/kbs-tpm.json" kbs-token get kbs:///a/b/c --out "$work/got2"
 	refuses "a TPM that is not there" 5 "TPM" kbs-attest evidence --attester tpm --tpm swtpm:host=127.0.0.1,port=1 --report-data 00
 else
 	skip "a TPM" "no swtpm or tpm2-tools"
