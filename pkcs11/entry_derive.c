@@ -113,12 +113,15 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	const struct mechanism *m = mechanism_find(mechanism->mechanism);
 	if (!m || !(m->flags & CKF_DERIVE))
 		return CKR_MECHANISM_INVALID;
-	rv = read_template(attributes, count, m->type == CKM_HKDF_DATA ? CKO_DATA : CKO_SECRET_KEY, &t);
+	AUTO_TEMPLATE all = { NULL, 0 };
+	AUTO(object) *base = token_object(s->token, key);
+	rv = object_merge_template(base, CKA_DERIVE_TEMPLATE, (struct attribute_template){ attributes, count }, &all);
 	if (rv == CKR_OK)
-		rv = template_check_token(attributes, count, s->flags & CKF_RW_SESSION);
+		rv = read_template(all.items, all.count, m->type == CKM_HKDF_DATA ? CKO_DATA : CKO_SECRET_KEY, &t);
+	if (rv == CKR_OK)
+		rv = template_check_token(all.items, all.count, s->flags & CKF_RW_SESSION);
 	if (rv != CKR_OK)
 		return rv;
-	AUTO(object) *base = token_object(s->token, key);
 	AUTO(material) *material = NULL;
 	openssl_errors_keep();
 	rv = base_key(base, m, &material);

@@ -128,7 +128,7 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HA
 	if (rv == CKR_OK)
 		rv = wrapper_code(OP_ENCRYPT, check_key(&w, with));
 	if (rv == CKR_OK)
-		rv = export(&w, what, &bytes);
+		rv = what && !object_may_wrap(with, what) ? CKR_KEY_HANDLE_INVALID : export(&w, what, &bytes);
 	if (rv == CKR_OK) {
 		crypto_gate_enter();
 		rv = wrapper_code(OP_ENCRYPT, wrap(&w, secret_bytes(bytes), wrapped, wrapped_len));
@@ -220,6 +220,7 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	AUTO(session) *s = NULL;
 	struct wrapper w = { .mechanism = NULL };
 	struct template t;
+	AUTO_TEMPLATE all = { NULL, 0 };
 	struct object *made = NULL;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
@@ -230,7 +231,10 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_
 	openssl_errors_keep();
 	rv = check_mechanism(OP_DECRYPT, mechanism, &w);
 	if (rv == CKR_OK)
-		rv = read_template(attributes, count, s->flags & CKF_RW_SESSION, &t);
+		rv = object_merge_template(with, CKA_UNWRAP_TEMPLATE, (struct attribute_template){ attributes, count },
+					   &all);
+	if (rv == CKR_OK)
+		rv = read_template(all.items, all.count, s->flags & CKF_RW_SESSION, &t);
 	if (rv == CKR_OK)
 		rv = wrapper_code(OP_DECRYPT, check_key(&w, with));
 	if (rv == CKR_OK) {

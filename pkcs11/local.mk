@@ -1,6 +1,7 @@
 # pkcs11: the Cryptoki module. libpkcs11.la holds all of it, for the tests; the module is that and nothing more.
 noinst_LTLIBRARIES += libpkcs11.la
 libpkcs11_la_SOURCES = \
+	pkcs11/attribute_list.c pkcs11/attribute_list.h \
 	pkcs11/broker.c pkcs11/broker.h \
 	pkcs11/call.c pkcs11/call.h \
 	pkcs11/catalog.c pkcs11/catalog.h pkcs11/catalog_index.c pkcs11/catalog_remote.c pkcs11/catalog_row.h \

@@ -100,6 +100,9 @@ static CK_RV get_one(struct object *o, CK_ATTRIBUTE *a, struct material **held)
 {
 	const struct object_row *row = object_row_find(o->class, a->type);
 	CK_RV rv = CKR_ATTRIBUTE_TYPE_INVALID;
+	const struct attribute_list *list = row ? object_row_list(row, o) : NULL;
+	if (list)
+		return attribute_list_hand_out(list, a);
 	if (row && is_guarded(o, row)) {
 		rv = CKR_ATTRIBUTE_SENSITIVE;
 	} else if (row) {

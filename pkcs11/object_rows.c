@@ -90,6 +90,15 @@ static bool get_private(const struct object_view *view, const struct object_row 
 	return put_flag(to, object_is_private(view->object));
 }
 
+/* Array attributes are handed out by object_row_list(); nothing matches them. */
+static bool get_list(const struct object_view *view, const struct object_row *row, struct object_value *to)
+{
+	(void)view;
+	(void)row;
+	(void)to;
+	return false;
+}
+
 static bool get_made_by(const struct object_view *view, const struct object_row *row, struct object_value *to)
 {
 	(void)row;
@@ -333,6 +342,10 @@ static const struct object_row rows[] = {
 	{ CKA_KEY_GEN_MECHANISM, KEYS, NEED_NOTHING, ANY_TYPE, get_made_by, 0, NULL },
 	{ CKA_ALLOWED_MECHANISMS, KEYS, NEED_TYPE, ANY_TYPE, get_mechanisms, 0, NULL },
 
+	{ CKA_WRAP_TEMPLATE, PUBLIC | SECRET, NEED_NOTHING, ANY_TYPE, get_list, SESSION(wrap_template), NULL },
+	{ CKA_UNWRAP_TEMPLATE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_list, SESSION(unwrap_template), NULL },
+	{ CKA_DERIVE_TEMPLATE, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_list, SESSION(derive_template), NULL },
+
 	/* Whatever key it is, it can sign: that needs no look inside. */
 	{ CKA_SIGN, PRIVATE | SECRET, NEED_NOTHING, ANY_TYPE, get_usage, 0, NULL },
 	{ CKA_VERIFY, PUBLIC | SECRET, NEED_NOTHING, ANY_TYPE, get_usage, 0, NULL },
@@ -410,4 +423,12 @@ bool object_row_is_private_part(const struct object_row *row)
 bool object_row_is_raw(const struct object_row *row)
 {
 	return row->get == get_raw;
+}
+
+const struct attribute_list *object_row_list(const struct object_row *row, const struct object *o)
+{
+	static const struct attribute_list none = { NULL, 0 };
+	if (row->get != get_list)
+		return NULL;
+	return o->session ? (const struct attribute_list *)((const char *)o->session + row->arg) : &none;
 }

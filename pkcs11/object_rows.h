@@ -1,4 +1,5 @@
 #pragma once
+#include "pkcs11/attribute_list.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/object.h"
 
@@ -45,3 +46,5 @@ const struct object_row *object_row_find(CK_OBJECT_CLASS class, CK_ATTRIBUTE_TYP
 /* A private number; the resource as it is. */
 bool object_row_is_private_part(const struct object_row *row);
 bool object_row_is_raw(const struct object_row *row);
+/* What is there of an array attribute, maybe nothing; NULL: the attribute is no array. */
+const struct attribute_list *object_row_list(const struct object_row *row, const struct object *o);

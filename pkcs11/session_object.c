@@ -10,6 +10,9 @@ void session_part_free(struct session_part *part)
 			       &part->allowed, &part->application, &part->object_id };
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_clear(bufs[i]);
+	attribute_list_clear(&part->wrap_template);
+	attribute_list_clear(&part->unwrap_template);
+	attribute_list_clear(&part->derive_template);
 	free(part);
 }
 
@@ -57,6 +60,12 @@ static unsigned default_usages(CK_OBJECT_CLASS class, CK_KEY_TYPE type)
 	return usages;
 }
 
+static bool put_lists(struct session_part *to, struct bytes wrap, struct bytes unwrap, struct bytes derive)
+{
+	return attribute_list_copy(&to->wrap_template, wrap) && attribute_list_copy(&to->unwrap_template, unwrap) &&
+	       attribute_list_copy(&to->derive_template, derive);
+}
+
 static struct session_part *part_new(const struct template *t)
 {
 	AUTO(session_part) *part = calloc(1, sizeof(*part));
@@ -71,7 +80,8 @@ static struct session_part *part_new(const struct template *t)
 	part->made_by = CK_UNAVAILABLE_INFORMATION;
 	if (!put(&part->subject, t->subject) || !put(&part->start_date, t->start_date) ||
 	    !put(&part->end_date, t->end_date) || !put(&part->allowed, t->allowed) ||
-	    !put(&part->application, t->application) || !put(&part->object_id, t->object_id))
+	    !put(&part->application, t->application) || !put(&part->object_id, t->object_id) ||
+	    !put_lists(part, t->wrap_template, t->unwrap_template, t->derive_template))
 		return NULL;
 	return steal(&part);
 }
@@ -109,6 +119,11 @@ static CK_RV check_change(const struct object *o, const struct template *t)
 		return CKR_ATTRIBUTE_READ_ONLY;
 	if (template_has(t, CKA_COPYABLE) && !o->session->copyable && t->copyable)
 		return CKR_ATTRIBUTE_READ_ONLY;
+	/* A copy would otherwise be free of what binds the key. */
+	if ((template_has(t, CKA_WRAP_TEMPLATE) && o->session->wrap_template.count) ||
+	    (template_has(t, CKA_UNWRAP_TEMPLATE) && o->session->unwrap_template.count) ||
+	    (template_has(t, CKA_DERIVE_TEMPLATE) && o->session->derive_template.count))
+		return CKR_ATTRIBUTE_READ_ONLY;
 	return CKR_OK;
 }
 
@@ -118,11 +133,13 @@ static struct session_part *part_copy(const struct session_part *from)
 	if (!part)
 		return NULL;
 	*part = *from;
-	memset(&part->subject, 0, sizeof(*part) - offsetof(struct session_part, subject));
+	memset(&part->wrap_template, 0, sizeof(*part) - offsetof(struct session_part, wrap_template));
 	if (!put(&part->subject, buf_bytes(&from->subject)) || !put(&part->start_date, buf_bytes(&from->start_date)) ||
 	    !put(&part->end_date, buf_bytes(&from->end_date)) || !put(&part->allowed, buf_bytes(&from->allowed)) ||
 	    !put(&part->application, buf_bytes(&from->application)) ||
-	    !put(&part->object_id, buf_bytes(&from->object_id)))
+	    !put(&part->object_id, buf_bytes(&from->object_id)) ||
+	    !put_lists(part, attribute_list_array(&from->wrap_template), attribute_list_array(&from->unwrap_template),
+		       attribute_list_array(&from->derive_template)))
 		return NULL;
 	return steal(&part);
 }
@@ -147,6 +164,18 @@ static bool change_bytes(struct object *o, const struct template *t)
 			return false;
 	if (template_has(t, CKA_ID))
 		put_id(o, t->id);
+	struct {
+		CK_ATTRIBUTE_TYPE type;
+		struct bytes from;
+		struct attribute_list *to;
+	} lists[] = {
+		{ CKA_WRAP_TEMPLATE, t->wrap_template, &part->wrap_template },
+		{ CKA_UNWRAP_TEMPLATE, t->unwrap_template, &part->unwrap_template },
+		{ CKA_DERIVE_TEMPLATE, t->derive_template, &part->derive_template },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (template_has(t, lists[i].type) && !attribute_list_copy(lists[i].to, lists[i].from))
+			return false;
 	return !template_has(t, CKA_LABEL) || put_label(o, t->label);
 }
 
@@ -240,4 +269,20 @@ bool object_allows(const struct object *o, CK_MECHANISM_TYPE mechanism)
 		if (memcmp(allowed.data + i, &mechanism, sizeof(mechanism)) == 0)
 			return true;
 	return false;
+}
+
+bool object_may_wrap(const struct object *with, struct object *what)
+{
+	const struct attribute_list *list = with->session ? &with->session->wrap_template : NULL;
+	return !list || object_attributes_match(what, list->items, list->count);
+}
+
+CK_RV object_merge_template(const struct object *key, CK_ATTRIBUTE_TYPE type, struct attribute_template given,
+			    struct attribute_template *out)
+{
+	static const struct attribute_list none = { NULL, 0 };
+	const struct attribute_list *list = &none;
+	if (key && key->session)
+		list = type == CKA_UNWRAP_TEMPLATE ? &key->session->unwrap_template : &key->session->derive_template;
+	return attribute_list_merge(list, given, out);
 }

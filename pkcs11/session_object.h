@@ -1,4 +1,5 @@
 #pragma once
+#include "pkcs11/attribute_list.h"
 #include "pkcs11/object.h"
 #include "pkcs11/template.h"
 
@@ -10,6 +11,7 @@ struct session_part {
 	bool private, modifiable, copyable, destroyable;
 	bool local, always_sensitive, never_extractable, wrap_with_trusted;
 	CK_MECHANISM_TYPE made_by; /* CK_UNAVAILABLE_INFORMATION: not generated here */
+	struct attribute_list wrap_template, unwrap_template, derive_template;
 	struct buf subject, start_date, end_date, allowed, application, object_id;
 };
 void session_part_free(struct session_part *part);
@@ -28,3 +30,9 @@ bool object_may(const struct object *o, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usag
 bool object_allows(const struct object *o, CK_MECHANISM_TYPE mechanism);
 /* CKA_ALLOWED_MECHANISMS as it was given; empty: nothing is excluded. */
 struct bytes object_allowed_mechanisms(const struct object *o);
+/* CKA_WRAP_TEMPLATE of a key: whether this one may go under it. */
+bool object_may_wrap(const struct object *with, struct object *what);
+/* The application's template with what CKA_UNWRAP_TEMPLATE or CKA_DERIVE_TEMPLATE of a key (which may be NULL) adds.
+ * CKR_TEMPLATE_INCONSISTENT. */
+CK_RV object_merge_template(const struct object *key, CK_ATTRIBUTE_TYPE type, struct attribute_template given,
+			    struct attribute_template *out);

@@ -1,8 +1,9 @@
 #include "pkcs11/template.h"
 
+#include "pkcs11/attribute_list.h"
 #include "pkcs11/entry.h"
 
-enum kind { FLAG, USAGE, NUMBER, RAW, DATE };
+enum kind { FLAG, USAGE, NUMBER, RAW, DATE, LIST };
 
 #define C TEMPLATE_CREATE
 #define G TEMPLATE_GENERATE
@@ -46,6 +47,9 @@ static const struct rule rules[] = {
 	{ CKA_START_DATE, DATE, KEYS | CERT, ANY, AT(start_date), 8 },
 	{ CKA_END_DATE, DATE, KEYS | CERT, ANY, AT(end_date), 8 },
 	{ CKA_ALLOWED_MECHANISMS, RAW, KEYS, MAKE | P, AT(allowed), 4096 },
+	{ CKA_WRAP_TEMPLATE, LIST, PUBLIC | SECRET, MAKE | P, AT(wrap_template), 4096 },
+	{ CKA_UNWRAP_TEMPLATE, LIST, PRIVATE | SECRET, MAKE | P, AT(unwrap_template), 4096 },
+	{ CKA_DERIVE_TEMPLATE, LIST, PRIVATE | SECRET, MAKE | P, AT(derive_template), 4096 },
 	{ CKA_ENCRYPT, USAGE, PUBLIC | SECRET, ANY, USAGE_ENCRYPT, 0 },
 	{ CKA_DECRYPT, USAGE, PRIVATE | SECRET, ANY, USAGE_DECRYPT, 0 },
 	{ CKA_SIGN, USAGE, PRIVATE | SECRET, ANY, USAGE_SIGN, 0 },
@@ -159,7 +163,7 @@ static bool take_value(const struct rule *rule, const CK_ATTRIBUTE *a, struct te
 		if (a->ulValueLen > rule->max || (a->ulValueLen && !a->pValue) || (rule->kind == DATE && !date_good(a)))
 			return false;
 		*(struct bytes *)to = (struct bytes){ a->pValue, a->ulValueLen };
-		return true;
+		return rule->kind != LIST || attribute_list_valid(*(struct bytes *)to);
 	}
 }
 

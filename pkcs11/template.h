@@ -44,6 +44,7 @@ struct template
 	struct bytes label, id, subject, start_date, end_date, allowed, application, object_id;
 	struct bytes value, modulus, public_exponent, private_exponent;
 	struct bytes prime_1, prime_2, exponent_1, exponent_2, coefficient;
+	struct bytes wrap_template, unwrap_template, derive_template; /* arrays of CK_ATTRIBUTE */
 	struct bytes ec_params, ec_point, seed, issuer, serial;
 };
 

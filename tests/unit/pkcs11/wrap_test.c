@@ -199,6 +199,99 @@ static void the_applications_openssl_errors_stay_as_they_were(void **state)
 	assert_int_equal(ERR_get_error(), 0);
 }
 
+static CK_OBJECT_HANDLE bound_key(CK_ATTRIBUTE *wrapping, CK_ULONG n, CK_ATTRIBUTE *unwrapping, CK_ULONG m)
+{
+	CK_OBJECT_HANDLE key = 0;
+	CK_ATTRIBUTE t[] = { ATTR(CKA_CLASS, secret),
+			     ATTR(CKA_KEY_TYPE, aes),
+			     { CKA_VALUE, value, 32 },
+			     { CKA_WRAP_TEMPLATE, wrapping, n * sizeof(CK_ATTRIBUTE) },
+			     { CKA_UNWRAP_TEMPLATE, unwrapping, m * sizeof(CK_ATTRIBUTE) } };
+	check_rv(CKR_OK, C_CreateObject(s, t, 5, &key));
+	return key;
+}
+
+/* PKCS #11 2.40, 5.13. */
+static void a_key_may_say_what_goes_under_it_and_what_comes_out(void **state)
+{
+	(void)state;
+	CK_ATTRIBUTE only_generic[] = { ATTR(CKA_KEY_TYPE, generic) };
+	CK_ATTRIBUTE stays[] = { ATTR(CKA_SENSITIVE, yes), ATTR(CKA_DERIVE, no) };
+	CK_OBJECT_HANDLE key = bound_key(only_generic, 1, stays, 2);
+	CK_ULONG n = 0;
+	check_rv(CKR_KEY_HANDLE_INVALID, C_WrapKey(s, &kwp, key, create(&aes, 32, &yes), NULL, &n));
+	n = wrap(&kwp, key, create(&generic, 32, &yes));
+	CK_ATTRIBUTE t[] = { ATTR(CKA_CLASS, secret), ATTR(CKA_KEY_TYPE, generic), ATTR(CKA_SENSITIVE, no) };
+	check_rv(CKR_TEMPLATE_INCONSISTENT, C_UnwrapKey(s, &kwp, key, wrapped, n, t, 3, &made));
+	check_rv(CKR_OK, C_UnwrapKey(s, &kwp, key, wrapped, n, t, 2, &made));
+	CK_BBOOL sensitive = 9, derive = 9;
+	CK_ATTRIBUTE got[] = { ATTR(CKA_SENSITIVE, sensitive), ATTR(CKA_DERIVE, derive) };
+	check_rv(CKR_OK, C_GetAttributeValue(s, made, got, 2));
+	assert_true(sensitive == CK_TRUE && derive == CK_FALSE);
+	/* A copy is bound like its original. */
+	CK_OBJECT_HANDLE copy;
+	CK_ATTRIBUTE free_it = { CKA_WRAP_TEMPLATE, NULL, 0 };
+	check_rv(CKR_ATTRIBUTE_READ_ONLY, C_CopyObject(s, key, &free_it, 1, &copy));
+	check_rv(CKR_OK, C_CopyObject(s, key, NULL, 0, &copy));
+	check_rv(CKR_KEY_HANDLE_INVALID, C_WrapKey(s, &kwp, copy, create(&aes, 32, &yes), NULL, &n));
+}
+
+static void templates_in_keys_are_handed_out_and_checked(void **state)
+{
+	(void)state;
+	CK_ATTRIBUTE stays[] = { ATTR(CKA_SENSITIVE, yes), ATTR(CKA_KEY_TYPE, aes) };
+	CK_OBJECT_HANDLE key = bound_key(NULL, 0, stays, 2);
+	CK_BBOOL flag = 9;
+	CK_KEY_TYPE type = 0;
+	CK_ATTRIBUTE items[2] = { { 0, NULL, 0 }, { 0, NULL, 0 } };
+	CK_ATTRIBUTE a = { CKA_UNWRAP_TEMPLATE, NULL, 0 };
+	check_rv(CKR_OK, C_GetAttributeValue(s, key, &a, 1));
+	assert_int_equal(a.ulValueLen, sizeof(items));
+	a.pValue = items;
+	check_rv(CKR_OK, C_GetAttributeValue(s, key, &a, 1));
+	assert_int_equal(items[0].type, CKA_SENSITIVE);
+	assert_int_equal(items[1].ulValueLen, sizeof(type));
+	items[0].pValue = &flag;
+	items[1].pValue = &type;
+	check_rv(CKR_OK, C_GetAttributeValue(s, key, &a, 1));
+	assert_true(flag == CK_TRUE && type == CKK_AES);
+	items[1].ulValueLen = 1;
+	check_rv(CKR_BUFFER_TOO_SMALL, C_GetAttributeValue(s, key, &a, 1));
+	a.ulValueLen = sizeof(items[0]);
+	check_rv(CKR_BUFFER_TOO_SMALL, C_GetAttributeValue(s, key, &a, 1));
+	CK_ATTRIBUTE nested = { CKA_WRAP_TEMPLATE, stays, sizeof(stays) }, pointless = { CKA_LABEL, NULL, 4 };
+	struct {
+		void *list;
+		CK_ULONG len;
+	} bad[] = { { &nested, sizeof(nested) }, { &pointless, sizeof(pointless) }, { stays, sizeof(stays) - 1 } };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CK_ATTRIBUTE t[] = { ATTR(CKA_CLASS, secret),
+				     ATTR(CKA_KEY_TYPE, aes),
+				     { CKA_VALUE, value, 32 },
+				     { CKA_UNWRAP_TEMPLATE, bad[i].list, bad[i].len } };
+		check_rv(CKR_ATTRIBUTE_VALUE_INVALID, C_CreateObject(s, t, 4, &made));
+	}
+}
+
+static void what_is_derived_is_what_the_base_key_says(void **state)
+{
+	(void)state;
+	CK_ATTRIBUTE stays[] = { ATTR(CKA_EXTRACTABLE, no) };
+	CK_OBJECT_HANDLE base = 0;
+	CK_ATTRIBUTE t[] = { ATTR(CKA_CLASS, secret),
+			     ATTR(CKA_KEY_TYPE, generic),
+			     { CKA_VALUE, value, 32 },
+			     { CKA_DERIVE_TEMPLATE, stays, sizeof(stays) } };
+	check_rv(CKR_OK, C_CreateObject(s, t, 4, &base));
+	CK_HKDF_PARAMS params = { .bExpand = CK_TRUE, .prfHashMechanism = CKM_SHA256 };
+	CK_MECHANISM hkdf = { CKM_HKDF_DERIVE, &params, sizeof(params) };
+	CK_ULONG len = 32;
+	CK_ATTRIBUTE wanted[] = { ATTR(CKA_VALUE_LEN, len), ATTR(CKA_EXTRACTABLE, yes) };
+	check_rv(CKR_TEMPLATE_INCONSISTENT, C_DeriveKey(s, &hkdf, base, wanted, 2, &made));
+	check_rv(CKR_OK, C_DeriveKey(s, &hkdf, base, wanted, 1, &made));
+	check_rv(CKR_KEY_UNEXTRACTABLE, C_WrapKey(s, &kwp, kek, made, NULL, &len));
+}
+
 int main(void)
 {
 #define WRAP_TEST(name) cmocka_unit_test_setup_teardown(name, open_session, fixture_down)
@@ -207,6 +300,9 @@ int main(void)
 		WRAP_TEST(private_keys_come_back_whole),
 		WRAP_TEST(what_may_not_leave_is_not_wrapped),
 		WRAP_TEST(templates_for_unwrapping_are_checked),
+		WRAP_TEST(a_key_may_say_what_goes_under_it_and_what_comes_out),
+		WRAP_TEST(templates_in_keys_are_handed_out_and_checked),
+		WRAP_TEST(what_is_derived_is_what_the_base_key_says),
 		WRAP_TEST(the_applications_openssl_errors_stay_as_they_were),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
