@@ -7,7 +7,23 @@ struct stream {
 	void *ctx;
 	enum err failed; /* sticky: what a failed stream still holds is worth nothing */
 	bool ended;
+	const char *(*tell)(void *ctx);
 };
+
+void stream_tells_digest(struct stream *s, const char *(*tell)(void *ctx))
+{
+	s->tell = tell;
+}
+
+bool stream_knows_digest(const struct stream *s)
+{
+	return s->tell != NULL;
+}
+
+const char *stream_digest(const struct stream *s)
+{
+	return s->tell && s->ended ? s->tell(s->ctx) : NULL;
+}
 
 enum err stream_new(const struct stream_ops *ops, void *ctx, struct stream **out, struct errmsg *em)
 {

@@ -21,6 +21,9 @@ struct stream_ops {
 
 /* Takes ownership of ctx (freed through ops->free), also on failure. */
 enum err stream_new(const struct stream_ops *ops, void *ctx, struct stream **out, struct errmsg *em) MUST_USE;
+/* For a stream that knows, once it has ended, the SHA-256 digest ("sha256:<hex>") of all that it gave: stream_measure()
+ * asks, and does not digest it once more. */
+void stream_tells_digest(struct stream *s, const char *(*tell)(void *ctx));
 /* An empty window is ERR_ARG: 0 bytes would look like the end. */
 enum err stream_read(struct stream *s, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;
 void stream_free(struct stream *s);
@@ -41,6 +44,10 @@ struct stream_expect {
 };
 enum err stream_verify(struct stream *inner, struct stream_expect expect, struct stream **out,
 		       struct errmsg *em) MUST_USE;
+
+/* What stream_tells_digest() was told of; NULL where nothing was. Only after the end. */
+bool stream_knows_digest(const struct stream *s);
+const char *stream_digest(const struct stream *s);
 
 /* Passes `inner` through and counts and digests what went by. Owns inner, also on failure. `tally` is the caller's and
  * outlives the stream. */

@@ -29,6 +29,7 @@ struct digester {
 	size_t expected_len; /* 0 = measuring */
 	char *what;
 	struct stream_tally *tally;
+	bool told; /* inner knows its digest */
 };
 
 static void digester_free(struct digester *d)
@@ -71,7 +72,7 @@ static enum err pass_through(struct digester *d, struct stream_window to, size_t
 	if (e != OK || *got == 0)
 		return e;
 	d->size += *got;
-	if (EVP_DigestUpdate(d->md, to.data, *got) != 1)
+	if (!d->told && EVP_DigestUpdate(d->md, to.data, *got) != 1)
 		return err_openssl(em, ERR_CRYPTO, "cannot digest");
 	return OK;
 }
@@ -163,7 +164,15 @@ static enum err measure_read(void *ctx, struct stream_window to, size_t *got, st
 	if (e != OK)
 		return e;
 	d->tally->size = d->size;
-	return *got == 0 ? measure_end(d, em) : OK;
+	if (*got > 0)
+		return OK;
+	const char *known = d->told ? stream_digest(d->inner) : NULL;
+	if (!d->told)
+		return measure_end(d, em);
+	if (!known)
+		return err_set(em, ERR_INTERNAL, "a stream does not know its digest after all");
+	snprintf(d->tally->digest, sizeof(d->tally->digest), "%s", known);
+	return OK;
 }
 
 enum err stream_measure(struct stream *inner, struct stream_tally *tally, struct stream **out, struct errmsg *em)
@@ -175,5 +184,6 @@ enum err stream_measure(struct stream *inner, struct stream_tally *tally, struct
 	if (e != OK)
 		return e;
 	d->tally = tally;
+	d->told = stream_knows_digest(d->inner);
 	return stream_new(&ops, steal(&d), out, em);
 }

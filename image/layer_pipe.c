@@ -119,6 +119,12 @@ const char *layer_pipe_other_digest(const struct layer_pipe *pipe)
 	return pipe->other_digest;
 }
 
+static const char *pipe_digest(void *ctx)
+{
+	const struct layer_pipe *pipe = ctx;
+	return okw_reader_digest(pipe->reader);
+}
+
 static void pipe_unused(void *ctx)
 {
 	(void)ctx;
@@ -127,7 +133,11 @@ static void pipe_unused(void *ctx)
 enum err layer_pipe_stream(struct layer_pipe *pipe, struct stream **out, struct errmsg *em)
 {
 	static const struct stream_ops ops = { pipe_read, pipe_unused };
-	return stream_new(&ops, pipe, out, em);
+	enum err e = stream_new(&ops, pipe, out, em);
+	/* The cipher takes the digest of the plain bytes anyway. */
+	if (e == OK && okw_reader_digest(pipe->reader))
+		stream_tells_digest(*out, pipe_digest);
+	return e;
 }
 
 enum err layer_pipe_annotations(struct layer_pipe *pipe, struct okw_annotations *to, struct errmsg *em)

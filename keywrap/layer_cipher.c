@@ -206,6 +206,11 @@ const struct layer_result *layer_cipher_result(const struct layer_cipher *c)
 	return &c->result;
 }
 
+const char *layer_cipher_plain_digest(const struct layer_cipher *c)
+{
+	return digest_wanted(c) && strcmp(c->digest_name, "sha256") == 0 ? c->result.digest : NULL;
+}
+
 const char *layer_cipher_other_digest(const struct layer_cipher *c)
 {
 	return c->digest_differs ? c->options.digest : NULL;

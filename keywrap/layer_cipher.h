@@ -48,6 +48,10 @@ struct layer_result {
 };
 const struct layer_result *layer_cipher_result(const struct layer_cipher *cipher);
 
+/* The SHA-256 digest of what came out, "" before the end; NULL where another one or none was demanded (LAYER_DECRYPT).
+ */
+const char *layer_cipher_plain_digest(const struct layer_cipher *cipher);
+
 /* The digest that was demanded, where it is all that does not hold; else NULL. */
 const char *layer_cipher_other_digest(const struct layer_cipher *cipher);
 

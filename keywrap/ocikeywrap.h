@@ -140,6 +140,10 @@ OKW_API enum okw_code okw_reader_read(struct okw_reader *reader, uint8_t *to, si
  * they started from: whoever checks that the decompressed plaintext has this digest may take it. Lives with the reader.
  */
 OKW_API const char *okw_reader_other_digest(const struct okw_reader *reader);
+/* "sha256:" and the digest of all that a decrypting reader gave, after its end (or after OKW_ERR_INTEGRITY where
+ * okw_reader_other_digest() is not NULL); "" before. NULL where it takes none, or another one: the digest that was
+ * wrapped decides. Whoever needs it for what he wrote need not take it again. Lives with the reader. */
+OKW_API const char *okw_reader_digest(const struct okw_reader *reader);
 /* After the end of an encrypting reader: what belongs on the layer's descriptor, in place of all
  * org.opencontainers.image.enc.* that `annotations` held before. */
 OKW_API enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,

@@ -167,6 +167,11 @@ const char *okw_reader_other_digest(const struct okw_reader *reader)
 	return reader ? layer_cipher_other_digest(reader->cipher) : NULL;
 }
 
+const char *okw_reader_digest(const struct okw_reader *reader)
+{
+	return reader && !reader->encrypts ? layer_cipher_plain_digest(reader->cipher) : NULL;
+}
+
 enum okw_code okw_reader_annotations(struct okw_reader *reader, struct okw_annotations *annotations,
 				     struct okw_error *error)
 {

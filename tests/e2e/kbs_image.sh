@@ -83,6 +83,7 @@ stopped_by() {
 	local signal=$1 expected=$2 pid status=0 lines
 	exec {lock}<"$work/locked"
 	flock "$lock"
+	: >"$work/lines"
 	kbs-image copy --decryption-key "$work/ec.key:pass=hunter2" "$image" "oci:$work/locked:x" 2>"$work/lines" >&2 {lock}<&- &
 	pid=$!
 	for _ in $(seq 200); do

@@ -195,6 +195,26 @@ static void measures_what_goes_by(void **state)
 	assert_string_equal(ABC_SHA256, tally.digest);
 }
 
+static const char *tells_something(void *ctx)
+{
+	(void)ctx;
+	return "sha256:known";
+}
+
+static void measures_by_asking_who_knows(void **state)
+{
+	(void)state;
+	struct stream_tally tally;
+	struct stream *inner = from("abc");
+	AUTO(stream) *s = NULL;
+	stream_tells_digest(inner, tells_something);
+	assert_null(stream_digest(inner)); /* not before the end */
+	check_ok(stream_measure(inner, &tally, &s, &em));
+	check_drains(s, 2, "abc");
+	assert_int_equal(3, tally.size);
+	assert_string_equal("sha256:known", tally.digest);
+}
+
 static void chains(void **state)
 {
 	(void)state;
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test(stays_failed),
 		cmocka_unit_test(refuses_digests_that_it_cannot_check),
 		cmocka_unit_test(measures_what_goes_by),
+		cmocka_unit_test(measures_by_asking_who_knows),
 		cmocka_unit_test(chains),
 		cmocka_unit_test(refuses_a_reader_that_claims_too_much),
 	};

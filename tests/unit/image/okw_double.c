@@ -113,6 +113,12 @@ const char *okw_reader_other_digest(const struct okw_reader *reader)
 	return okw_double.other_digest;
 }
 
+const char *okw_reader_digest(const struct okw_reader *reader)
+{
+	(void)reader;
+	return NULL;
+}
+
 static enum okw_code keys_add(struct okw_annotations *annotations, const char *value, struct okw_error *error)
 {
 	struct okw_annotation *grown = reallocarray(annotations->items, annotations->count + 1, sizeof(*grown));
