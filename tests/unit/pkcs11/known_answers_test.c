@@ -275,6 +275,48 @@ static void check_hkdf(struct line *l)
 	check_rv(CKR_MECHANISM_PARAM_INVALID, C_DeriveKey(session, &m, base, template, 3, &made));
 }
 
+/* RFC 8032 7.2 (the context "foo") and 7.3: where OpenSSL can (3.2), and refused where it cannot. */
+static void variants_of_ed25519_come_out_or_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key, *message, *signature;
+		bool hashed;
+	} variants[] = {
+		{ "0305334e381af78f141cb666f6199f57bc3495335a256a95bd2a55bf546663f6",
+		  "f726936d19c800494e3fdaff20b276a8",
+		  "55a4cc2f70a54e04288c5f4cd1e45a7bb520b36292911876cada7323198dd87a"
+		  "8b36950b95130022907a7fb7c4e9b2d5f6cca685a587b4b21f4b888e4e7edb0d",
+		  false },
+		{ "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42", "616263",
+		  "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41"
+		  "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406",
+		  true },
+	};
+	bool can = OpenSSL_version_num() >= 0x30200000UL;
+	CK_BYTE context[] = "foo", out[64];
+	session = fixture_session();
+	for (size_t i = 0; i < ARRAY_LEN(variants); i++) {
+		struct line l = { .len = { 32, 0, 0, strlen(variants[i].message) / 2, 64 } };
+		CK_EDDSA_PARAMS p = { variants[i].hashed, variants[i].hashed ? 0 : 3, context };
+		CK_MECHANISM m = { CKM_EDDSA, &p, sizeof(p) };
+		CK_ULONG n = sizeof(out);
+		check_ok(hex_decode(variants[i].key, l.data[KEY], 32, &em));
+		check_ok(hex_decode(variants[i].message, l.data[IN], l.len[IN], &em));
+		check_ok(hex_decode(variants[i].signature, l.data[OUT], 64, &em));
+		CK_OBJECT_HANDLE key = curve_key(CKK_EC_EDWARDS, "edwards25519", &l);
+		check_rv(can ? CKR_OK : CKR_MECHANISM_PARAM_INVALID, C_SignInit(session, &m, key));
+		if (can) {
+			check_rv(CKR_OK, C_Sign(session, l.data[IN], l.len[IN], out, &n));
+			check_bytes((struct bytes){ l.data[OUT], 64 }, (struct bytes){ out, n });
+		}
+		p = (CK_EDDSA_PARAMS){ CK_FALSE, 0, NULL };
+		check_rv(CKR_MECHANISM_PARAM_INVALID, C_SignInit(session, &m, key));
+		p = (CK_EDDSA_PARAMS){ CK_TRUE, 256, context };
+		check_rv(CKR_MECHANISM_PARAM_INVALID, C_SignInit(session, &m, key));
+	}
+}
+
 static bool take(char *text, struct line *l)
 {
 	char *save = NULL;
@@ -356,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_published_number_comes_out),
 		TEST(an_ed25519_key_of_the_kbs_signs),
+		TEST(variants_of_ed25519_come_out_or_are_refused),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
