@@ -111,7 +111,7 @@ static struct slot *slot_take(struct crowd *crowd)
 			slot = &crowd->slots[i];
 	if (slot) {
 		slot->used = true;
-		atomic_store(&slot->idle_since, 0);
+		atomic_store(&slot->idle_since, monotonic_ms()); /* until it asks something */
 		crowd->count++;
 	}
 	pthread_mutex_unlock(&crowd->lock);

@@ -30,7 +30,7 @@ struct peer_ops {
 	enum err (*due)(struct provider_peer *peer, struct errmsg *em);
 	/* Takes no further requests. */
 	enum err (*finish)(struct provider_peer *peer, struct errmsg *em);
-	bool (*idle)(const struct provider_peer *peer); /* nothing is under way in either direction, but for `out` */
+	bool (*idle)(const struct provider_peer *peer); /* nothing is worked on or to be sent, but for `out` */
 	void (*free)(struct provider_peer *peer);
 };
 

@@ -360,7 +360,11 @@ static enum err grpc_finish(struct provider_peer *peer, struct errmsg *em)
 static bool grpc_idle(const struct provider_peer *peer)
 {
 	const struct grpc_peer *p = of_peer(peer);
-	return p->begun && !p->streams && !nghttp2_session_want_write(p->http2.session);
+	/* Half a request holds no place: whoever is full of those would keep all others out. */
+	for (const struct stream *s = p->streams; s; s = s->next)
+		if (s->phase != RECEIVING)
+			return false;
+	return !nghttp2_session_want_write(p->http2.session);
 }
 
 static void grpc_free(struct provider_peer *peer)

@@ -198,10 +198,9 @@ else
 fi
 crowd='import socket, subprocess, sys
 host, port = sys.argv[1].rsplit(":", 1)
-idle = [socket.create_connection((host, int(port))) for i in range(40)]
-for s in idle:
-    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5))
-idle += [socket.create_connection((host, int(port))) for i in range(30)]
+idle = [socket.create_connection((host, int(port))) for i in range(70)]
+for s in idle[:20]: # half a request
+    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5) + b"\0\1\0\1\0\0\0\0\1")
 sys.exit(subprocess.call(sys.argv[2:]))'
 passes "a crowd that says nothing keeps nobody out" python3 -c "$crowd" "$grpc_address" \
 	kbs-image copy -q --decryption-key provider:kbs "oci:$work/grpc:enc" "oci:$work/grpc-crowd:x"
