@@ -230,7 +230,7 @@ CK_RV pin_policy_check(struct pin_policy *p, struct bytes pin)
 	if (e == OK)
 		return forgive(p, true, &em);
 	if (e == ERR_AUTH) {
-		log_warn("pkcs11", "pin", "wrong=%u%s", wrong, locked(p, wrong) ? " locked=yes" : "");
+		log_warn("pkcs11", "pin", "wrong=%u locked=%d", wrong, locked(p, wrong));
 		return CKR_PIN_INCORRECT;
 	}
 	rv = failed(e, &em);

@@ -3,6 +3,7 @@
 #include "common/token_attribute.h"
 
 #include <p11-kit/uri.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,14 @@ static enum err read_slot(struct search *s, CK_SLOT_ID slot, const CK_TOKEN_INFO
 	return e;
 }
 
+/* No PIN is asked for here: what is behind one stays there. */
+static void tell_of_login(const CK_TOKEN_INFO *info)
+{
+	if (info->flags & CKF_LOGIN_REQUIRED)
+		fprintf(stderr, "kbs-token: %s: private and secret keys are shown to who logs in, so not here\n",
+			token_field(info->label, sizeof(info->label)).text);
+}
+
 /* An empty slot is passed over, unless it is the only one: doctor tells of it. */
 static enum err read_tokens(const struct token_args *args, const struct token_module *m, struct search *s,
 			    struct token_table *t, struct errmsg *em)
@@ -203,6 +212,7 @@ static enum err read_tokens(const struct token_args *args, const struct token_mo
 		if (there != OK)
 			return there;
 		read++;
+		tell_of_login(&info);
 		e = token_rv("C_OpenSession",
 			     m->p11->C_OpenSession(slots.ids[i], CKF_SERIAL_SESSION, NULL, NULL, &s->session), em);
 		if (e == OK)

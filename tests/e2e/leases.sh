@@ -122,6 +122,8 @@ passes "a verifier is made of a PIN from standard input" bash -c "echo 4711 | kb
 refuses "a PIN of three bytes is too short" 8 '4 to 255' bash -c 'echo 471 | kbs-token pin-verifier'
 refuses "a PIN is no argument" 2 'scrypt' bash -c 'echo 4711 | kbs-token pin-verifier 4711'
 configure "\"pin-file\": \"$work/verifier\", \"pin-state\": \"$work/wrong-pins\", \"pin-tries\": 2"
+says_why() { kbs-token list >"$work/list" 2>"$work/list.err" && ! grep -q private-key "$work/list" && grep -q 'logs in' "$work/list.err"; }
+passes "kbs-token list says why it shows no private key" says_why
 if command -v pkcs11-tool >/dev/null; then
 	tool() { pkcs11-tool --module "$module" "$@" 2>&1; }
 	holds() { local pattern=$1; shift; "$@" >"$work/listing" || true; grep -qE -- "$pattern" "$work/listing" || { cat "$work/listing"; return 1; }; }

@@ -284,7 +284,9 @@ static void a_verifier_in_a_file_is_read_at_each_login(void **state)
 static void the_login_attests_where_that_is_the_policy(void **state)
 {
 	(void)state;
-	configure("\"pin\":\"attest\"");
+	fixture_configure("{\"kbs\":{\"kbc\":\"cc_kbc\",\"url\":\"%s\",\"attester\":\"sample\",\"timeout\":1},"
+			  "\"token\":{\"pin\":\"attest\"},\"objects\":[{\"label\":\"p256\",\"class\":\"private-key\","
+			  "\"uri\":\"kbs:///default/key/p256\"}]}");
 	CK_SESSION_HANDLE s = fixture_session();
 	assert_int_equal(flags() & (CKF_LOGIN_REQUIRED | CKF_PROTECTED_AUTHENTICATION_PATH),
 			 CKF_LOGIN_REQUIRED | CKF_PROTECTED_AUTHENTICATION_PATH);
