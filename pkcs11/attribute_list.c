@@ -63,11 +63,11 @@ struct bytes attribute_list_array(const struct attribute_list *list)
 	return (struct bytes){ (const uint8_t *)list->items, list->count * sizeof(*list->items) };
 }
 
-static const CK_ATTRIBUTE *find(struct attribute_template in, CK_ATTRIBUTE_TYPE type)
+static const CK_ATTRIBUTE *find(const struct attribute_template *in, CK_ATTRIBUTE_TYPE type)
 {
-	for (CK_ULONG i = 0; i < in.count; i++)
-		if (in.items[i].type == type)
-			return &in.items[i];
+	for (CK_ULONG i = 0; i < in->count; i++)
+		if (in->items[i].type == type)
+			return &in->items[i];
 	return NULL;
 }
 
@@ -93,7 +93,7 @@ CK_RV attribute_list_merge(const struct attribute_list *list, struct attribute_t
 	if (given.count)
 		memcpy(out->items, given.items, given.count * sizeof(*out->items));
 	for (size_t i = 0; i < list->count; i++) {
-		const CK_ATTRIBUTE *said = find(given, list->items[i].type);
+		const CK_ATTRIBUTE *said = find(&given, list->items[i].type);
 		if (said && !same(said, &list->items[i]))
 			return CKR_TEMPLATE_INCONSISTENT;
 		if (!said)

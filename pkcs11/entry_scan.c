@@ -167,7 +167,7 @@ static unsigned member_find(struct bytes name)
 		{ "extractable", EXTRACTABLE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
-		if (name.len < sizeof(members[i].name) && members[i].name[0] == name.data[0] &&
+		if (name.len < sizeof(members[i].name) && (uint8_t)members[i].name[0] == name.data[0] &&
 		    !members[i].name[name.len] && memcmp(name.data, members[i].name, name.len) == 0)
 			return members[i].member;
 	return 0;

@@ -149,8 +149,9 @@ static bool get_unique_id(const struct object_view *view, const struct object_ro
 		return put_bytes(to, bytes_str(to->text));
 	}
 	const struct source *from = o->uri ? o->uri : o->content;
-	CK_ULONG kind[] = { o->class, o->chain, o->more ? o->more->profile : 0 };
-	uint64_t name = fnv64_more(fnv64(BYTES(kind)), (struct bytes){ (const uint8_t *)o->label, o->label_len });
+	char kind[64];
+	snprintf(kind, sizeof(kind), "%lu %u %lu ", o->class, o->chain, o->more ? o->more->profile : 0);
+	uint64_t name = fnv64_more(fnv64(bytes_str(kind)), (struct bytes){ (const uint8_t *)o->label, o->label_len });
 	uint64_t rest = fnv64_more(fnv64((struct bytes){ o->id, o->id_len }), bytes_str(from ? source_name(from) : ""));
 	snprintf(to->text, sizeof(to->text), "%016llx%016llx", (unsigned long long)name, (unsigned long long)rest);
 	return put_bytes(to, bytes_str(to->text));
