@@ -21,7 +21,7 @@ libcommon_la_SOURCES = \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \
 	common/settings.c common/settings.h \
 	common/sigpipe.c common/sigpipe.h \
-	common/stream.c common/stream_digest.c common/stream.h common/token_attribute.h common/token_reason.h \
+	common/stream.c common/stream_ahead.c common/stream_ahead.h common/stream_digest.c common/stream.h common/token_attribute.h common/token_reason.h \
 	common/toml.c common/toml.h common/toml_lex.c common/toml_lex.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)

@@ -80,6 +80,29 @@ struct image_copy_options {
 enum err image_copy(const char *src, const char *dst, const struct image_copy_options *options, char *digest_out,
 		    struct errmsg *em) MUST_USE;
 
+/* Unpacks SRC into the folder `rootfs`, which must not exist, or be empty. All layers are verified (digest, HMAC where
+ * they are encrypted, diff id) while they are unpacked beside it; only when all held the folder gets its name, so that
+ * on an error, or a kill, nothing of it is seen. Each step runs in a thread of its own, memory is constant. */
+struct image_unpack_options {
+	struct okw_context *keys; /* NULL: encrypted layers are refused */
+	struct image_platform platform;
+	const struct image_access *access; /* or NULL */
+	bool unprivileged; /* all files become the caller's; devices and privileged attributes are left out */
+	uint64_t max_size; /* bytes of all files; 0: no bound but the disk's */
+	void (*progress)(void *user, const struct image_progress *p);
+	void *progress_user;
+	bool (*interrupted)(void *user); /* as for image_copy() */
+	void *interrupted_user;
+};
+struct image_unpacked {
+	char digest[IMAGE_DIGEST_SIZE]; /* of the manifest */
+	size_t left_out; /* devices and attributes, for want of privileges */
+	json_object *config; /* the image's configuration: the caller's */
+};
+/* ERR_EXISTS: the folder holds something. Else as image_copy(). */
+enum err image_unpack(const char *src, const char *rootfs, const struct image_unpack_options *options,
+		      struct image_unpacked *out, struct errmsg *em) MUST_USE;
+
 /* What an image is made of, without reading its layers. out: the caller's,
  * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",
  * "size","mediaType","encrypted",["recipients":[{"scheme","count"}]]}]}. Strings are printable. */

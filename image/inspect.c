@@ -1,10 +1,10 @@
 #include "image/image.h"
 
 #include "common/base64.h"
+#include "image/config.h"
 #include "image/source.h"
 
 #define ANNOTATION_KEYS "org.opencontainers.image.enc.keys."
-#define CONFIG_SIZE_MAX MANIFEST_SIZE_MAX
 
 /* From outside, and on its way to a terminal. malloc'd. */
 static char *printable(const char *text)
@@ -111,25 +111,6 @@ static enum err add_layers(json_object *to, const struct manifest *m, struct err
 	return e;
 }
 
-static enum err config_read(struct image_source *source, const struct descriptor *d, json_object **out,
-			    struct errmsg *em)
-{
-	AUTO(stream) *blob = NULL;
-	AUTO_BUF
-	text = { 0 };
-	if (d->size > (int64_t)CONFIG_SIZE_MAX)
-		return err_set(em, ERR_LIMIT, "config: more than %zu bytes", CONFIG_SIZE_MAX);
-	enum err e = image_source_blob(source, d, "config", &blob, em);
-	for (size_t got = 1; e == OK && got > 0;) {
-		e = buf_reserve(&text, 16384, em);
-		if (e == OK)
-			e = stream_read(blob, (struct stream_window){ text.data + text.len, 16384 }, &got, em);
-		if (e == OK)
-			text.len += got;
-	}
-	return e == OK ? json_parse(buf_bytes(&text), CONFIG_SIZE_MAX, JSON_STRICT, out, em) : e;
-}
-
 /* What is no container image has another config, or "{}". */
 static enum err add_config(json_object *to, struct image_source *source, const struct manifest *m, struct errmsg *em)
 {
@@ -142,7 +123,7 @@ static enum err add_config(json_object *to, struct image_source *source, const s
 			strcmp(m->config.media_type, MEDIA_DOCKER_CONFIG) != 0))
 		return e;
 	static const char *const names[] = { "os", "architecture", "variant", "created" };
-	e = config_read(source, &m->config, &config, em);
+	e = image_config_read(source, &m->config, &config, em);
 	for (size_t i = 0; e == OK && i < ARRAY_LEN(names); i++) {
 		const char *value = NULL;
 		e = json_get_string_opt(config, names[i], &value, em);

@@ -3,19 +3,25 @@ noinst_LTLIBRARIES += libimage.la
 libimage_la_SOURCES = \
 	image/image.h \
 	image/beneath.c image/beneath.h \
+	image/config.c image/config.h \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
+	image/entry_attributes.c image/entry_attributes.h \
 	image/gunzip.c image/gunzip.h \
 	image/index.c image/index.h \
 	image/inspect.c \
+	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
 	image/layer_pipe.c image/layer_pipe.h \
 	image/layout.c image/layout.h \
 	image/layout_destination.c \
 	image/layout_edit.c image/layout_edit.h image/recipients.c \
 	image/layout_write.c image/layout_write.h \
 	image/manifest.c image/manifest_change.c image/manifest.h \
+	image/path_set.c image/path_set.h \
 	image/platform.c image/platform.h \
 	image/source.h image/transport.c \
-	image/staged.c image/staged.h
-libimage_la_LIBADD = libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
+	image/staged.c image/staged.h image/staging.c image/staging.h \
+	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
+	image/unpack.c image/unzstd.c image/unzstd.h
+libimage_la_LIBADD = libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)

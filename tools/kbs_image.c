@@ -9,6 +9,7 @@
 static const char help[] =
 	"Usage: kbs-image copy [OPTION]... SRC DST\n"
 	"       kbs-image inspect [OPTION]... SRC\n"
+	"       kbs-image unpack [OPTION]... SRC ROOTFS\n"
 	"       kbs-image recipients list [OPTION]... IMAGE\n"
 	"       kbs-image recipients add [OPTION]... IMAGE\n"
 	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
@@ -27,6 +28,10 @@ static const char help[] =
 	"recipients to\n"
 	"                          layers that are encrypted already\n"
 	"  -q, --quiet             no progress on stderr\n"
+	"unpack: makes the folder ROOTFS of all layers, once every digest, HMAC and diff id held\n"
+	"  --decryption-key KEY    as with copy\n"
+	"  --unprivileged          all files become yours, devices are left out; what root alone can do is not tried\n"
+	"  --max-size SIZE         no more than so many bytes, or with K, M, G, T; default 64G\n"
 	"inspect:\n"
 	"  --raw                   the manifest as it is\n"
 	"recipients: changes who can open an image of an OCI layout; the layers' bytes stay\n"
@@ -52,6 +57,9 @@ static const char help[] =
 	"    'pkcs11:token=kbs;object=default%2Fimage%2Fkey;type=private' \\\n"
 	"    oci:images:app-encrypted oci:plain:app\n"
 	"\n"
+	"Unpack an encrypted image into a root file system:\n"
+	"  kbs-image unpack --decryption-key private.pem oci:images:app-encrypted rootfs\n"
+	"\n"
 	"Exit status: 0 done, 1 internal, 2 command line, 3 configuration, 4 network, 5 not attested or denied,\n"
 	"6 not found, 7 integrity, 8 malformed or unsupported, 9 no key fits, 10 file error. See kbs-image(1).\n";
 
@@ -62,7 +70,7 @@ static void on_signal(int number)
 	caught = number;
 }
 
-static bool interrupted(void *user)
+bool image_interrupted(void *user)
 {
 	(void)user;
 	return caught != 0;
@@ -70,7 +78,7 @@ static bool interrupted(void *user)
 
 /* So that the copy ends in its own good order and takes away what it wrote. A second signal ends it at once: it may be
  * waiting for a token. */
-static void signals_catch(void)
+void image_signals_catch(void)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
@@ -127,7 +135,7 @@ static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], stru
 		.platform = o->platform,
 		.progress = report_progress,
 		.progress_user = &c->report,
-		.interrupted = interrupted,
+		.interrupted = image_interrupted,
 	};
 	return image_copy(o->names[0], o->names[1], &how, digest, em);
 }
@@ -148,7 +156,7 @@ static int copy_command(const struct image_options *o)
 	c.report.kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES;
 	if (o->json)
 		c.report.layers = json_object_new_array();
-	signals_catch();
+	image_signals_catch();
 	enum err e = copy_run(&c, digest, &em);
 	if (e != OK)
 		report_end(&c.report);
@@ -200,6 +208,7 @@ static const struct {
 	{ "copy", copy_command },
 	{ "inspect", inspect_command },
 	{ "recipients", recipients_command },
+	{ "unpack", unpack_command },
 };
 
 static int command_run(const struct image_options *o)
@@ -209,7 +218,7 @@ static int command_run(const struct image_options *o)
 		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: copy, inspect or recipients");
+		return cli_usage("a command is missing: copy, inspect, recipients or unpack");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(o->command, commands[i].name) == 0)
 			return commands[i].run(o);

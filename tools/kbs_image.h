@@ -9,4 +9,10 @@ enum err image_keys_make(const struct image_options *o, struct okw_context **out
 int image_json_print(json_object *obj);
 int image_stdout_done(void);
 
+/* So that what is under way ends in its own good order. */
+void image_signals_catch(void);
+/* Whether a signal has come: image_copy_options.interrupted. */
+bool image_interrupted(void *user);
+
+int unpack_command(const struct image_options *o);
 int recipients_command(const struct image_options *o);

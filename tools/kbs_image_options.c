@@ -17,6 +17,8 @@ enum option_code {
 	OPT_FORMAT,
 	OPT_RAW,
 	OPT_ALL,
+	OPT_UNPRIVILEGED,
+	OPT_MAX_SIZE,
 };
 
 static const struct option options[] = {
@@ -30,6 +32,8 @@ static const struct option options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "raw", no_argument, NULL, OPT_RAW },
 	{ "all", no_argument, NULL, OPT_ALL },
+	{ "unprivileged", no_argument, NULL, OPT_UNPRIVILEGED },
+	{ "max-size", required_argument, NULL, OPT_MAX_SIZE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -95,6 +99,22 @@ static int format_take(struct image_options *o, const char *argument)
 	return cli_usage("--format is text or json, not \"%s\"", argument);
 }
 
+/* "500M" */
+static int size_take(struct image_options *o, const char *argument)
+{
+	static const char units[] = "KMGT";
+	char *end = NULL;
+	errno = 0;
+	unsigned long long n = strtoull(argument, &end, 10);
+	const char *unit = end > argument && *end ? strchr(units, *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (argument[0] < '0' || argument[0] > '9' || errno || n == 0 || n > (UINT64_MAX >> shift) ||
+	    (unit ? end[1] : *end))
+		return cli_usage("--max-size wants a number, or one with K, M, G or T, not \"%s\"", argument);
+	o->max_size = (uint64_t)n << shift;
+	return 0;
+}
+
 static int option_take(struct image_options *o, int code)
 {
 	switch (code) {
@@ -121,6 +141,11 @@ static int option_take(struct image_options *o, int code)
 	case OPT_RAW:
 		o->raw = true;
 		return 0;
+	case OPT_UNPRIVILEGED:
+		o->unprivileged = true;
+		return 0;
+	case OPT_MAX_SIZE:
+		return size_take(o, optarg);
 	case OPT_ALL:
 		return cli_fail(ERR_UNSUPPORTED,
 				&(struct errmsg){ "--all: only one image of an index can be copied at a "
@@ -146,6 +171,7 @@ int image_options_parse(int argc, char **argv, struct image_options *out)
 {
 	int failed = 0;
 	opterr = 0;
+	out->max_size = UINT64_C(64) << 30;
 	/* All of them, even after a mistake: every key must leave argv. */
 	for (;;) {
 		int code = getopt_long(argc, argv, ":qh", options, NULL);

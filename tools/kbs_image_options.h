@@ -22,6 +22,8 @@ struct image_options {
 	bool json;
 	bool quiet;
 	bool raw;
+	bool unprivileged;
+	uint64_t max_size;
 	bool help;
 };
 

@@ -1,0 +1,103 @@
+#include "image/entry_attributes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* SELinux labels and NFS ACLs belong to the machine that packed; overlayfs's own attributes would let an image hide and
+ * redirect what lies below. */
+static bool wanted(const char *name)
+{
+	static const char *const refused[] = { "security.selinux", "security.ima", "system.nfs4_acl" };
+	static const char *const prefixes[] = { "trusted.overlay.", "user.overlay." };
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		if (strcmp(name, refused[i]) == 0)
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return false;
+	return true;
+}
+
+/* No privilege, or a file system that has none of these. */
+static bool forgiven(bool unprivileged)
+{
+	return errno == ENOTSUP || (unprivileged && (errno == EPERM || errno == EACCES));
+}
+
+static enum err xattrs_set(int fd, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
+			   struct errmsg *em)
+{
+	for (size_t i = 0; i < entry->xattr_count; i++) {
+		const struct tar_xattr *x = &entry->xattrs[i];
+		if (!wanted(x->name) || fsetxattr(fd, x->name, x->value.data, x->value.len, 0) == 0)
+			continue;
+		if (!forgiven(unprivileged))
+			return err_errno(em, ERR_IO, "attribute %.100s", x->name);
+		++*left_out;
+	}
+	return OK;
+}
+
+enum err attributes_set(int fd, const struct tar_entry *entry, bool unprivileged, size_t *left_out, struct errmsg *em)
+{
+	struct timespec times[2] = { entry->mtime, entry->mtime };
+	if (!unprivileged && fchown(fd, entry->uid, entry->gid) != 0)
+		return err_errno(em, ERR_IO, "changing its owner");
+	enum err e = xattrs_set(fd, entry, unprivileged, left_out, em);
+	if (e == OK && (fchmod(fd, entry->mode) != 0 || futimens(fd, times) != 0))
+		e = err_errno(em, ERR_IO, "changing its mode and times");
+	return e;
+}
+
+/* By a path that cannot be led astray: the folder's descriptor, and a name that is not followed. */
+static enum err xattrs_set_at(struct tree_place at, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
+			      struct errmsg *em)
+{
+	AUTO_STR
+	char *path = NULL;
+	if (entry->xattr_count == 0)
+		return OK;
+	if (asprintf(&path, "/proc/self/fd/%d/%s", at.folder, at.leaf) < 0) {
+		path = NULL;
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	}
+	for (size_t i = 0; i < entry->xattr_count; i++) {
+		const struct tar_xattr *x = &entry->xattrs[i];
+		if (!wanted(x->name) || lsetxattr(path, x->name, x->value.data, x->value.len, 0) == 0)
+			continue;
+		if (!forgiven(unprivileged) && errno != EPERM) /* the kernel has no user.* attributes on these */
+			return err_errno(em, ERR_IO, "attribute %.100s", x->name);
+		++*left_out;
+	}
+	return OK;
+}
+
+enum err attributes_set_at(struct tree_place at, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
+			   struct errmsg *em)
+{
+	struct timespec times[2] = { entry->mtime, entry->mtime };
+	if (!unprivileged && fchownat(at.folder, at.leaf, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_errno(em, ERR_IO, "changing its owner");
+	enum err e = xattrs_set_at(at, entry, unprivileged, left_out, em);
+	if (e != OK)
+		return e;
+	/* A link has no mode of its own; what is no link was made by us under this name a moment ago. */
+	if (entry->type != TAR_SYMLINK && fchmodat(at.folder, at.leaf, entry->mode, 0) != 0)
+		return err_errno(em, ERR_IO, "changing its mode");
+	if (utimensat(at.folder, at.leaf, times, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_errno(em, ERR_IO, "changing its times");
+	return OK;
+}
+
+void attributes_drop(int fd)
+{
+	char names[16384];
+	ssize_t len = flistxattr(fd, names, sizeof names);
+	for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
+		if (wanted(name))
+			(void)fremovexattr(fd, name);
+}

@@ -1,0 +1,15 @@
+#pragma once
+#include "image/tar.h"
+#include "image/tree.h"
+
+/* Owner, extended attributes, mode and times of an entry, in the order in which none undoes another: chown takes
+ * set-user-ID bits and capabilities away. Private to layer_apply.c. */
+
+/* Of an open file or folder. Unprivileged: what the kernel does not allow is counted in *left_out. */
+enum err attributes_set(int fd, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
+			struct errmsg *em) MUST_USE;
+/* Of a link, a device or a FIFO, which is never opened. */
+enum err attributes_set_at(struct tree_place at, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
+			   struct errmsg *em) MUST_USE;
+/* Takes the extended attributes of a folder away that gets others. */
+void attributes_drop(int fd);

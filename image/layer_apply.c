@@ -1,0 +1,379 @@
+#include "image/layer_apply.h"
+
+#include "image/entry_attributes.h"
+#include "image/path_set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define WHITEOUT ".wh."
+#define OPAQUE ".wh..wh..opq"
+
+enum { CHUNK = 256 << 10 };
+
+/* What a folder gets when all is in it. */
+struct folder_due {
+	char *path;
+	mode_t mode;
+	struct timespec mtime;
+};
+
+struct layer_apply {
+	struct tree *tree;
+	struct tree links; /* finds what hard links point to, so that the other keeps its place */
+	const struct apply_options *options;
+	struct path_set own; /* what this layer brought, with all folders above */
+	struct folder_due *due;
+	size_t due_count, due_cap;
+	size_t left_out;
+	uint8_t chunk[CHUNK];
+};
+
+static enum err own_add(struct layer_apply *a, const char *path, struct errmsg *em)
+{
+	AUTO_STR
+	char *at = strdup(path);
+	if (!at)
+		return err_set(em, ERR_NOMEM, "no memory for paths");
+	while (*at && !path_set_has(&a->own, at)) {
+		enum err e = path_set_add(&a->own, at, em);
+		if (e != OK)
+			return e;
+		char *slash = strrchr(at, '/');
+		*(slash ? slash : at) = '\0';
+	}
+	return OK;
+}
+
+static enum err due_add(struct layer_apply *a, const char *path, const struct tar_entry *entry, struct errmsg *em)
+{
+	if (a->due_count == a->due_cap) {
+		size_t cap = a->due_cap ? a->due_cap * 2 : 256;
+		struct folder_due *due = reallocarray(a->due, cap, sizeof(*due));
+		if (!due)
+			return err_set(em, ERR_NOMEM, "no memory for folders");
+		a->due = due;
+		a->due_cap = cap;
+	}
+	char *copy = strdup(path);
+	if (!copy)
+		return err_set(em, ERR_NOMEM, "no memory for folders");
+	a->due[a->due_count++] = (struct folder_due){ copy, entry->mode, entry->mtime };
+	return OK;
+}
+
+/* --- whiteouts --------------------------------------------------------------------------------------------------- */
+
+static enum err lower_remove(struct layer_apply *a, int folder, const char *path, struct errmsg *em);
+
+static enum err lower_remove_one(struct layer_apply *a, struct tree_place at, const char *path, struct errmsg *em)
+{
+	if (!path_set_has(&a->own, path))
+		return tree_remove(at.folder, at.leaf, em);
+	struct stat st;
+	if (fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return OK;
+	int inside = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (inside < 0)
+		return err_errno(em, ERR_IO, "%.200s", path);
+	return lower_remove(a, inside, path, em);
+}
+
+/* All in the folder that this layer has not brought; takes the descriptor. */
+static enum err lower_remove(struct layer_apply *a, int folder, const char *path, struct errmsg *em)
+{
+	DIR *dir = fdopendir(folder);
+	enum err e = OK;
+	if (!dir) {
+		close(folder);
+		return err_errno(em, ERR_IO, "%.200s", path);
+	}
+	for (const struct dirent *entry = readdir(dir); entry && e == OK; entry = readdir(dir)) {
+		AUTO_STR
+		char *below = NULL;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (asprintf(&below, "%s%s%s", path, *path ? "/" : "", entry->d_name) < 0) {
+			below = NULL;
+			e = err_set(em, ERR_NOMEM, "no memory for a path");
+		} else {
+			e = lower_remove_one(a, (struct tree_place){ dirfd(dir), entry->d_name }, below, em);
+		}
+	}
+	closedir(dir);
+	return e;
+}
+
+/* A folder that is not there below has nothing to hide. */
+static enum err whiteout_apply(struct layer_apply *a, const char *path, struct errmsg *em)
+{
+	struct tree_place at;
+	struct errmsg missing = { "" };
+	enum err e = tree_place(a->tree, path, false, &at, &missing);
+	if (e == ERR_NOT_FOUND)
+		return OK;
+	if (e != OK)
+		return err_set(em, e, "%s", missing.text);
+	size_t folder_len = (size_t)(at.leaf - path);
+	AUTO_STR
+	char *target = NULL;
+	if (strcmp(at.leaf, OPAQUE) == 0) {
+		target = strndup(path, folder_len ? folder_len - 1 : 0);
+		int folder = openat(at.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (!target || folder < 0) {
+			if (folder >= 0)
+				close(folder);
+			return err_errno(em, ERR_IO, "%.200s", path);
+		}
+		e = lower_remove(a, folder, target, em);
+	} else {
+		if (asprintf(&target, "%.*s%s", (int)folder_len, path, at.leaf + strlen(WHITEOUT)) < 0)
+			return err_set(em, ERR_NOMEM, "no memory for a path");
+		at.leaf += strlen(WHITEOUT);
+		e = lower_remove_one(a, at, target, em);
+	}
+	tree_forget(a->tree);
+	tree_forget(&a->links);
+	return e;
+}
+
+/* *done: it was one of theirs. */
+static enum err whiteout_take(struct layer_apply *a, const char *path, bool *done, struct errmsg *em)
+{
+	const char *slash = strrchr(path, '/');
+	const char *leaf = slash ? slash + 1 : path;
+	*done = strncmp(leaf, WHITEOUT, strlen(WHITEOUT)) == 0;
+	if (!*done)
+		return OK;
+	if (strcmp(leaf, WHITEOUT) == 0 || strcmp(leaf, ".wh..") == 0 || strcmp(leaf, ".wh...") == 0)
+		return err_set(em, ERR_PARSE, "a whiteout of nothing");
+	/* What AUFS kept for itself. */
+	if (strncmp(leaf, ".wh..wh.", 8) == 0 && strcmp(leaf, OPAQUE) != 0)
+		return OK;
+	return whiteout_apply(a, path, em);
+}
+
+/* --- entries ----------------------------------------------------------------------------------------------------- */
+
+static enum err contents_write(struct layer_apply *a, struct tar *archive, int fd, struct errmsg *em)
+{
+	for (;;) {
+		size_t got = 0;
+		enum err e = tar_read(archive, (struct stream_window){ a->chunk, sizeof a->chunk }, &got, em);
+		if (e != OK || got == 0)
+			return e;
+		for (size_t at = 0; at < got;) {
+			ssize_t n = write(fd, a->chunk + at, got - at);
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0)
+				return err_errno(em, ERR_IO, "writing");
+			at += (size_t)n;
+		}
+	}
+}
+
+static enum err file_make(struct layer_apply *a, const struct tar_entry *entry, struct tar *archive,
+			  struct tree_place at, struct errmsg *em)
+{
+	int fd = openat(at.folder, at.leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(em, ERR_IO, "making it");
+	enum err e = contents_write(a, archive, fd, em);
+	if (e == OK)
+		e = attributes_set(fd, entry, a->options->unprivileged, &a->left_out, em);
+	if (close(fd) != 0 && e == OK)
+		e = err_errno(em, ERR_IO, "writing");
+	return e;
+}
+
+static enum err hard_link_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at,
+			       struct errmsg *em)
+{
+	AUTO_STR
+	char *target = NULL;
+	struct tree_place from;
+	enum err e = tree_path(entry->link, &target, em);
+	if (e == OK && !*target)
+		e = err_set(em, ERR_PARSE, "a hard link to the root");
+	if (e == OK)
+		e = tree_place(&a->links, target, false, &from, em);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? err_set(em, ERR_PARSE, "a hard link to what is not there") : e;
+	if (linkat(from.folder, from.leaf, at.folder, at.leaf, 0) != 0)
+		return err_errno(em, errno == ENOENT || errno == EPERM ? ERR_PARSE : ERR_IO, "a hard link to %.200s",
+				 target);
+	return OK;
+}
+
+static enum err device_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at,
+			    struct errmsg *em)
+{
+	mode_t kind = entry->type == TAR_FIFO ? S_IFIFO : entry->type == TAR_CHAR ? S_IFCHR : S_IFBLK;
+	/* That is overlayfs's whiteout: it would hide what lies below. */
+	if (entry->type == TAR_CHAR && entry->major == 0 && entry->minor == 0)
+		return err_set(em, ERR_PARSE, "a character device 0:0, which only overlay file systems may make");
+	if (entry->type != TAR_FIFO && a->options->unprivileged) {
+		a->left_out++;
+		return OK;
+	}
+	if (mknodat(at.folder, at.leaf, kind | 0600, makedev(entry->major, entry->minor)) != 0)
+		return err_errno(em, ERR_IO, "making a device%s",
+				 errno == EPERM ? " (--unprivileged leaves them out)" : "");
+	return attributes_set_at(at, entry, a->options->unprivileged, &a->left_out, em);
+}
+
+static enum err folder_make(struct layer_apply *a, const char *path, const struct tar_entry *entry,
+			    struct tree_place at, struct errmsg *em)
+{
+	if (mkdirat(at.folder, at.leaf, 0700) != 0 && errno != EEXIST)
+		return err_errno(em, ERR_IO, "making a folder");
+	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(em, ERR_IO, "opening a folder");
+	attributes_drop(fd);
+	enum err e = attributes_set(fd, entry, a->options->unprivileged, &a->left_out, em);
+	/* Whoever unpacks must be able to fill it. */
+	if (e == OK && fchmod(fd, (entry->mode & 0777) | 0700) != 0)
+		e = err_errno(em, ERR_IO, "changing its mode");
+	close(fd);
+	return e == OK ? due_add(a, path, entry, em) : e;
+}
+
+/* A folder stays what it is where a folder comes upon it; all else makes room. */
+static enum err room_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at, struct errmsg *em)
+{
+	struct stat st;
+	if (fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? OK : err_errno(em, ERR_IO, "looking at it");
+	if (entry->type == TAR_DIRECTORY && S_ISDIR(st.st_mode))
+		return OK;
+	enum err e = tree_remove(at.folder, at.leaf, em);
+	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
+		tree_forget(&a->links);
+	return e;
+}
+
+static enum err entry_make(struct layer_apply *a, const char *path, const struct tar_entry *entry, struct tar *archive,
+			   struct errmsg *em)
+{
+	struct tree_place at;
+	enum err e = tree_place(a->tree, path, true, &at, em);
+	if (e == OK)
+		e = room_make(a, entry, at, em);
+	if (e != OK)
+		return e;
+	switch (entry->type) {
+	case TAR_FILE:
+		return file_make(a, entry, archive, at, em);
+	case TAR_HARD_LINK:
+		return hard_link_make(a, entry, at, em);
+	case TAR_SYMLINK:
+		if (symlinkat(entry->link, at.folder, at.leaf) != 0)
+			return err_errno(em, ERR_IO, "making a link");
+		return attributes_set_at(at, entry, a->options->unprivileged, &a->left_out, em);
+	case TAR_DIRECTORY:
+		return folder_make(a, path, entry, at, em);
+	default:
+		return device_make(a, entry, at, em);
+	}
+}
+
+/* The root itself. */
+static enum err root_take(struct layer_apply *a, const struct tar_entry *entry, struct errmsg *em)
+{
+	if (entry->type != TAR_DIRECTORY)
+		return err_set(em, ERR_PARSE, "the root is no folder");
+	enum err e = attributes_set(a->tree->root, entry, a->options->unprivileged, &a->left_out, em);
+	if (e == OK && fchmod(a->tree->root, 0700) != 0)
+		e = err_errno(em, ERR_IO, "the root");
+	return e == OK ? due_add(a, "", entry, em) : e;
+}
+
+enum err layer_apply_entry(struct layer_apply *a, const struct tar_entry *entry, struct tar *archive, struct errmsg *em)
+{
+	AUTO_STR
+	char *path = NULL;
+	bool done = false;
+	enum err e = tree_path(entry->path, &path, em);
+	if (e == OK && !*path) {
+		e = root_take(a, entry, em);
+		done = true;
+	}
+	if (e == OK && !done)
+		e = whiteout_take(a, path, &done, em);
+	if (e == OK && !done)
+		e = entry_make(a, path, entry, archive, em);
+	if (e == OK && !done)
+		e = own_add(a, path, em);
+	return e == OK ? OK : err_wrap(em, e, "%.200s", entry->path);
+}
+
+static enum err due_set(struct layer_apply *a, const struct folder_due *due, struct errmsg *em)
+{
+	struct tree_place at = { a->tree->root, "." };
+	struct timespec times[2] = { due->mtime, due->mtime };
+	struct errmsg missing = { "" };
+	enum err e = *due->path ? tree_place(a->tree, due->path, false, &at, &missing) : OK;
+	if (e == ERR_NOT_FOUND)
+		return OK; /* the same layer took it away again */
+	if (e != OK)
+		return err_set(em, e, "%s", missing.text);
+	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? OK : err_errno(em, ERR_IO, "a folder");
+	if (fchmod(fd, due->mode) != 0 || futimens(fd, times) != 0)
+		e = err_errno(em, ERR_IO, "%.200s", due->path);
+	close(fd);
+	return e;
+}
+
+enum err layer_apply_finish(struct layer_apply *a, struct errmsg *em)
+{
+	enum err e = OK;
+	/* From the last one up: those that came later lie deeper. */
+	for (size_t i = a->due_count; i-- > 0 && e == OK;)
+		e = due_set(a, &a->due[i], em);
+	return e;
+}
+
+size_t layer_apply_left_out(const struct layer_apply *a)
+{
+	return a->left_out;
+}
+
+void layer_apply_free(struct layer_apply *a)
+{
+	if (!a)
+		return;
+	tree_close(&a->links);
+	path_set_clear(&a->own);
+	for (size_t i = 0; i < a->due_count; i++)
+		free(a->due[i].path);
+	free(a->due);
+	free(a);
+}
+
+enum err layer_apply_new(struct tree *tree, const struct apply_options *options, struct layer_apply **out,
+			 struct errmsg *em)
+{
+	AUTO(layer_apply) *a = calloc(1, sizeof *a);
+	if (!a)
+		return err_set(em, ERR_NOMEM, "no memory to unpack");
+	a->links.root = -1;
+	a->links.parent = -1;
+	a->tree = tree;
+	a->options = options;
+	int root = fcntl(tree->root, F_DUPFD_CLOEXEC, 3);
+	if (root < 0)
+		return err_errno(em, ERR_IO, "a root");
+	enum err e = tree_open(root, &a->links, em);
+	if (e == OK)
+		*out = steal(&a);
+	return e;
+}

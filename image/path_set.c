@@ -1,0 +1,57 @@
+#include "image/path_set.h"
+
+/* FNV-1a. Whoever makes paths collide makes his own image slow to unpack; the number of entries is his choice, too. */
+static size_t place_of(const struct path_set *s, const char *path)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	for (const char *c = path; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ULL;
+	size_t at = (size_t)(hash ^ hash >> 32) & (s->cap - 1);
+	while (s->slots[at] && strcmp(s->slots[at], path) != 0)
+		at = (at + 1) & (s->cap - 1);
+	return at;
+}
+
+static enum err grow(struct path_set *s, struct errmsg *em)
+{
+	struct path_set larger = { .cap = s->cap ? s->cap * 2 : 1024, .count = s->count };
+	larger.slots = calloc(larger.cap, sizeof(*larger.slots));
+	if (!larger.slots)
+		return err_set(em, ERR_NOMEM, "no memory for paths");
+	for (size_t i = 0; i < s->cap; i++)
+		if (s->slots[i])
+			larger.slots[place_of(&larger, s->slots[i])] = s->slots[i];
+	free(s->slots);
+	*s = larger;
+	return OK;
+}
+
+enum err path_set_add(struct path_set *s, const char *path, struct errmsg *em)
+{
+	if (s->count * 2 >= s->cap) {
+		enum err e = grow(s, em);
+		if (e != OK)
+			return e;
+	}
+	size_t at = place_of(s, path);
+	if (s->slots[at])
+		return OK;
+	s->slots[at] = strdup(path);
+	if (!s->slots[at])
+		return err_set(em, ERR_NOMEM, "no memory for paths");
+	s->count++;
+	return OK;
+}
+
+bool path_set_has(const struct path_set *s, const char *path)
+{
+	return s->cap > 0 && s->slots[place_of(s, path)] != NULL;
+}
+
+void path_set_clear(struct path_set *s)
+{
+	for (size_t i = 0; i < s->cap; i++)
+		free(s->slots[i]);
+	free(s->slots);
+	*s = (struct path_set){ .count = 0 };
+}

@@ -1,0 +1,48 @@
+#pragma once
+#include "common/stream.h"
+
+#include <sys/types.h>
+#include <time.h>
+
+/* A reader of tar archives as layers have them: ustar (POSIX.1-2001), PAX extended headers, GNU long names and numbers
+ * in base 256. image-spec, "Image Layer Filesystem Changeset". Sparse files are refused. Hostile input: every length is
+ * bounded, every header's checksum verified. */
+
+enum tar_type { TAR_FILE, TAR_HARD_LINK, TAR_SYMLINK, TAR_CHAR, TAR_BLOCK_DEVICE, TAR_DIRECTORY, TAR_FIFO };
+
+struct tar_xattr {
+	char *name;
+	struct buf value; /* binary */
+};
+
+enum { TAR_PATH_MAX = 4096, TAR_XATTRS_MAX = 64 };
+
+struct tar_entry {
+	enum tar_type type;
+	char *path; /* as it stands there: neither absolute nor not */
+	char *link; /* of links; else NULL */
+	mode_t mode; /* permission bits */
+	uid_t uid;
+	gid_t gid;
+	int64_t size; /* of TAR_FILE */
+	struct timespec mtime;
+	unsigned major, minor; /* of devices */
+	struct tar_xattr xattrs[TAR_XATTRS_MAX];
+	size_t xattr_count;
+};
+
+struct tar;
+
+/* Owns `from`, also on failure. */
+enum err tar_open(struct stream *from, struct tar **out, struct errmsg *em) MUST_USE;
+void tar_free(struct tar *tar);
+AUTO_DEFINE(tar)
+
+/* The next entry, the reader's until the call after; NULL at the end of the archive. What is left of the entry before
+ * is passed over. ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED, and what `from` gives. */
+enum err tar_next(struct tar *tar, const struct tar_entry **out, struct errmsg *em) MUST_USE;
+/* A file's contents: *got = 0 at their end. */
+enum err tar_read(struct tar *tar, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;
+/* Reads `from` to its end, so that whatever verifies it does: bytes behind the archive do not matter to it otherwise.
+ */
+enum err tar_finish(struct tar *tar, struct errmsg *em) MUST_USE;

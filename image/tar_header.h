@@ -1,0 +1,45 @@
+#pragma once
+#include "image/tar.h"
+
+/* The blocks between an archive's contents. Private to tar.c and its tests. */
+
+enum { TAR_BLOCK = 512, TAR_PAX_MAX = 1 << 20 };
+
+/* POSIX.1-2001 "ustar Interchange Format", and GNU's. */
+struct tar_header {
+	char flag;
+	char path[257];
+	char link[101];
+	uint64_t mode, uid, gid;
+	int64_t size;
+	int64_t mtime;
+	uint64_t major, minor;
+};
+
+bool tar_header_is_zero(const uint8_t block[TAR_BLOCK]);
+/* ERR_PARSE (checksum, numbers). */
+enum err tar_header_read(const uint8_t block[TAR_BLOCK], struct tar_header *out, struct errmsg *em) MUST_USE;
+
+/* What headers of headers say about the next entry (x, L, K) or about all that follow (g). Zero-initialised = nothing.
+ */
+enum tar_key { TAR_PATH, TAR_LINK };
+struct tar_extended {
+	char *text[2]; /* by tar_key; NULL: not said */
+	bool has_size, has_uid, has_gid, has_mtime;
+	int64_t size;
+	uint64_t uid, gid;
+	struct timespec mtime;
+	struct tar_xattr xattrs[TAR_XATTRS_MAX];
+	size_t xattr_count;
+	bool sparse;
+};
+/* POSIX.1-2001 "pax Extended Header": "LENGTH KEY=VALUE\n", repeated. Keys that are not known are passed over. */
+enum err tar_extended_read(struct tar_extended *to, struct bytes text, struct errmsg *em) MUST_USE;
+/* GNU's long names: up to the NUL. */
+enum err tar_extended_set(struct tar_extended *to, enum tar_key key, struct bytes text, struct errmsg *em) MUST_USE;
+void tar_extended_clear(struct tar_extended *x);
+
+/* What the three say together; the nearest counts. Moves the extended header's xattrs. */
+enum err tar_entry_make(const struct tar_header *h, const struct tar_extended *global, struct tar_extended *x,
+			struct tar_entry *out, struct errmsg *em) MUST_USE;
+void tar_entry_clear(struct tar_entry *e);

@@ -1,0 +1,170 @@
+#include "image/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { REMOVE_DEPTH_MAX = 512 };
+
+enum err tree_open(int root, struct tree *out, struct errmsg *em)
+{
+	*out = (struct tree){ .root = root, .parent = -1 };
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int probe = (int)syscall(SYS_openat2, root, ".", &how, sizeof how);
+	if (probe < 0)
+		return err_errno(em, errno == ENOSYS ? ERR_UNSUPPORTED : ERR_IO, "openat2, which Linux 5.6 has");
+	close(probe);
+	return OK;
+}
+
+void tree_forget(struct tree *t)
+{
+	if (t->parent >= 0)
+		close(t->parent);
+	free(t->parent_path);
+	t->parent = -1;
+	t->parent_path = NULL;
+}
+
+void tree_close(struct tree *t)
+{
+	tree_forget(t);
+	if (t->root >= 0)
+		close(t->root);
+	t->root = -1;
+}
+
+enum err tree_path(const char *path, char **out, struct errmsg *em)
+{
+	AUTO_STR
+	char *made = malloc(strlen(path) + 1);
+	size_t len = 0;
+	if (!made)
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	while (*path) {
+		size_t part = strcspn(path, "/");
+		if (part == 2 && path[0] == '.' && path[1] == '.')
+			return err_set(em, ERR_PARSE, "a path that leads upwards");
+		if (part > 0 && !(part == 1 && path[0] == '.')) {
+			if (len > 0)
+				made[len++] = '/';
+			memcpy(made + len, path, part);
+			len += part;
+		}
+		path += part + (path[part] == '/');
+	}
+	made[len] = '\0';
+	*out = steal(&made);
+	return OK;
+}
+
+static int folder_open(const struct tree *t, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd;
+	do
+		fd = (int)syscall(SYS_openat2, t->root, path[0] ? path : ".", &how, sizeof how);
+	while (fd < 0 && errno == EAGAIN); /* a rename somewhere; openat2(2) */
+	return fd;
+}
+
+/* Like mkdir -p, one folder after the other, each found the same way. */
+static int folders_make(const struct tree *t, const char *path)
+{
+	AUTO_STR
+	char *upper = strdup(path);
+	if (!upper)
+		return -1;
+	char *slash = strrchr(upper, '/');
+	const char *leaf = slash ? slash + 1 : path;
+	if (slash)
+		*slash = '\0';
+	const char *above = slash ? upper : "";
+	int parent = folder_open(t, above);
+	if (parent < 0 && errno == ENOENT && slash)
+		parent = folders_make(t, above);
+	if (parent < 0)
+		return -1;
+	int made = mkdirat(parent, leaf, 0755);
+	/* Whatever the umask is: it is the image's folder. */
+	if (made == 0)
+		made = fchmodat(parent, leaf, 0755, 0);
+	int saved = errno;
+	close(parent);
+	errno = saved;
+	return made == 0 || errno == EEXIST ? folder_open(t, path) : -1;
+}
+
+enum err tree_place(struct tree *t, const char *path, bool make, struct tree_place *out, struct errmsg *em)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	out->leaf = slash ? slash + 1 : path;
+	if (t->parent >= 0 && strlen(t->parent_path) == len && memcmp(t->parent_path, path, len) == 0) {
+		out->folder = t->parent;
+		return OK;
+	}
+	tree_forget(t);
+	t->parent_path = strndup(path, len);
+	if (!t->parent_path)
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	t->parent = folder_open(t, t->parent_path);
+	if (t->parent < 0 && errno == ENOENT && make)
+		t->parent = folders_make(t, t->parent_path);
+	if (t->parent < 0) {
+		/* Where folders are made, only a link that leads nowhere is not found. */
+		enum err e = errno == ENOENT && !make                                                   ? ERR_NOT_FOUND
+			     : errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EEXIST ? ERR_PARSE
+													: ERR_IO;
+		return err_errno(em, e, "%.200s", t->parent_path);
+	}
+	out->folder = t->parent;
+	return OK;
+}
+
+static enum err remove_below(int folder, const char *name, unsigned depth, struct errmsg *em);
+
+static enum err contents_remove(int folder, unsigned depth, struct errmsg *em)
+{
+	DIR *dir = fdopendir(folder);
+	enum err e = OK;
+	if (!dir) {
+		close(folder);
+		return err_errno(em, ERR_IO, "a folder");
+	}
+	errno = 0;
+	for (const struct dirent *entry = readdir(dir); entry && e == OK; entry = readdir(dir))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			e = remove_below(dirfd(dir), entry->d_name, depth + 1, em);
+	closedir(dir);
+	return e;
+}
+
+static enum err remove_below(int folder, const char *name, unsigned depth, struct errmsg *em)
+{
+	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+		return OK;
+	if (errno != EISDIR && errno != EPERM)
+		return err_errno(em, ERR_IO, "%.200s", name);
+	if (depth == REMOVE_DEPTH_MAX)
+		return err_set(em, ERR_LIMIT, "%.200s: folders more than %d deep", name, REMOVE_DEPTH_MAX);
+	int inside = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (inside < 0 && errno == EACCES && fchmodat(folder, name, 0700, 0) == 0)
+		inside = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (inside < 0)
+		return err_errno(em, ERR_IO, "%.200s", name);
+	enum err e = contents_remove(inside, depth, em);
+	if (e == OK && unlinkat(folder, name, AT_REMOVEDIR) != 0)
+		e = err_errno(em, ERR_IO, "%.200s", name);
+	return e;
+}
+
+enum err tree_remove(int folder, const char *name, struct errmsg *em)
+{
+	return remove_below(folder, name, 0, em);
+}

@@ -1,0 +1,74 @@
+#include "tools/cli.h"
+#include "tools/kbs_image.h"
+#include "tools/kbs_image_report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* kbs-image unpack SRC ROOTFS */
+
+static int unpack_done(const struct image_options *o, const struct image_unpacked *unpacked, struct report *report)
+{
+	if (unpacked->left_out > 0)
+		fprintf(stderr,
+			"kbs-image: %zu devices or attributes were left out: only root can make them, and not on every "
+			"file system\n",
+			unpacked->left_out);
+	if (!o->json) {
+		puts(unpacked->digest);
+		return image_stdout_done();
+	}
+	AUTO_OF(json_object) *result = json_object_new_object();
+	if (!result || json_object_object_add(result, "digest", json_object_new_string(unpacked->digest)) != 0 ||
+	    json_object_object_add(result, "leftOut", json_object_new_int64((int64_t)unpacked->left_out)) != 0 ||
+	    json_object_object_add(result, "layers", steal(&report->layers)) != 0)
+		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
+	return image_json_print(result);
+}
+
+static int options_check(const struct image_options *o)
+{
+	if (o->name_count > 2)
+		return cli_usage("too many arguments, from \"%s\" on", o->names[2]);
+	if (o->name_count < 2)
+		return cli_usage("unpack wants SRC and ROOTFS");
+	if (o->encryption.count > 0 || o->layer_count > 0)
+		return cli_usage("unpack encrypts nothing");
+	if (o->raw)
+		return cli_usage("--raw belongs to inspect");
+	return 0;
+}
+
+int unpack_command(const struct image_options *o)
+{
+	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
+	struct image_unpacked unpacked = { .config = NULL };
+	struct okw_context *keys = NULL;
+	struct errmsg em = { "" };
+	int result = options_check(o);
+	if (result != 0)
+		return result;
+	if (o->json)
+		report.layers = json_object_new_array();
+	image_signals_catch();
+	enum err e = image_keys_make(o, &keys, &em);
+	const struct image_unpack_options how = {
+		.keys = keys,
+		.platform = o->platform,
+		.unprivileged = o->unprivileged || geteuid() != 0,
+		.max_size = o->max_size,
+		.progress = report_progress,
+		.progress_user = &report,
+		.interrupted = image_interrupted,
+	};
+	if (e == OK)
+		e = image_unpack(o->names[0], o->names[1], &how, &unpacked, &em);
+	if (e != OK)
+		report_end(&report);
+	result = e == OK ? unpack_done(o, &unpacked, &report) : cli_fail(e, &em);
+	json_object_put(unpacked.config);
+	json_object_put(report.layers);
+	okw_context_free(keys);
+	return result;
+}
