@@ -47,7 +47,8 @@ libpkcs11_la_SOURCES += pkcs11/entry_encapsulate.c
 endif
 EXTRA_DIST += pkcs11/entry_encapsulate.c
 # What no signature passes through.
-pkcs11/broker.lo pkcs11/catalog_remote.lo pkcs11/ckr.lo pkcs11/entry.lo pkcs11/entry_more.lo pkcs11/function_list.lo \
+pkcs11/attribute_list.lo pkcs11/broker.lo pkcs11/catalog.lo pkcs11/catalog_index.lo pkcs11/catalog_remote.lo \
+pkcs11/check_value.lo pkcs11/entry_object.lo pkcs11/object.lo pkcs11/object_attributes.lo pkcs11/shelf.lo pkcs11/source.lo pkcs11/ckr.lo pkcs11/entry.lo pkcs11/entry_more.lo pkcs11/function_list.lo \
 pkcs11/mech_eddsa.lo pkcs11/mech_key_wrap.lo pkcs11/mech_pqc.lo pkcs11/mechanism_names.lo pkcs11/message_iv.lo pkcs11/object_rows.lo \
 pkcs11/reason.lo pkcs11/source_get.lo pkcs11/entry_derive.lo pkcs11/entry_general.lo pkcs11/entry_generate.lo \
 pkcs11/entry_message_sign.lo pkcs11/entry_session.lo pkcs11/entry_wrap.lo pkcs11/key_export.lo pkcs11/key_params.lo \
