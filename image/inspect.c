@@ -1,7 +1,7 @@
 #include "image/image.h"
 
 #include "common/base64.h"
-#include "image/config.h"
+#include "image/configuration.h"
 #include "image/source.h"
 
 #define ANNOTATION_KEYS "org.opencontainers.image.enc.keys."

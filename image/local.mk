@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += libimage.la
 libimage_la_SOURCES = \
 	image/image.h \
 	image/beneath.c image/beneath.h \
-	image/config.c image/config.h \
+	image/configuration.c image/configuration.h \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \

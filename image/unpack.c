@@ -1,6 +1,6 @@
 #include "image/image.h"
 
-#include "image/config.h"
+#include "image/configuration.h"
 #include "image/layer_apply.h"
 #include "image/layer_open.h"
 #include "image/staging.h"

@@ -1,4 +1,4 @@
-#include "image/config.h"
+#include "image/configuration.h"
 
 #define CONFIG_SIZE_MAX MANIFEST_SIZE_MAX
 
