@@ -14,6 +14,7 @@ struct work {
 	const struct image_recipients_options *options;
 	struct layout_edit *edit;
 	struct manifest *manifest;
+	size_t count; /* of its layers */
 	bool selected[MANIFEST_LAYERS_MAX];
 	struct okw_annotations annotations[MANIFEST_LAYERS_MAX]; /* of the selected layers */
 	size_t found; /* recipients to remove */
@@ -21,7 +22,7 @@ struct work {
 
 static void work_clear(struct work *w)
 {
-	for (size_t i = 0; w->manifest && i < w->manifest->layer_count; i++)
+	for (size_t i = 0; i < w->count; i++)
 		okw_annotations_clear(&w->annotations[i]);
 	manifest_free(w->manifest);
 	layout_edit_free(w->edit);
@@ -35,7 +36,7 @@ static const char *layer_digest(const struct work *w, size_t n)
 static enum err layers_select(struct work *w, struct errmsg *em)
 {
 	const struct image_recipients_options *o = w->options;
-	size_t count = w->manifest->layer_count;
+	size_t count = w->count;
 	bool any = false;
 	for (size_t i = 0; i < count; i++)
 		w->selected[i] = o->layer_count == 0 && media_type_is_encrypted(w->manifest->layers[i].media_type);
@@ -66,9 +67,11 @@ static enum err work_open(struct work *w, const char *name, struct errmsg *em)
 		return e;
 	const struct raw_manifest *raw = layout_edit_manifest(w->edit);
 	e = manifest_parse(buf_bytes(&raw->bytes), raw->media_type, &w->manifest, em);
-	if (e == OK)
-		e = layers_select(w, em);
-	for (size_t i = 0; e == OK && i < w->manifest->layer_count; i++)
+	if (e != OK)
+		return e;
+	w->count = w->manifest->layer_count;
+	e = layers_select(w, em);
+	for (size_t i = 0; e == OK && i < w->count; i++)
 		if (w->selected[i])
 			e = layer_annotations(&w->manifest->layers[i], &w->annotations[i], em);
 	return e;
@@ -87,10 +90,12 @@ static enum err okw_failed(const struct work *w, size_t n, const struct okw_erro
 /* The new manifest: the selected layers' annotations are those of `w`, and nothing else is different. */
 static enum err work_commit(struct work *w, char *digest_out, struct errmsg *em)
 {
-	size_t count = w->manifest->layer_count;
+	size_t count = w->count;
 	AUTO_RAW_MANIFEST raw = { 0 };
-	struct layer_change *changes = calloc(count, sizeof(*changes));
-	enum err e = changes ? OK : err_set(em, ERR_NOMEM, "no memory");
+	struct layer_change *changes = calloc(count ? count : 1, sizeof(*changes));
+	if (!changes)
+		return err_set(em, ERR_NOMEM, "no memory");
+	enum err e = OK;
 	for (size_t i = 0; e == OK && i < count; i++) {
 		const struct descriptor *layer = &w->manifest->layers[i];
 		if (!w->selected[i])
@@ -105,7 +110,7 @@ static enum err work_commit(struct work *w, char *digest_out, struct errmsg *em)
 	}
 	if (e == OK)
 		e = manifest_apply(w->manifest, changes, &raw, em);
-	for (size_t i = 0; changes && i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		layer_change_clear(&changes[i]);
 	free(changes);
 	return e == OK ? layout_edit_commit(w->edit, &raw, digest_out, em) : e;
@@ -113,7 +118,7 @@ static enum err work_commit(struct work *w, char *digest_out, struct errmsg *em)
 
 static enum err layers_add(struct work *w, struct errmsg *em)
 {
-	for (size_t i = 0; i < w->manifest->layer_count; i++) {
+	for (size_t i = 0; i < w->count; i++) {
 		struct okw_error error = { 0 };
 		if (w->selected[i] && okw_add_recipients(w->options->keys, &w->annotations[i], &error) != OKW_OK)
 			return okw_failed(w, i, &error, em);
@@ -251,9 +256,9 @@ static enum err ids_check(const struct work *w, struct errmsg *em)
 		enum err e = place_parse(w->options->ids[i], &place, em);
 		if (e != OK)
 			return e;
-		if (!place.all_layers && place.layer >= w->manifest->layer_count)
+		if (!place.all_layers && place.layer >= w->count)
 			return err_set(em, ERR_ARG, "\"%s\": there is no layer %zu: the image has %zu, from 0",
-				       w->options->ids[i], place.layer, w->manifest->layer_count);
+				       w->options->ids[i], place.layer, w->count);
 		if (!place.all_layers && !w->selected[place.layer])
 			return err_set(em, ERR_ARG, "\"%s\": layer %zu is not encrypted", w->options->ids[i],
 				       place.layer);
@@ -272,7 +277,7 @@ enum err image_recipients_remove(const char *name, const struct image_recipients
 		e = work_open(&w, name, em);
 	if (e == OK)
 		e = ids_check(&w, em);
-	for (size_t i = 0; e == OK && i < w.manifest->layer_count; i++)
+	for (size_t i = 0; e == OK && i < w.count; i++)
 		if (w.selected[i])
 			e = layer_remove(&w, i, em);
 	if (e == OK && w.found == 0)
@@ -350,7 +355,7 @@ enum err image_recipients_list(const char *name, const struct image_recipients_o
 		e = work_open(&w, name, em);
 	if (e == OK)
 		e = add(root, "digest", json_object_new_string(layout_edit_manifest(w.edit)->digest), em);
-	for (size_t i = 0; e == OK && i < w.manifest->layer_count; i++) {
+	for (size_t i = 0; e == OK && i < w.count; i++) {
 		if (!w.selected[i])
 			continue;
 		json_object *layer = json_object_new_object();

@@ -78,8 +78,8 @@ static bool shape_read(struct bytes der, struct envelope_shape *out)
 static enum err pkcs7_describe(struct bytes element, struct recipient_list *to, struct errmsg *em)
 {
 	struct cms_envelope envelope;
-	struct envelope_shape shape;
-	struct der_item info;
+	struct envelope_shape shape = { .infos = { NULL, 0 } };
+	struct der_item info = { .tag = 0 };
 	size_t transports = 0;
 	enum err e = cms_envelope_read(element, &envelope, em);
 	if (e == OK && !shape_read(buf_bytes(&envelope.der), &shape))
@@ -99,7 +99,7 @@ static enum err pkcs7_describe(struct bytes element, struct recipient_list *to, 
 /* Appends the items of a set but the n-th. */
 static enum err infos_copy(struct bytes infos, size_t n, struct buf *out, struct errmsg *em)
 {
-	struct der_item info;
+	struct der_item info = { .tag = 0 };
 	enum err e = OK;
 	for (size_t i = 0; e == OK && infos.len; i++) {
 		if (!der_read(&infos, &info))
@@ -118,7 +118,7 @@ static enum err pkcs7_without(struct bytes element, size_t n, struct buf *out, s
 	set = { 0 };
 	AUTO_BUF
 	data = { 0 };
-	struct envelope_shape shape;
+	struct envelope_shape shape = { .infos = { NULL, 0 } };
 	enum err e = ber_normalize(element, &der, em);
 	if (e == OK && !shape_read(buf_bytes(&der), &shape))
 		e = err_set(em, ERR_PARSE, "CMS: malformed EnvelopedData");

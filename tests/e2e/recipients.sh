@@ -75,6 +75,12 @@ passes "who was removed does not open the image" does_not_open "$work/carol.key"
 passes "removes in all layers, the first of a JWE" remove "$image" '*.0'
 passes "who was removed does not open the image" does_not_open "$work/alice.key"
 for who in bob dave; do passes "$who still opens it" opens "$work/$who.key"; done
+if command -v skopeo >/dev/null; then
+	passes "so does the Go library, by a JWE that lost a recipient" skopeo copy -q --insecure-policy \
+		--decryption-key "$work/bob.key" "$image" "oci:$work/skopeo:x"
+else
+	skip "the Go library opens it" "no skopeo here"
+fi
 refuses "a recipient that is not there" 2 'layer 0 .*there is no recipient 2: it has 2' remove "$image" 0.2
 refuses "a layer that is not there" 2 'there is no layer 7' remove "$image" 7.0
 refuses "something that is no recipient" 2 '"x" is no recipient: want LAYER.NUMBER' remove "$image" x
