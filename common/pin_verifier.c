@@ -13,7 +13,8 @@
 #define TEXT_MAX 512
 #define SCRYPT_MEMORY_MAX (256ULL << 20)
 #define ITERATIONS_MIN 10000
-#define ITERATIONS_MAX 10000000
+#define SCRYPT_WORK_MAX (1ULL << 22) /* N * r * p: sixteen times what a new one has, a second or two */
+#define ITERATIONS_MAX 5000000
 #define SALT_MIN 8
 #define HASH_MIN 16
 #define NEW_SALT 16
@@ -74,8 +75,11 @@ static enum err read_parameters(char *text, struct pin_verifier *v, struct errms
 	if (rest || !read_number(first, "ln", &ln) || !read_number(second, "r", &v->r) ||
 	    !read_number(third, "p", &v->p))
 		return err_set(em, ERR_PARSE, "a PIN verifier's parameters are not ln=NUMBER,r=NUMBER,p=NUMBER");
-	if (ln < 12 || ln > 20 || v->r < 1 || v->r > 32 || v->p > 16 || (v->r << (ln + 7)) > SCRYPT_MEMORY_MAX)
-		return err_set(em, ERR_LIMIT, "a PIN verifier's scrypt is ln 12 to 20, r to 32, p to 16, 256 MiB");
+	if (ln < 12 || ln > 20 || v->r > 32 || v->p > 16 || (v->r << (ln + 7)) > SCRYPT_MEMORY_MAX ||
+	    (v->r * v->p) << ln > SCRYPT_WORK_MAX)
+		return err_set(em, ERR_LIMIT,
+			       "a PIN verifier's scrypt is ln 12 to 20, r to 32, p to 16, 256 MiB, and "
+			       "N * r * p no more than 2^22");
 	v->n = 1ULL << ln;
 	return OK;
 }

@@ -119,6 +119,33 @@ passes "the pinned one signs" bash -c "'$watch' '$module' web 1 | grep -qE '^[1-
 
 # --- PIN policies --------------------------------------------------------------------------------------------------
 passes "a verifier is made of a PIN from standard input" bash -c "echo 4711 | kbs-token pin-verifier >'$work/verifier'"
+# asks ANSWER ANSWER: at a terminal, which types each only when it is asked for.
+cat >"$work/terminal.py" <<'END'
+import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execvp("kbs-token", ["kbs-token", "pin-verifier"])
+shown = b""
+def read_until(what):
+    global shown
+    try:
+        while what is None or shown.count(b": ") < what:
+            shown += os.read(terminal, 1000)
+    except OSError:
+        pass
+for n, answer in enumerate(sys.argv[1:], 1):
+    read_until(n)
+    os.write(terminal, answer.encode() + b"\n")
+read_until(None)
+sys.stdout.buffer.write(shown.replace(b"\r", b""))
+os.waitpid(pid, 0)
+END
+asks() { timeout 20 python3 "$work/terminal.py" "$@" >"$work/terminal"; }
+asks 47110815 47110815
+passes "at a terminal the PIN is asked for twice" grep -q '^[$]scrypt' "$work/terminal"
+equal "and not shown" 0 "$(grep -c 47110815 "$work/terminal" || true)"
+asks 47110815 47110816
+passes "two that differ are refused" grep -q 'not the same' "$work/terminal"
 refuses "a PIN of three bytes is too short" 8 '4 to 255' bash -c 'echo 471 | kbs-token pin-verifier'
 refuses "a PIN is no argument" 2 'scrypt' bash -c 'echo 4711 | kbs-token pin-verifier 4711'
 configure "\"pin-file\": \"$work/verifier\", \"pin-state\": \"$work/wrong-pins\", \"pin-tries\": 2"

@@ -21,7 +21,7 @@ printf %s "$pin" >"$work/secret/pin"
 # The token asks for that PIN, and knows it by its verifier only.
 verifier=$(kbs-token pin-verifier <"$work/secret/pin")
 sed -i "s|\"token\": { \"label\": \"kbs\" }|\"token\": { \"label\": \"kbs\", \"pin\": \"$verifier\" }|" "$KBS_PKCS11_CONF"
-passes "the token has a PIN policy" grep -q '"pin": "\$scrypt' "$KBS_PKCS11_CONF"
+passes "the token has a PIN policy" grep -q '"pin": "[$]scrypt' "$KBS_PKCS11_CONF"
 
 # The content keys: what the annotation holds, opened with the private key itself, apart from our code.
 jq -r '.layers[].annotations["org.opencontainers.image.enc.keys.pkcs11"]' "$(manifest_of "$work/enc" enc)" | base64 -d |

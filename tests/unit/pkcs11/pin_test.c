@@ -158,6 +158,7 @@ static void bad_verifiers_and_policies_are_named(void **state)
 		"$scrypt$ln=15,r=8,p=1,x=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
 		"$scrypt$ln=11,r=8,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
 		"$scrypt$ln=20,r=32,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+		"$scrypt$ln=18,r=8,p=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
 		"$pbkdf2-sha256$i=9999$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
 		"$pbkdf2-sha256$i=99999999$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
 		"$pbkdf2-sha256$i=10000$c2FsdA$c2FsdHNhbHRzYWx0c2FsdA",
