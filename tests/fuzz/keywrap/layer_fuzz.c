@@ -50,6 +50,35 @@ static char *line_take(struct rest *rest)
 	return line;
 }
 
+/* Recipients go one by one, down to the last, which stays. */
+static void recipients_remove(const struct okw_annotations *from)
+{
+	struct okw_annotations copy = { calloc(from->count, sizeof(*copy.items)), 0 };
+	struct okw_recipient *list = NULL;
+	size_t count = 0;
+	if (!copy.items)
+		abort();
+	for (; copy.count < from->count; copy.count++) {
+		copy.items[copy.count].key = strdup(from->items[copy.count].key);
+		copy.items[copy.count].value = strdup(from->items[copy.count].value);
+	}
+	if (okw_list_recipients(&copy, &list, &count, NULL) == OKW_OK && count < 64) {
+		free(list);
+		list = NULL;
+		for (size_t left = count; left > 1; left--) {
+			if (okw_remove_recipient(&copy, left / 2, NULL) != OKW_OK ||
+			    okw_list_recipients(&copy, &list, &count, NULL) != OKW_OK || count != left - 1)
+				abort();
+			free(list);
+			list = NULL;
+		}
+		if (count && okw_remove_recipient(&copy, 0, NULL) != OKW_ERR_ARG)
+			abort();
+	}
+	free(list);
+	okw_annotations_clear(&copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static char names[3][64] = { "org.opencontainers.image.enc.keys.jwe",
@@ -76,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (code != OKW_OK && (!error.text[0] || memchr(error.text, '\0', sizeof(error.text)) == NULL))
 		abort();
 	okw_reader_free(reader);
+	recipients_remove(&annotations);
 	for (size_t i = 0; i < 3; i++)
 		free(items[i].value);
 	return 0;
