@@ -20,6 +20,6 @@ $(okw_recipients_names:%=man/%.3): okw_group = okw_add_recipients
 $(okw_annotations_names:%=man/%.3): okw_group = okw_layer_is_encrypted
 $(okw_pages):
 	$(AM_V_GEN)$(MKDIR_P) man && echo '.so man3/$(okw_group).3' >$@
-dist_man_MANS += man/kbs-verify.1
+dist_man_MANS += man/kbs-verify.1 man/kbs-collateral.1
 dist_man_MANS += man/kbs-keyprovider.1
 dist_man_MANS += man/kbs-attest.1

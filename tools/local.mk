@@ -66,6 +66,13 @@ kbs_verify_static_LDFLAGS = $(AM_LDFLAGS) -Wc,-static-pie
 kbs_verify_static_LDADD = $(kbs_verify_LDADD)
 CLEANFILES += kbs-verify-static
 
+# What kbs-verify is given: it alone asks a network for it.
+bin_PROGRAMS += kbs-collateral
+kbs_collateral_SOURCES = tools/kbs_collateral.c
+kbs_collateral_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+kbs_collateral_LDFLAGS = $(PROGRAM_LINK_FLAGS)
+kbs_collateral_LDADD = libcli.la libverifier.la libattest.la libhttp_curl.la libcommon.la
+
 bin_PROGRAMS += kbs-attest
 kbs_attest_SOURCES = tools/kbs_attest.c tools/kbs_attest.h tools/kbs_attest_args.c tools/kbs_attest_args.h \
 	tools/kbs_attest_evidence.c tools/kbs_attest_init_data.c tools/kbs_attest_measure.c

@@ -125,6 +125,16 @@ if [ ! -r "$tdx" ]; then
 	exit
 fi
 july=2025-07-01T00:00:00Z
+start_until '^listening on ([0-9]+)' "$work/pcs.log" python3 "$TOP_SRCDIR/tests/support/pcs_double.py" "$bundle"
+pcs=http://127.0.0.1:${matched##* }
+passes "kbs-collateral fetches what a quote needs" kbs-collateral "$tdx" --service "$pcs" --root-crl "$pcs/root.der" \
+	--out "$work/fetched.json"
+passes "with it the quote is affirmed" exits 0 '^affirming; TCB: UpToDate$' \
+	tdx "$tdx" --collateral "$work/fetched.json" --time $july
+equal "it asked for this platform" 1 "$(grep -c '^/tdx/certification/v4/tcb?fmspc=[0-9a-f]\{12\}$' "$work/pcs.log")"
+not_known() { kbs-collateral "$tdx" --service "$pcs/elsewhere" --out "$work/none.json" 2>"$work/err1" || [ $? = 6 ]; }
+passes "a service that does not know the platform" not_known
+equal "leaves no bundle" no "$([ -e "$work/none.json" ] && echo yes || echo no)"
 passes "TDX v4 with collateral" exits 0 '^affirming; TCB: UpToDate$' tdx "$tdx" --collateral "$bundle" --time $july
 passes "the same a second too late" exits 3 'FAIL +CRL dates' \
 	tdx "$tdx" --collateral "$bundle" --time 2025-07-19T10:00:36Z
