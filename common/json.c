@@ -6,7 +6,13 @@
 
 enum { PARSE_DEPTH = 32 };
 
-AUTO_OF_DEFINE(json_tokener, json_tokener_free)
+/* json-c's own takes no NULL. */
+static void tokener_free(json_tokener *tokener)
+{
+	if (tokener)
+		json_tokener_free(tokener);
+}
+AUTO_OF_DEFINE(json_tokener, tokener_free)
 
 static void blank(uint8_t *from, const uint8_t *to)
 {
