@@ -72,21 +72,18 @@ enum err catalog_add_locked(struct catalog *c, const struct entry *entry, struct
 /* All at once: thousands of them are a matter of a millisecond. */
 static enum err add_all(struct catalog *c, struct entry_list *entries, struct errmsg *em)
 {
-	c->pool = entries->pool;
-	c->configured = entries->items;
-	entries->pool = (struct pool){ NULL };
-	entries->items = NULL;
-	if (!entries->count)
-		return OK;
 	enum err e = make_room_locked(c, entries->count, em);
 	if (e != OK)
 		return e;
-	struct catalog_row *rows = pool_take(&c->pool, entries->count * sizeof(*rows));
+	struct catalog_row *rows = pool_take(&entries->pool, entries->count * sizeof(*rows));
 	if (!rows)
 		return err_set(em, ERR_NOMEM, "no memory for objects");
+	/* From here on they are the catalog's. */
+	c->pool = entries->pool;
+	c->configured = entries->items;
 	for (size_t i = 0; i < entries->count; i++)
 		put_row(c, &rows[i], &c->configured[i]);
-	entries->count = 0;
+	*entries = (struct entry_list){ .items = NULL };
 	return OK;
 }
 
