@@ -1,6 +1,7 @@
 #include "tests/unit/image/layout_fixture.h"
 
 #include "image/index.h"
+#include "image/layout_edit.h"
 #include "image/platform.h"
 
 #include <setjmp.h>
@@ -164,6 +165,46 @@ static void platform_of_this_machine_is_the_default(void **state)
 	assert_null(platform_resolve(&other).variant);
 }
 
+/* Another manifest for the image: as good as any, and another digest. */
+static void commit_is(struct layout_edit *edit, enum err want)
+{
+	struct errmsg em = { "" };
+	char digest[IMAGE_DIGEST_SIZE] = "";
+	AUTO_RAW_MANIFEST made = { 0 };
+	const struct raw_manifest *old = layout_edit_manifest(edit);
+	assert_int_equal(buf_append(&made.bytes, buf_bytes(&old->bytes), 0, &em), OK);
+	assert_int_equal(buf_append(&made.bytes, bytes_str("\n"), 0, &em), OK);
+	memcpy(made.media_type, old->media_type, sizeof(made.media_type));
+	assert_int_equal(digest_of(buf_bytes(&made.bytes), made.digest, &em), OK);
+	enum err e = layout_edit_commit(edit, &made, digest, &em);
+	if (e != want)
+		fail_msg("%s: %s", err_name(e), em.text);
+	if (e == OK)
+		assert_string_equal(digest, made.digest);
+}
+
+static void an_edit_gives_way_to_somebody_elses(void **state)
+{
+	const struct fixture *f = *state;
+	const struct image_platform here = { 0 };
+	struct errmsg em = { "" };
+	AUTO(layout_edit) *first = NULL;
+	AUTO(layout_edit) *second = NULL;
+	put_usual(f);
+	const char *index = text("%s/index.json", f->dir);
+	assert_int_equal(layout_edit_open(text("%s:app", f->dir), &here, &first, &em), OK);
+	assert_int_equal(layout_edit_open(text("%s:app", f->dir), &here, &second, &em), OK);
+	commit_is(second, OK);
+	AUTO_BUF
+	before = get_file(index);
+	size_t names = count_names(f->dir);
+	commit_is(first, ERR_BUSY);
+	AUTO_BUF
+	after = get_file(index);
+	assert_true(bytes_equal(buf_bytes(&before), buf_bytes(&after)));
+	assert_int_equal(count_names(f->dir), names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +214,7 @@ int main(void)
 		cmocka_unit_test(refuses_descriptors_that_are_malformed),
 		cmocka_unit_test(a_new_entry_takes_only_its_own_name_away),
 		cmocka_unit_test(platform_of_this_machine_is_the_default),
+		cmocka_unit_test_setup_teardown(an_edit_gives_way_to_somebody_elses, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
