@@ -2,7 +2,7 @@
 # Input, separated by |: ops|NAME|ours|softhsm|goal and tls|NAME|ours|softhsm|goal; the title in -v title=.
 BEGIN {
 	FS = "|"
-	row = 34; left = 190; right = 440; top = 74; n["ops"] = n["tls"] = 0
+	row = 34; left = 190; right = 430; top = 76; n["ops"] = n["tls"] = 0
 }
 $1 == "ops" || $1 == "tls" {
 	i = ++n[$1]
@@ -12,10 +12,10 @@ function escape(s) { gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); return s }
 function x(value) { return left + (value > 1.1 ? 1.1 : value) * (right - left) }
 function bar(panel, y, value, class) {
 	printf "<rect class=\"%s\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"11\" rx=\"2\"/>", class, left, y, x(value) - left
-	printf "<text class=\"value\" x=\"%.1f\" y=\"%.1f\">%.2f</text>\n", x(value) + 5, y + 9.5, value
+	printf "<text class=\"value\" x=\"%.1f\" y=\"%.1f\">%.2f</text>\n", x(1.1) + 6, y + 9.5, value
 }
 function panel(which, heading, shift,    i, y) {
-	printf "<g transform=\"translate(%d,0)\">\n<text class=\"heading\" x=\"%d\" y=\"%d\">%s</text>\n", shift, left, top - 14, heading
+	printf "<g transform=\"translate(%d,0)\">\n<text class=\"heading\" x=\"16\" y=\"%d\">%s</text>\n", shift, top - 18, heading
 	printf "<line class=\"one\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", x(1), x(1), top - 6, top + n[which] * row
 	for (i = 1; i <= n[which]; i++) {
 		y = top + (i - 1) * row
@@ -37,8 +37,8 @@ END {
 	print ".one { stroke: #8c959f; stroke-dasharray: 3 3 } .goal { stroke: #d1242f; stroke-width: 2 }"
 	print "@media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } .ours { fill: #58a6ff } .theirs { fill: #6e7681 } .goal { stroke: #ff7b72 } }</style>"
 	printf "<text class=\"title\" x=\"16\" y=\"24\">%s</text>\n", escape(title)
-	if (n["ops"]) panel("ops", "operations, raw EVP = 1, by CPU time", 0)
-	if (n["tls"]) panel("tls", "nginx: full handshakes, a key in a file = 1, by CPU time", n["ops"] ? 490 : 0)
+	if (n["ops"]) panel("ops", "Operations by CPU time: raw EVP = 1", 0)
+	if (n["tls"]) panel("tls", "Full handshakes of nginx by its CPU time: key in a file = 1", n["ops"] ? 490 : 0)
 	y = height - 22
 	printf "<rect class=\"ours\" x=\"16\" y=\"%d\" width=\"11\" height=\"11\" rx=\"2\"/><text x=\"32\" y=\"%d\">kbs-pkcs11</text>\n", y, y + 10
 	printf "<rect class=\"theirs\" x=\"116\" y=\"%d\" width=\"11\" height=\"11\" rx=\"2\"/><text x=\"132\" y=\"%d\">SoftHSM 2</text>\n", y, y + 10

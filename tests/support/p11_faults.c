@@ -445,6 +445,9 @@ static void tell_leaks(struct tally *t, unsigned long at)
  * and numbers that are a word longer. */
 static void judge_leak(struct host *h, struct tally *t, enum fault_kind kind, unsigned long at)
 {
+	for (int i = 0; i < 3; i++)
+		if (run_child(h, kind, 0, false) == 0 && told->live > usual_live)
+			usual_live = told->live;
 	for (int i = 0; i < 4; i++)
 		if (run_child(h, kind, at, i == 3) != 0 || told->live <= usual_live)
 			return;
