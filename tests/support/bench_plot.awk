@@ -29,7 +29,7 @@ function panel(which, heading, shift,    i, y) {
 }
 END {
 	most = n["ops"] > n["tls"] ? n["ops"] : n["tls"]
-	width = n["tls"] ? 1010 : 520; height = top + most * row + 44
+	width = n["tls"] ? 1030 : 520; height = top + most * row + 44
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", width, height, width, height
 	printf "<title>%s</title>\n", escape(title)
 	print "<style>text { font: 12px sans-serif; fill: #57606a } .heading, .title { font-weight: bold; font-size: 13px }"
@@ -38,7 +38,7 @@ END {
 	print "@media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } .ours { fill: #58a6ff } .theirs { fill: #6e7681 } .goal { stroke: #ff7b72 } }</style>"
 	printf "<text class=\"title\" x=\"16\" y=\"24\">%s</text>\n", escape(title)
 	if (n["ops"]) panel("ops", "Operations by CPU time: raw EVP = 1", 0)
-	if (n["tls"]) panel("tls", "Full handshakes of nginx by its CPU time: key in a file = 1", n["ops"] ? 490 : 0)
+	if (n["tls"]) panel("tls", "Full handshakes of nginx by its CPU time: key in a file = 1", n["ops"] ? 510 : 0)
 	y = height - 22
 	printf "<rect class=\"ours\" x=\"16\" y=\"%d\" width=\"11\" height=\"11\" rx=\"2\"/><text x=\"32\" y=\"%d\">kbs-pkcs11</text>\n", y, y + 10
 	printf "<rect class=\"theirs\" x=\"116\" y=\"%d\" width=\"11\" height=\"11\" rx=\"2\"/><text x=\"132\" y=\"%d\">SoftHSM 2</text>\n", y, y + 10
