@@ -7,6 +7,7 @@
 #include "common/key_encrypted.h"
 #include "common/key_pqc.h"
 #include "common/libctx.h"
+#include "common/openssl_errors.h"
 
 #include <openssl/decoder.h>
 #include <openssl/err.h>
@@ -277,16 +278,30 @@ static enum err x509_read(struct bytes der, X509 **out, struct errmsg *em)
 
 /* SubjectPublicKeyInfo, RFC 5280 4.1. By the decoder and not by d2i_PUBKEY_ex(), which makes a key of the old kind
  * where the application has a default ENGINE for keys of its type. */
-static enum err spki_read(struct bytes der, EVP_PKEY **out, struct errmsg *em)
+static EVP_PKEY *spki_decode(struct bytes der)
 {
 	const unsigned char *at = der.data;
 	size_t left = der.len;
-	AUTO_OF(EVP_PKEY) *key = NULL;
+	EVP_PKEY *key = NULL;
 	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "SubjectPublicKeyInfo", NULL,
 							      EVP_PKEY_PUBLIC_KEY, libctx(), NULL);
 	bool good = ctx && OSSL_DECODER_from_data(ctx, &at, &left) == 1 && key && left == 0;
 	OSSL_DECODER_CTX_free(ctx);
-	if (!good)
+	if (good)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+static enum err spki_read(struct bytes der, EVP_PKEY **out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY) *key = spki_decode(der);
+	if (!key) {
+		/* A decoder that had no memory does not always say so: only who fails twice is wrong. */
+		openssl_errors_drop();
+		key = spki_decode(der);
+	}
+	if (!key)
 		return err_openssl(em, ERR_PARSE, "malformed public key");
 	enum err e = public_check(key, em);
 	if (e == OK)
