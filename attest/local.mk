@@ -55,6 +55,13 @@ libmeasure_la_SOURCES = \
 	attest/measure.h attest/measure_snp.c attest/measure_tdx.c \
 	attest/vmsa.c attest/vmsa.h
 
+# What is published of them. kbs-attest alone, since it takes libcbor; the clock's texts are libverifier's.
+noinst_LTLIBRARIES += libreferences.la
+libreferences_la_SOURCES = \
+	attest/references.c attest/references.h \
+	attest/references_form.h attest/references_json.c
+libreferences_la_LIBADD = $(CBOR_LIBS)
+
 # Init data, packed for delivery: the commands alone, since it takes zlib.
 noinst_LTLIBRARIES += libinit_delivery.la
 libinit_delivery_la_SOURCES = attest/init_data_compose.c attest/init_data_delivery.c attest/init_data_delivery.h

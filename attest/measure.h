@@ -23,12 +23,23 @@ struct measure_boot {
 	const char *append; /* NULL is "" */
 };
 
+/* What is measured of them, SHA-256: of an initrd that there is not that of nothing, of the command line with its
+ * NUL. */
+struct measure_boot_hashes {
+	uint8_t append[32];
+	uint8_t initrd[32];
+	uint8_t kernel[32];
+};
+enum err measure_boot_hash(const struct measure_boot *boot, struct measure_boot_hashes *out,
+			   struct errmsg *em) MUST_USE;
+
 struct measure_snp {
 	struct bytes firmware;
 	unsigned vcpus; /* 1 to 4096 */
 	uint32_t cpu_signature; /* measure_cpu_signature() */
 	uint64_t features; /* SEV_FEATURES; bit 0 is SNP */
 	struct measure_boot boot;
+	const struct measure_boot_hashes *hashes; /* in place of `boot`, for whoever knows no more of it; may be NULL */
 };
 
 /* SNP launch digest of an OVMF image under QEMU. ERR_PARSE, ERR_UNSUPPORTED (no SEV metadata, or the firmware cannot

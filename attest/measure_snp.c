@@ -101,18 +101,25 @@ static void page_measure(struct launch *l, enum page_type type, const uint8_t *d
 	page_put(l, type, contents, gpa);
 }
 
-static void sha256(struct launch *l, struct bytes of, uint8_t out[32])
+static bool sha256(struct bytes of, uint8_t out[32])
 {
 	size_t len = 0;
-	if (EVP_Q_digest(libctx(), "SHA256", NULL, of.data, of.len, out, &len) != 1)
-		l->failed = true;
+	return EVP_Q_digest(libctx(), "SHA256", NULL, of.data, of.len, out, &len) == 1;
+}
+
+enum err measure_boot_hash(const struct measure_boot *boot, struct measure_boot_hashes *out, struct errmsg *em)
+{
+	const char *append = boot->append ? boot->append : "";
+	if (sha256((struct bytes){ (const uint8_t *)append, strlen(append) + 1 }, out->append) &&
+	    sha256(boot->initrd, out->initrd) && sha256(boot->kernel, out->kernel))
+		return OK;
+	return err_openssl(em, ERR_CRYPTO, "SHA-256");
 }
 
 /* QEMU, "sev-hashes": what the firmware holds the kernel against. */
-static void hashes_build(struct launch *l, const struct measure_boot *boot, uint8_t to[HASHES_LEN])
+static void hashes_build(const struct measure_boot_hashes *hashes, uint8_t to[HASHES_LEN])
 {
-	const char *append = boot->append ? boot->append : "";
-	struct bytes parts[3] = { { (const uint8_t *)append, strlen(append) + 1 }, boot->initrd, boot->kernel };
+	const uint8_t *const parts[3] = { hashes->append, hashes->initrd, hashes->kernel };
 	memset(to, 0, HASHES_LEN);
 	memcpy(to, hashes_header.bytes, 16);
 	to[16] = 168;
@@ -120,7 +127,7 @@ static void hashes_build(struct launch *l, const struct measure_boot *boot, uint
 		uint8_t *entry = to + 18 + 50 * i;
 		memcpy(entry, hashes_entries[i].bytes, 16);
 		entry[16] = 50;
-		sha256(l, parts[i], entry + 18);
+		memcpy(entry + 18, parts[i], 32);
 	}
 }
 
@@ -133,7 +140,7 @@ static enum err hashes_measure(struct launch *l, const struct measure_snp *in, u
 		return err_set(em, ERR_UNSUPPORTED, "the firmware cannot check a kernel");
 	if ((at & ~(PAGE - 1U)) != gpa || at % PAGE > PAGE - HASHES_LEN)
 		return err_set(em, ERR_PARSE, "the firmware's page of kernel hashes is not where its table is");
-	hashes_build(l, &in->boot, page + at % PAGE);
+	hashes_build(in->hashes, page + at % PAGE);
 	page_measure(l, PAGE_NORMAL, page, gpa);
 	return OK;
 }
@@ -152,7 +159,7 @@ static enum err section_measure(struct launch *l, const struct measure_snp *in, 
 	bool one = s->size == PAGE;
 	switch (s->type) {
 	case SECTION_HASHES:
-		if (in->boot.kernel.data)
+		if (in->hashes)
 			return one ? hashes_measure(l, in, s->gpa, em)
 				   : err_set(em, ERR_PARSE, "kernel hashes of more than a page");
 		__attribute__((fallthrough));
@@ -202,7 +209,7 @@ static enum err metadata_measure(struct launch *l, const struct measure_snp *in,
 		e = c.bad ? err_set(em, ERR_PARSE, "the SEV metadata end inside a section")
 			  : section_measure(l, in, &s, em);
 	}
-	if (e == OK && in->boot.kernel.data && !hashes)
+	if (e == OK && in->hashes && !hashes)
 		return err_set(em, ERR_UNSUPPORTED, "the firmware cannot check a kernel: it has no page for its hash");
 	return e;
 }
@@ -224,14 +231,12 @@ static enum err vcpus_measure(struct launch *l, const struct measure_snp *in, st
 	return OK;
 }
 
-enum err measure_snp(const struct measure_snp *in, uint8_t out[MEASURE_LEN], struct errmsg *em)
+static enum err launch_measure(const struct measure_snp *in, uint8_t out[MEASURE_LEN], struct errmsg *em)
 {
 	struct launch l = { .failed = false };
 	size_t size = in->firmware.len;
 	if (in->vcpus < 1 || in->vcpus > VCPUS_MAX)
 		return err_set(em, ERR_ARG, "%u virtual processors: 1 to %d", in->vcpus, VCPUS_MAX);
-	if (!in->boot.kernel.data && (in->boot.initrd.data || in->boot.append))
-		return err_set(em, ERR_ARG, "an initrd or a command line without a kernel");
 	if (size == 0 || size % PAGE != 0 || size > 64 << 20)
 		return err_set(em, ERR_PARSE, "%zu bytes are no firmware of whole pages", size);
 	if (!firmware_has_table(in->firmware))
@@ -246,4 +251,19 @@ enum err measure_snp(const struct measure_snp *in, uint8_t out[MEASURE_LEN], str
 	if (e == OK)
 		memcpy(out, l.digest, MEASURE_LEN);
 	return e;
+}
+
+enum err measure_snp(const struct measure_snp *in, uint8_t out[MEASURE_LEN], struct errmsg *em)
+{
+	struct measure_snp with = *in;
+	struct measure_boot_hashes hashes;
+	if (!in->boot.kernel.data && (in->boot.initrd.data || in->boot.append))
+		return err_set(em, ERR_ARG, "an initrd or a command line without a kernel");
+	if (in->boot.kernel.data) {
+		enum err e = measure_boot_hash(&in->boot, &hashes, em);
+		if (e != OK)
+			return e;
+		with.hashes = &hashes;
+	}
+	return launch_measure(&with, out, em);
 }

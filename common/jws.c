@@ -120,7 +120,7 @@ static bool padding_set(EVP_PKEY_CTX *ctx, const struct jws_alg *alg)
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-static enum err verify_with(const struct jws *jws, const struct jws_alg *alg, struct bytes signature, EVP_PKEY *key,
+static enum err verify_with(const struct jws_alg *alg, struct bytes input, struct bytes signature, EVP_PKEY *key,
 			    struct errmsg *em)
 {
 	AUTO_OF(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
@@ -128,12 +128,47 @@ static enum err verify_with(const struct jws *jws, const struct jws_alg *alg, st
 	if (!ctx || EVP_DigestVerifyInit_ex(ctx, &key_ctx, alg->digest, libctx(), NULL, key, NULL) != 1 ||
 	    !padding_set(key_ctx, alg))
 		return err_openssl(em, ERR_CRYPTO, "cannot verify %s", alg->name);
-	if (EVP_DigestVerify(ctx, signature.data, signature.len, jws->signing_input.data, jws->signing_input.len) == 1)
+	if (EVP_DigestVerify(ctx, signature.data, signature.len, input.data, input.len) == 1)
 		return OK;
-	return err_openssl(em, ERR_INTEGRITY, "JWS: the signature (%s) does not hold", alg->name);
+	return err_openssl(em, ERR_INTEGRITY, "the signature (%s) does not hold", alg->name);
 }
 
-static enum err alg_choose(const struct jws *jws, EVP_PKEY *key, const struct jws_alg **out, struct errmsg *em)
+static enum err alg_choose(const char *name, EVP_PKEY *key, const struct jws_alg **out, struct errmsg *em)
+{
+	for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
+		if (strcmp(algs[i].name, name) != 0)
+			continue;
+		if (!alg_fits(&algs[i], key))
+			return err_set(em, ERR_INTEGRITY, "%s does not belong to this kind of key", name);
+		*out = &algs[i];
+		return OK;
+	}
+	return err_set(em, ERR_INTEGRITY, "algorithm \"%.32s\" is not accepted", name);
+}
+
+enum err jws_check_bytes(const char *name, struct bytes input, struct bytes signature, EVP_PKEY *key, struct errmsg *em)
+{
+	const struct jws_alg *alg = NULL;
+	enum err e = alg_choose(name, key, &alg, em);
+	if (e != OK)
+		return e;
+	if (!alg->crv)
+		return verify_with(alg, input, signature, key, em);
+	size_t size = ec_curve_of(key)->size;
+	if (signature.len != 2 * size)
+		return err_set(em, ERR_INTEGRITY, "the signature (%s) has %zu bytes instead of %zu", alg->name,
+			       signature.len, 2 * size);
+	unsigned char *der = NULL;
+	int len = 0;
+	e = ecdsa_to_der(signature, size, &der, &len);
+	if (e != OK)
+		return err_set(em, e, "no memory for a signature");
+	e = verify_with(alg, input, (struct bytes){ der, (size_t)len }, key, em);
+	OPENSSL_free(der);
+	return e;
+}
+
+enum err jws_verify(const struct jws *jws, EVP_PKEY *key, struct errmsg *em)
 {
 	const char *name = NULL;
 	enum err e = json_get_string(jws->header, "alg", &name, em);
@@ -142,38 +177,8 @@ static enum err alg_choose(const struct jws *jws, EVP_PKEY *key, const struct jw
 	/* RFC 7515 4.1.11: we understand no extension; RFC 7797 would change what is signed. */
 	if (json_object_object_get_ex(jws->header, "crit", NULL) || json_object_object_get_ex(jws->header, "b64", NULL))
 		return err_set(em, ERR_UNSUPPORTED, "JWS with critical extensions");
-	for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
-		if (strcmp(algs[i].name, name) != 0)
-			continue;
-		if (!alg_fits(&algs[i], key))
-			return err_set(em, ERR_INTEGRITY, "JWS: %s does not belong to this kind of key", name);
-		*out = &algs[i];
-		return OK;
-	}
-	return err_set(em, ERR_INTEGRITY, "JWS: algorithm \"%.32s\" is not accepted", name);
-}
-
-enum err jws_verify(const struct jws *jws, EVP_PKEY *key, struct errmsg *em)
-{
-	const struct jws_alg *alg = NULL;
-	enum err e = alg_choose(jws, key, &alg, em);
-	if (e != OK)
-		return e;
-	struct bytes signature = buf_bytes(&jws->signature);
-	if (!alg->crv)
-		return verify_with(jws, alg, signature, key, em);
-	size_t size = ec_curve_of(key)->size;
-	if (signature.len != 2 * size)
-		return err_set(em, ERR_INTEGRITY, "JWS: the signature (%s) has %zu bytes instead of %zu", alg->name,
-			       signature.len, 2 * size);
-	unsigned char *der = NULL;
-	int len = 0;
-	e = ecdsa_to_der(signature, size, &der, &len);
-	if (e != OK)
-		return err_set(em, e, "no memory for a signature");
-	e = verify_with(jws, alg, (struct bytes){ der, (size_t)len }, key, em);
-	OPENSSL_free(der);
-	return e;
+	e = jws_check_bytes(name, buf_bytes(&jws->signing_input), buf_bytes(&jws->signature), key, em);
+	return e == OK ? OK : err_wrap(em, e, "JWS");
 }
 
 /* R || S in place of DER; `sig` holds both forms' room. */
@@ -230,12 +235,30 @@ static char *header_text(json_object *header, const char *alg)
 	return json_text(copy);
 }
 
+static const struct jws_alg *alg_of(EVP_PKEY *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(algs); i++)
+		if (alg_fits(&algs[i], key))
+			return &algs[i];
+	return NULL;
+}
+
+const char *jws_alg_of(EVP_PKEY *key)
+{
+	const struct jws_alg *alg = alg_of(key);
+	return alg ? alg->name : NULL;
+}
+
+enum err jws_sign_bytes(EVP_PKEY *key, struct bytes input, struct buf *signature, struct errmsg *em)
+{
+	const struct jws_alg *alg = alg_of(key);
+	return alg ? sign_with(alg, key, input, signature, em)
+		   : err_set(em, ERR_KEY, "a key of this kind signs nothing");
+}
+
 enum err jws_sign(EVP_PKEY *key, json_object *header, struct bytes payload, char **compact, struct errmsg *em)
 {
-	const struct jws_alg *alg = NULL;
-	for (size_t i = 0; i < ARRAY_LEN(algs) && !alg; i++)
-		if (alg_fits(&algs[i], key))
-			alg = &algs[i];
+	const struct jws_alg *alg = alg_of(key);
 	if (!alg)
 		return err_set(em, ERR_KEY, "a key of this kind signs no JWS");
 	AUTO_STR

@@ -8,6 +8,14 @@
  * P-256 ES256, P-384 ES384, P-521 ES512, Ed25519 EdDSA, RSA PS256. *compact: malloc'd. */
 enum err jws_sign(EVP_PKEY *key, json_object *header, struct bytes payload, char **compact, struct errmsg *em) MUST_USE;
 
+/* The same signatures over bytes, for envelopes of another form (COSE, RFC 9053). jws_alg_of: as jws_sign chooses;
+ * NULL: this kind of key signs nothing. jws_sign_bytes appends to an empty `signature`; jws_check_bytes is jws_verify
+ * with the algorithm's name. */
+const char *jws_alg_of(EVP_PKEY *key);
+enum err jws_sign_bytes(EVP_PKEY *key, struct bytes input, struct buf *signature, struct errmsg *em) MUST_USE;
+enum err jws_check_bytes(const char *alg, struct bytes input, struct bytes signature, EVP_PKEY *key,
+			 struct errmsg *em) MUST_USE;
+
 /* Splits without verifying, to choose a key. `payload` counts for nothing before jws_verify. */
 struct jws {
 	json_object *header;

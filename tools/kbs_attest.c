@@ -6,6 +6,8 @@ static const char help[] =
 	"Usage: kbs-attest measure tdx FIRMWARE [--two-pass]\n"
 	"       kbs-attest measure snp FIRMWARE --vcpus N --vcpu-type NAME [--features N]\n"
 	"                              [--kernel FILE [--initrd FILE] [--append TEXT]] [--vmm qemu]\n"
+	"                              [--format hex|json|rvps] [--out FILE]\n"
+	"       kbs-attest reference check FILE FIRMWARE [--key FILE] [--kernel FILE] [--initrd FILE] [--append TEXT]\n"
 	"       kbs-attest init-data make [--algorithm NAME] [--json] [--annotation | --disk] NAME=FILE...\n"
 	"       kbs-attest init-data digest FILE [--tee NAME]\n"
 	"       kbs-attest init-data check FILE [--attester NAME]\n"
@@ -17,6 +19,7 @@ static const char help[] =
 	"           hexadecimal: the MRTD of a TD, the launch digest of an SEV-SNP guest. Firmware that does not say "
 	"what\n"
 	"           is measured of it is refused.\n"
+	"reference  computes the value of such a document again from the firmware, and says whether they match.\n"
 	"init-data  composes what a guest is started with, prints its digest (with --tee as that TEE carries it), "
 	"checks\n"
 	"           whether the TEE that this runs in carries it, and takes it out of an annotation or a disk.\n"
@@ -29,7 +32,15 @@ static const char help[] =
 	"  --vcpu-type NAME  snp: QEMU's name of the processor: EPYC-v4, EPYC-Milan, EPYC-Genoa, EPYC-Turin, ...\n"
 	"  --features N      snp: SEV_FEATURES of the guest; default 0x1\n"
 	"  --kernel FILE     snp: direct boot of this kernel, with --initrd FILE and --append TEXT\n"
-	"  --vmm NAME        snp: qemu, which is the default; others are not supported yet\n"
+	"  --vmm NAME        snp: qemu, which is the default; others are not supported yet. tdx: a name\n"
+	"  --format NAME     hex (the default), or a document to publish: json or rvps; to --out FILE\n"
+	"  --vmm-version, --svn, --not-before, --not-after, --signer   what the document says besides\n"
+	"  --sign FILE       with this private key: json as JWS; --certificate FILE goes along\n"
+	"\n"
+	"Options of reference check:\n"
+	"  --key FILE        the document must be signed by this key (public key or certificate)\n"
+	"  --kernel, --initrd, --append   compared with the document's hashes of them\n"
+	"  --time RFC3339    the clock, instead of now\n"
 	"\n"
 	"Options of init-data and evidence:\n"
 	"  --algorithm NAME  make: sha256, sha384 (the default) or sha512\n"
@@ -46,16 +57,17 @@ static const char help[] =
 	"  kbs-attest measure snp /usr/share/ovmf/OVMF.fd --vcpus 4 --vcpu-type EPYC-v4\n"
 	"  kbs-attest init-data make --annotation aa.toml=aa.toml cdh.toml=cdh.toml\n"
 	"\n"
-	"Exit codes: 0 done; 1 a fault inside; 2 command line; 3 no such attester; 4 time was up; 5 no evidence, or "
-	"the\n"
-	"TEE carries other init data; 6 no such file; 7 cryptography; 8 malformed, without\n"
-	"the metadata, or not supported; 10 file. See kbs-attest(1).\n";
+	"Exit codes: 0 done; 1 a fault inside; 2 command line; 3 no such attester; 4 time was up; 5 no evidence, the\n"
+	"TEE carries other init data, or a reference value does not match or is not valid now; 6 no such file;\n"
+	"7 cryptography, or a signature does not hold; 8 malformed, without the metadata, or not supported; 9 no key\n"
+	"of that kind; 10 file. See kbs-attest(1).\n";
 
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "measure", attest_measure },
+	{ "reference", attest_reference },
 	{ "init-data", attest_init_data },
 	{ "evidence", attest_evidence },
 };
@@ -66,9 +78,9 @@ int main(int argc, char **argv)
 	/* What fails is told once, by us. */
 	(void)setenv("TSS2_LOG", "all+NONE", 0);
 	if (argc < 2)
-		return cli_usage("measure, init-data or evidence is wanted");
+		return cli_usage("measure, reference, init-data or evidence is wanted");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, argv[1]) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return cli_usage("%s: measure, init-data or evidence is wanted", argv[1]);
+	return cli_usage("%s: measure, reference, init-data or evidence is wanted", argv[1]);
 }

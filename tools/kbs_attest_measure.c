@@ -1,12 +1,6 @@
-#include "attest/measure.h"
-#include "common/file.h"
-#include "tools/kbs_attest.h"
+#include "tools/kbs_attest_publish.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
-
-enum { FILE_MAX_LEN = 256 << 20 };
 
 struct args {
 	const char *firmware;
@@ -18,18 +12,32 @@ struct args {
 	const char *initrd;
 	const char *append;
 	const char *vmm;
+	struct publish_args publish;
 };
+
+#define PUBLISH_OPTIONS                                                                                                \
+	{ "format", required_argument, NULL, 'F' }, { "out", required_argument, NULL, 'o' },                           \
+		{ "vmm", required_argument, NULL, 'v' }, { "vmm-version", required_argument, NULL, 'V' },              \
+		{ "svn", required_argument, NULL, 'S' }, { "not-before", required_argument, NULL, 'b' },               \
+		{ "not-after", required_argument, NULL, 'e' }, { "signer", required_argument, NULL, 'N' },             \
+		{ "sign", required_argument, NULL, 's' }, { "certificate", required_argument, NULL, 'c' },             \
+	{                                                                                                              \
+		NULL, 0, NULL, 0                                                                                       \
+	}
 
 static const struct option tdx_options[] = {
 	{ "two-pass", no_argument, NULL, '2' },
-	{ NULL, 0, NULL, 0 },
+	PUBLISH_OPTIONS,
 };
 
 static const struct option snp_options[] = {
-	{ "vcpus", required_argument, NULL, 'n' },    { "vcpu-type", required_argument, NULL, 't' },
-	{ "features", required_argument, NULL, 'f' }, { "kernel", required_argument, NULL, 'k' },
-	{ "initrd", required_argument, NULL, 'i' },   { "append", required_argument, NULL, 'a' },
-	{ "vmm", required_argument, NULL, 'v' },      { NULL, 0, NULL, 0 },
+	{ "vcpus", required_argument, NULL, 'n' },
+	{ "vcpu-type", required_argument, NULL, 't' },
+	{ "features", required_argument, NULL, 'f' },
+	{ "kernel", required_argument, NULL, 'k' },
+	{ "initrd", required_argument, NULL, 'i' },
+	{ "append", required_argument, NULL, 'a' },
+	PUBLISH_OPTIONS,
 };
 
 static int option_take(struct args *args, int option, const char *name)
@@ -37,9 +45,22 @@ static int option_take(struct args *args, int option, const char *name)
 	const struct {
 		int option;
 		const char **to;
-	} values[] = { { 'n', &args->vcpus },  { 't', &args->vcpu_type }, { 'f', &args->features },
-		       { 'k', &args->kernel }, { 'i', &args->initrd },    { 'a', &args->append },
-		       { 'v', &args->vmm } };
+	} values[] = { { 'n', &args->vcpus },
+		       { 't', &args->vcpu_type },
+		       { 'f', &args->features },
+		       { 'k', &args->kernel },
+		       { 'i', &args->initrd },
+		       { 'a', &args->append },
+		       { 'v', &args->vmm },
+		       { 'F', &args->publish.format },
+		       { 'o', &args->publish.out },
+		       { 'V', &args->publish.vmm_version },
+		       { 'S', &args->publish.svn },
+		       { 'b', &args->publish.not_before },
+		       { 'e', &args->publish.not_after },
+		       { 'N', &args->publish.signer },
+		       { 's', &args->publish.sign },
+		       { 'c', &args->publish.certificate } };
 	if (option == '2')
 		args->two_pass = true;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
@@ -72,96 +93,75 @@ static int args_read(struct args *args, const struct option *options, int argc, 
 	return -1;
 }
 
-static bool number_read(const char *text, uint64_t max, uint64_t *out)
+static enum err text_set(char *to, size_t size, const char *text, struct errmsg *em)
 {
-	char *end = NULL;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return errno == 0 && *end == '\0' && *out <= max;
+	return references_text_set((struct references_text){ to, size }, bytes_str(text), em);
 }
 
-static enum err print_hex(const uint8_t digest[MEASURE_LEN], struct errmsg *em)
+static enum err boot_hash(const struct args *args, struct references *of, struct errmsg *em)
 {
-	AUTO_STR
-	char *hex = hex_encode((struct bytes){ digest, MEASURE_LEN });
-	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for the result");
-	if (printf("%s\n", hex) < 0 || fflush(stdout) != 0)
-		return err_errno(em, ERR_IO, "standard output");
-	return OK;
-}
-
-static enum err tdx(const struct args *args, struct errmsg *em)
-{
-	AUTO_BUF
-	firmware = { 0 };
-	uint8_t digest[MEASURE_LEN];
-	enum err e = file_read(args->firmware, FILE_MAX_LEN, &firmware, em);
-	if (e == OK)
-		e = measure_tdx(buf_bytes(&firmware), args->two_pass ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED, digest,
-				em);
-	if (e != OK)
-		return err_wrap(em, e, "%s", args->firmware);
-	return print_hex(digest, em);
-}
-
-static enum err snp_values(const struct args *args, struct measure_snp *in, struct errmsg *em)
-{
-	uint64_t vcpus = 0;
-	in->features = 1;
-	if (!args->vcpus || !args->vcpu_type)
-		return err_set(em, ERR_ARG, "--vcpus and --vcpu-type are wanted: they are measured");
-	if (!number_read(args->vcpus, 4096, &vcpus) || vcpus == 0)
-		return err_set(em, ERR_ARG, "--vcpus %.32s: 1 to 4096 is wanted", args->vcpus);
-	if (!measure_cpu_signature(args->vcpu_type, &in->cpu_signature))
-		return err_set(em, ERR_ARG, "--vcpu-type %.32s: not known", args->vcpu_type);
-	if (args->features && !number_read(args->features, UINT64_MAX, &in->features))
-		return err_set(em, ERR_ARG, "--features %.32s: a number is wanted", args->features);
-	if (args->vmm && strcmp(args->vmm, "qemu") != 0)
-		return err_set(em, ERR_UNSUPPORTED, "--vmm %.32s: only qemu is supported yet", args->vmm);
-	if (!args->kernel && (args->initrd || args->append))
-		return err_set(em, ERR_ARG, "--initrd and --append go with --kernel");
-	in->vcpus = (unsigned)vcpus;
-	in->boot.append = args->append;
-	return OK;
-}
-
-/* An empty file is a file: its hash is that of nothing. */
-static enum err boot_read(const char *path, struct buf *to, struct bytes *view, struct errmsg *em)
-{
-	if (!path)
-		return OK;
-	enum err e = file_read(path, FILE_MAX_LEN, to, em);
-	*view = to->data ? buf_bytes(to) : (struct bytes){ (const uint8_t *)"", 0 };
-	return e;
-}
-
-static enum err snp(const struct args *args, struct errmsg *em)
-{
-	AUTO_BUF
-	firmware = { 0 };
 	AUTO_BUF
 	kernel = { 0 };
 	AUTO_BUF
 	initrd = { 0 };
-	struct measure_snp in = { .vcpus = 0 };
-	uint8_t digest[MEASURE_LEN];
-	enum err e = snp_values(args, &in, em);
+	struct measure_boot boot = { .append = args->append };
+	if (!args->kernel)
+		return args->initrd || args->append ? err_set(em, ERR_ARG, "--initrd and --append go with --kernel")
+						    : OK;
+	of->has_boot = true;
+	enum err e = measured_read(args->kernel, &kernel, &boot.kernel, em);
 	if (e == OK)
-		e = file_read(args->firmware, FILE_MAX_LEN, &firmware, em);
-	in.firmware = buf_bytes(&firmware);
+		e = measured_read(args->initrd, &initrd, &boot.initrd, em);
+	return e == OK ? measure_boot_hash(&boot, &of->boot, em) : e;
+}
+
+static enum err snp_values(const struct args *args, struct references *of, struct errmsg *em)
+{
+	uint64_t vcpus = 0;
+	uint32_t signature = 0;
+	of->features = 1;
+	if (!args->vcpus || !args->vcpu_type)
+		return err_set(em, ERR_ARG, "--vcpus and --vcpu-type are wanted: they are measured");
+	if (!number_read(args->vcpus, 4096, &vcpus) || vcpus == 0)
+		return err_set(em, ERR_ARG, "--vcpus %.32s: 1 to 4096 is wanted", args->vcpus);
+	if (!measure_cpu_signature(args->vcpu_type, &signature))
+		return err_set(em, ERR_ARG, "--vcpu-type %.32s: not known", args->vcpu_type);
+	if (args->features && !number_read(args->features, UINT64_MAX, &of->features))
+		return err_set(em, ERR_ARG, "--features %.32s: a number is wanted", args->features);
+	if (args->vmm && strcmp(args->vmm, "qemu") != 0)
+		return err_set(em, ERR_UNSUPPORTED, "--vmm %.32s: only qemu is supported yet", args->vmm);
+	of->vcpus = (unsigned)vcpus;
+	enum err e = text_set(of->vcpu_type, sizeof of->vcpu_type, args->vcpu_type, em);
+	return e == OK ? boot_hash(args, of, em) : e;
+}
+
+static enum err firmware_measure(const struct args *args, struct references *of, struct errmsg *em)
+{
+	AUTO_BUF
+	firmware = { 0 };
+	struct bytes image = { NULL, 0 };
+	const char *slash = strrchr(args->firmware, '/');
+	enum err e = measured_read(args->firmware, &firmware, &image, em);
 	if (e == OK)
-		e = boot_read(args->kernel, &kernel, &in.boot.kernel, em);
+		e = references_measure(of, image, of->value, em);
 	if (e == OK)
-		e = boot_read(args->initrd, &initrd, &in.boot.initrd, em);
-	if (e != OK)
-		return e;
-	e = measure_snp(&in, digest, em);
-	if (e != OK)
-		return err_wrap(em, e, "%s", args->firmware);
-	return print_hex(digest, em);
+		e = sha256_of(image, of->firmware_sha256, em);
+	of->firmware_len = image.len;
+	if (e == OK && args->publish.format)
+		e = text_set(of->firmware, sizeof of->firmware, slash ? slash + 1 : args->firmware, em);
+	return e == OK ? OK : err_wrap(em, e, "%s", args->firmware);
+}
+
+static enum err measure(const struct args *args, enum references_tee tee, struct errmsg *em)
+{
+	struct references of = { .tee = tee, .svn = -1 };
+	enum err e = text_set(of.vmm, sizeof of.vmm, args->vmm ? args->vmm : "qemu", em);
+	of.order = args->two_pass ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED;
+	if (e == OK && tee == REFERENCES_SNP)
+		e = snp_values(args, &of, em);
+	if (e == OK)
+		e = firmware_measure(args, &of, em);
+	return e == OK ? publish(&of, &args->publish, em) : e;
 }
 
 int attest_measure(int argc, char **argv)
@@ -176,6 +176,6 @@ int attest_measure(int argc, char **argv)
 	int code = args_read(&args, is_tdx ? tdx_options : snp_options, argc - 1, argv + 1);
 	if (code >= 0)
 		return code;
-	enum err e = is_tdx ? tdx(&args, &em) : snp(&args, &em);
+	enum err e = measure(&args, is_tdx ? REFERENCES_TDX : REFERENCES_SNP, &em);
 	return e == OK ? 0 : cli_fail(e, &em);
 }

@@ -1,0 +1,149 @@
+#include "attest/references_form.h"
+
+#include "common/base64.h"
+#include "common/jws.h"
+#include "common/utf8.h"
+
+static const char jws_type[] = "tee-reference-values+jws";
+
+const char *references_name(enum references_tee tee)
+{
+	return tee == REFERENCES_TDX ? "mr_td" : "snp_launch_measurement";
+}
+
+enum err references_measure(const struct references *of, struct bytes firmware, uint8_t value[MEASURE_LEN],
+			    struct errmsg *em)
+{
+	if (of->tee == REFERENCES_TDX)
+		return measure_tdx(firmware, of->order, value, em);
+	struct measure_snp in = { .firmware = firmware, .vcpus = of->vcpus, .features = of->features };
+	in.hashes = of->has_boot ? &of->boot : NULL;
+	if (!measure_cpu_signature(of->vcpu_type, &in.cpu_signature))
+		return err_set(em, ERR_UNSUPPORTED, "processor \"%s\": not known", of->vcpu_type);
+	return measure_snp(&in, value, em);
+}
+
+enum err references_text_set(struct references_text to, struct bytes text, struct errmsg *em)
+{
+	if (text.len >= to.size)
+		return err_set(em, ERR_ARG, "a text of more than %zu bytes", to.size - 1);
+	if (!utf8_valid(text))
+		return err_set(em, ERR_ARG, "a text that is not UTF-8");
+	/* It is shown on terminals. */
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+			return err_set(em, ERR_ARG, "a text with control characters");
+	if (text.len)
+		memcpy(to.to, text.data, text.len);
+	to.to[text.len] = '\0';
+	return OK;
+}
+
+enum err references_check(const struct references *of, struct errmsg *em)
+{
+	uint32_t signature = 0;
+	if (!of->firmware[0] || !of->vmm[0])
+		return err_set(em, ERR_PARSE, "the firmware or the VMM is not named");
+	if (of->tee == REFERENCES_SNP && strcmp(of->vmm, "qemu") != 0)
+		return err_set(em, ERR_UNSUPPORTED, "VMM \"%s\": only qemu is supported", of->vmm);
+	if (of->tee == REFERENCES_SNP && (of->vcpus < 1 || of->vcpus > 4096))
+		return err_set(em, ERR_PARSE, "%u virtual processors: 1 to 4096", of->vcpus);
+	if (of->tee == REFERENCES_SNP && !measure_cpu_signature(of->vcpu_type, &signature))
+		return err_set(em, ERR_UNSUPPORTED, "processor \"%s\": not known", of->vcpu_type);
+	if (of->not_before && of->not_after && of->not_after < of->not_before)
+		return err_set(em, ERR_PARSE, "it ends before it begins");
+	return OK;
+}
+
+static enum err x5c_add(json_object *header, X509 *certificate, struct errmsg *em)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+	AUTO_STR
+	char *text = len > 0 ? base64_encode(BASE64_STD, (struct bytes){ der, (size_t)len }) : NULL;
+	OPENSSL_free(der);
+	json_object *list = json_object_new_array();
+	json_object *item = text ? json_object_new_string(text) : NULL;
+	if (!list || !item || json_object_array_add(list, item) != 0) {
+		json_object_put(item);
+		json_object_put(list);
+		return err_set(em, ERR_NOMEM, "no memory for the certificate");
+	}
+	if (json_object_object_add(header, "x5c", list) == 0)
+		return OK;
+	json_object_put(list);
+	return err_set(em, ERR_NOMEM, "no memory for the certificate");
+}
+
+static enum err json_seal(struct bytes text, const struct references_seal *seal, struct buf *out, struct errmsg *em)
+{
+	AUTO_OF(json_object) *header = json_object_new_object();
+	json_object *type = json_object_new_string(jws_type);
+	AUTO_STR
+	char *compact = NULL;
+	if (!header || !type || json_object_object_add(header, "typ", type) != 0) {
+		json_object_put(type);
+		return err_set(em, ERR_NOMEM, "no memory for a JWS");
+	}
+	enum err e = seal->certificate ? x5c_add(header, seal->certificate, em) : OK;
+	if (e == OK)
+		e = jws_sign(seal->key, header, text, &compact, em);
+	return e == OK ? buf_append(out, bytes_str(compact), 0, em) : e;
+}
+
+enum err references_write(const struct references *of, enum references_form form, const struct references_seal *seal,
+			  struct buf *out, struct errmsg *em)
+{
+	AUTO_BUF
+	text = { 0 };
+	if (seal->certificate && X509_check_private_key(seal->certificate, seal->key) != 1)
+		return err_openssl(em, ERR_KEY, "the certificate is not the signing key's");
+	if (form == REFERENCES_RVPS && seal->key)
+		return err_set(em, ERR_ARG, "RVPS documents carry no signature: json or corim is wanted");
+	if (form == REFERENCES_CORIM)
+		return err_set(em, ERR_UNSUPPORTED, "CoRIM is not supported yet");
+	enum err e = references_check(of, em);
+	if (e == OK)
+		e = references_json_write(of, form == REFERENCES_RVPS, seal->key ? &text : out, em);
+	return e == OK && seal->key ? json_seal(buf_bytes(&text), seal, out, em) : e;
+}
+
+static enum err jws_open(struct bytes file, EVP_PKEY *key, struct references *out, struct errmsg *em)
+{
+	AUTO(jws) *jws = NULL;
+	const char *type = NULL;
+	enum err e = jws_parse(file, &jws, em);
+	if (e == OK)
+		e = json_get_string(jws->header, "typ", &type, em);
+	if (e == OK && strcmp(type, jws_type) != 0)
+		e = err_set(em, ERR_UNSUPPORTED, "a JWS of type \"%.32s\"", type);
+	if (e == OK && key)
+		e = jws_verify(jws, key, em);
+	return e == OK ? references_json_read(buf_bytes(&jws->payload), out, em) : e;
+}
+
+static struct bytes trimmed(struct bytes file)
+{
+	while (file.len && strchr(" \t\r\n", file.data[file.len - 1]) && file.data[file.len - 1])
+		file.len--;
+	return file;
+}
+
+enum err references_read(struct bytes file, EVP_PKEY *key, struct references *out, bool *is_signed, struct errmsg *em)
+{
+	struct bytes text = trimmed(file);
+	*out = (struct references){ .svn = -1 };
+	*is_signed = false;
+	if (file.len == 0 || file.len > REFERENCES_MAX_LEN)
+		return err_set(em, ERR_LIMIT, "%zu bytes: 1 to %d are wanted", file.len, REFERENCES_MAX_LEN);
+	enum err e = OK;
+	if (text.len > 3 && memcmp(text.data, "eyJ", 3) == 0) {
+		*is_signed = true;
+		e = jws_open(text, key, out, em);
+	} else if (key) {
+		return err_set(em, ERR_INTEGRITY, "not signed");
+	} else {
+		e = references_json_read(file, out, em);
+	}
+	return e == OK ? references_check(out, em) : e;
+}

@@ -1,0 +1,13 @@
+#pragma once
+#include "attest/references.h"
+
+/* Each form, unsigned and signed. The readers leave `out` half filled where they fail. */
+
+enum { REFERENCES_MAX_LEN = 1 << 20 };
+
+enum err references_json_write(const struct references *of, bool rvps, struct buf *out, struct errmsg *em) MUST_USE;
+/* JSON of our own, or RVPS. */
+enum err references_json_read(struct bytes text, struct references *out, struct errmsg *em) MUST_USE;
+
+/* Errors of what is in a document: texts that do not fit, measures of another algorithm. */
+enum err references_check(const struct references *of, struct errmsg *em) MUST_USE;

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Reference values as whoever publishes firmware makes them, and as anyone checks them: Debian's OVMF, in every form.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+
+firmware=/usr/share/ovmf/OVMF.fd
+if [ ! -e $firmware ]; then
+	skip "reference values" "no package ovmf"
+	tap_end
+	exit
+fi
+mr_td=$(kbs-attest measure tdx $firmware)
+openssl ecparam -name prime256v1 -genkey -noout -out "$work/key.pem"
+openssl req -new -x509 -key "$work/key.pem" -subj "/O=Example/CN=Firmware" -out "$work/cert.pem" 2>/dev/null
+openssl genpkey -algorithm ed25519 -out "$work/other.pem"
+openssl pkey -in "$work/other.pem" -pubout -out "$work/other.pub"
+said=(--vmm-version 8.2 --svn 3 --not-before 2026-01-01T00:00:00Z --not-after 2026-12-31T00:00:00Z)
+at=(--time 2026-06-01T00:00:00Z)
+cp $firmware "$work/changed.fd"
+printf X | dd of="$work/changed.fd" bs=1 seek=100000 conv=notrunc status=none
+
+# --- every form -----------------------------------------------------------------------------------------------------
+for form in json rvps; do
+	kbs-attest measure tdx $firmware --format $form --out "$work/tdx.$form" "${said[@]}"
+	passes "$form: the MRTD is that of the firmware" kbs-attest reference check "$work/tdx.$form" $firmware "${at[@]}"
+	equal "$form: and it is said" "match: mr_td $mr_td; not signed" "$(cat "$work/out")"
+	refuses "$form: one byte of the firmware changes" 5 "SHA-256 of the firmware: the document says" \
+		kbs-attest reference check "$work/tdx.$form" "$work/changed.fd" "${at[@]}"
+	refuses "$form: too early" 5 "not valid yet" \
+		kbs-attest reference check "$work/tdx.$form" $firmware --time 2025-12-31T23:59:59Z
+	refuses "$form: too late" 5 "no longer valid" \
+		kbs-attest reference check "$work/tdx.$form" $firmware --time 2027-01-01T00:00:00Z
+	refuses "$form: not signed where a key is named" 7 "not signed" \
+		kbs-attest reference check "$work/tdx.$form" $firmware "${at[@]}" --key "$work/cert.pem"
+	kbs-attest measure snp $firmware --vcpus 4 --vcpu-type EPYC-v4 --format $form --out "$work/snp.$form"
+	passes "$form: the launch digest is that of the firmware" kbs-attest reference check "$work/snp.$form" $firmware
+	refuses "$form: no kernel is in it" 5 "not about a kernel" \
+		kbs-attest reference check "$work/snp.$form" $firmware --kernel "$work/key.pem"
+done
+equal "what a document says" '["tdx","OVMF.fd",2097152,"sha-384","interleaved","qemu","8.2",3,"2026-01-01T00:00:00Z"]' \
+	"$(jq -c '[.tee,.firmware.name,.firmware.size,.measurement.algorithm,.page_order,.vmm.name,.vmm.version,.svn,.not_before]' "$work/tdx.json")"
+equal "and for whom virtual processors count" '[4,"EPYC-v4","0x1"]' "$(jq -c '[.vcpus.count,.vcpus.type,.features]' "$work/snp.json")"
+jq -c '.vcpus.count = 3' "$work/snp.json" >"$work/3.json"
+refuses "another number of processors" 5 "snp_launch_measurement: the document says" kbs-attest reference check "$work/3.json" $firmware
+jq -c '.page_order = "two-pass"' "$work/tdx.json" >"$work/order.json"
+refuses "another order of pages" 5 "mr_td: the document says" kbs-attest reference check "$work/order.json" $firmware "${at[@]}"
+jq -c '.surprise = 1' "$work/tdx.json" >"$work/more.json"
+refuses "a member that nobody knows" 8 "surprise" kbs-attest reference check "$work/more.json" $firmware "${at[@]}"
+jq -c '.payload = ({mr_td: ["00"]} | tojson | @base64)' "$work/tdx.rvps" >"$work/two.rvps"
+refuses "RVPS would take another value than the document's" 8 "not the document's" \
+	kbs-attest reference check "$work/two.rvps" $firmware "${at[@]}"
+jq -c 'del(.document)' "$work/tdx.rvps" >"$work/bare.rvps"
+refuses "values alone" 8 "computed from" kbs-attest reference check "$work/bare.rvps" $firmware
+
+# --- signed ---------------------------------------------------------------------------------------------------------
+kbs-attest measure tdx $firmware --format json --out "$work/tdx.signed" "${said[@]}" --sign "$work/key.pem" --certificate "$work/cert.pem"
+passes "signed: it holds" kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/cert.pem"
+equal "signed: by whom" "match: mr_td $mr_td; signer says CN=Firmware,O=Example; the signature holds" "$(cat "$work/out")"
+refuses "signed: by another key" 7 "does not belong" \
+	kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/other.pub"
+refuses "a certificate of another key" 9 "not the signing key's" \
+	kbs-attest measure tdx $firmware --format json --sign "$work/other.pem" --certificate "$work/cert.pem"
+refuses "RVPS is not signed" 2 "no signature" kbs-attest measure tdx $firmware --format rvps --sign "$work/key.pem"
+refuses "a value alone is not signed" 2 "format" kbs-attest measure tdx $firmware --sign "$work/key.pem"
+
+# --- for kbs-verify -------------------------------------------------------------------------------------------------
+quote=$TOP_SRCDIR/../shared/fixtures/tdx/tdx_quote_4.dat
+if [ -e "$quote" ]; then
+	kbs-verify tdx "$quote" --reference "$work/tdx.rvps" --json >"$work/verdict" 2>&1 || true
+	passes "kbs-verify takes the document and compares the value" grep -q "$mr_td" "$work/verdict"
+else
+	skip "kbs-verify takes the document and compares the value" "no fixtures"
+fi
+tap_end
