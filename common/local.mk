@@ -16,6 +16,7 @@ libcommon_la_SOURCES = \
 	common/once.c common/once.h \
 	common/openssl_errors.c common/openssl_errors.h \
 	common/pin_verifier.c common/pin_verifier.h \
+	common/program.c common/program.h \
 	common/log.c common/log.h common/log_format.c common/log_format.h \
 	common/resource_uri.c common/resource_uri.h \
 	common/secret.c common/secret.h common/secret_arena.c common/secret_arena.h \
@@ -51,6 +52,8 @@ noinst_LTLIBRARIES += libhttp_curl.la
 libhttp_curl_la_SOURCES = \
 	common/http_curl.c \
 	common/http_exchange.c common/http_exchange.h \
+	common/http_lane.c common/http_lane.h \
+	common/http_stream.c common/http_stream.h \
 	common/http_socket.c common/http_socket.h
 libhttp_curl_la_LIBADD = $(CURL_LIBS)
 

@@ -20,8 +20,16 @@ libimage_la_SOURCES = \
 	image/manifest.c image/manifest_change.c image/manifest.h \
 	image/path_set.c image/path_set.h \
 	image/platform.c image/platform.h \
+	image/auth_challenge.c image/auth_challenge.h \
+	image/auth_file.c image/auth_file.h \
+	image/credential_helper.c image/credential_helper.h \
+	image/reference.c image/reference.h \
+	image/registry.c image/registry.h \
+	image/registry_certs.c image/registry_certs.h \
+	image/registry_blob.c image/registry_source.c image/registry_transport.h \
+	image/registry_token.c image/registry_token.h \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
 	image/unpack.c image/unzstd.c image/unzstd.h
-libimage_la_LIBADD = libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+libimage_la_LIBADD = libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)

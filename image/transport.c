@@ -1,22 +1,24 @@
 #include "image/layout.h"
 #include "image/index.h"
 #include "image/platform.h"
+#include "image/registry_transport.h"
 #include "image/source.h"
 
 static const struct transport transports[] = {
 	{ "oci", layout_open_source, layout_open_destination },
+	{ "docker", registry_open_source, NULL },
 };
 
 /* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
-static const char *const not_yet[] = { "docker",      "dir",           "docker-archive",
-				       "oci-archive", "docker-daemon", "containers-storage",
-				       "sif",         "ostree",        "tarball" };
+static const char *const not_yet[] = { "dir", "docker-archive", "oci-archive", "docker-daemon", "containers-storage",
+				       "sif", "ostree",         "tarball" };
 
 static enum err transport_find(const char *name, const struct transport **out, const char **rest, struct errmsg *em)
 {
 	const char *colon = strchr(name, ':');
 	if (!colon)
-		return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG", name);
+		return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG or docker://HOST/NAME:TAG",
+			       name);
 	size_t len = (size_t)(colon - name);
 	for (size_t i = 0; i < ARRAY_LEN(transports); i++) {
 		if (strlen(transports[i].name) != len || strncmp(transports[i].name, name, len) != 0)
@@ -27,8 +29,10 @@ static enum err transport_find(const char *name, const struct transport **out, c
 	}
 	for (size_t i = 0; i < ARRAY_LEN(not_yet); i++)
 		if (strlen(not_yet[i]) == len && strncmp(not_yet[i], name, len) == 0)
-			return err_set(em, ERR_UNSUPPORTED, "%s: images are not supported; oci:DIR:TAG is", not_yet[i]);
-	return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG", name);
+			return err_set(em, ERR_UNSUPPORTED,
+				       "%s: images are not supported; oci:DIR:TAG and docker://NAME:TAG are",
+				       not_yet[i]);
+	return err_set(em, ERR_ARG, "\"%s\" is not an image name: want oci:DIR:TAG or docker://HOST/NAME:TAG", name);
 }
 
 enum err image_source_open(const char *name, const struct image_access *access, struct image_source **out,
@@ -46,6 +50,8 @@ enum err image_destination_open(const char *name, const struct image_access *acc
 	const struct transport *transport = NULL;
 	const char *rest = NULL;
 	enum err e = transport_find(name, &transport, &rest, em);
+	if (e == OK && !transport->open_destination)
+		e = err_set(em, ERR_UNSUPPORTED, "%s: images can be read, not written", transport->name);
 	return e == OK ? transport->open_destination(rest, access, out, em) : e;
 }
 

@@ -1,0 +1,64 @@
+#pragma once
+#include "common/http_exchange.h"
+#include "common/http_stream.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One connection, and the answer that is being read from it. libcurl runs only while somebody waits for bytes: who does
+ * not read holds the peer back by TCP, and nothing piles up here. */
+
+struct http_pool {
+	atomic_uint users; /* the owner, and each lane in use */
+	struct secret *client_key;
+	struct buf ca_pem;
+	struct buf client_certificate;
+	bool insecure;
+	int64_t connect_ms;
+	int64_t stall_ms;
+	pthread_mutex_t lock; /* guards the two below */
+	struct http_lane *idle;
+	size_t idle_count;
+};
+void http_pool_leave(struct http_pool *pool);
+
+struct http_lane {
+	struct http_pool *pool;
+	struct http_lane *next; /* among the idle ones */
+	CURLM *multi;
+	CURL *easy;
+	bool running; /* easy is in multi */
+	bool done;
+	CURLcode result; /* once done */
+	struct curl_slist *headers;
+	struct http_target target;
+	struct http_exchange head;
+	struct stream *upload; /* borrowed */
+	enum err upload_failed;
+	struct errmsg upload_why;
+	struct stream_window window; /* where the reader wants bytes just now */
+	size_t got; /* of the window */
+	uint8_t *spare; /* what came when there was no window for it: CURL_MAX_WRITE_SIZE bytes */
+	size_t spare_at;
+	size_t spare_len;
+	bool paused;
+	uint64_t moved; /* since waiting began to count */
+	int64_t waited_ms;
+	int64_t patience_ms;
+	char reason[CURL_ERROR_SIZE];
+};
+
+enum err http_lane_new(struct http_pool *pool, struct http_lane **out, struct errmsg *em) MUST_USE;
+/* Ends what is under way. The connection is kept where its answer was read to its end. */
+void http_lane_stop(struct http_lane *lane);
+void http_lane_free(struct http_lane *lane);
+
+/* Sends the request, without redirects, and waits for the header and the first byte. */
+struct http_hop {
+	const struct http_call *call;
+	const char *url;
+	bool authorized; /* call->authorization goes along */
+	struct http_response *head;
+};
+enum err http_lane_begin(struct http_lane *lane, const struct http_hop *hop, struct errmsg *em) MUST_USE;
+enum err http_lane_read(struct http_lane *lane, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;

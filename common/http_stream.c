@@ -1,0 +1,231 @@
+#include "common/http_stream.h"
+
+#include "common/http_lane.h"
+#include "common/libctx.h"
+#include "common/log.h"
+#include "common/once.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#define IDLE_MAX 8
+#define REDIRECTS_MAX 10
+
+static struct once curl_once = ONCE_INIT;
+
+static bool curl_begin(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+enum err http_pool_open(const struct http_pool_options *options, struct http_pool **out, struct errmsg *em)
+{
+	struct libctx_guard guard = libctx_enter();
+	bool ready = libctx_prepare() && once_do(&curl_once, curl_begin);
+	libctx_leave(guard);
+	struct http_pool *p = ready ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
+		return err_set(em, ERR_NOMEM, "no memory for an HTTP client");
+	atomic_init(&p->users, 1);
+	pthread_mutex_init(&p->lock, NULL);
+	p->insecure = options->insecure;
+	p->connect_ms = options->connect_ms > 0 ? options->connect_ms : 10000;
+	p->stall_ms = options->stall_ms > 0 ? options->stall_ms : 30000;
+	enum err e = buf_append(&p->ca_pem, options->ca_pem, 0, em);
+	if (e == OK)
+		e = buf_append(&p->client_certificate, options->client_certificate, 0, em);
+	if (e == OK && options->client_key)
+		e = secret_copy(secret_bytes(options->client_key), &p->client_key, em);
+	if (e == OK)
+		*out = p;
+	else
+		http_pool_leave(p);
+	return e;
+}
+
+/* The last one out. */
+void http_pool_leave(struct http_pool *p)
+{
+	if (atomic_fetch_sub(&p->users, 1) != 1)
+		return;
+	while (p->idle) {
+		struct http_lane *lane = p->idle;
+		p->idle = lane->next;
+		http_lane_free(lane);
+	}
+	pthread_mutex_destroy(&p->lock);
+	secret_free(p->client_key);
+	buf_clear(&p->ca_pem);
+	buf_clear(&p->client_certificate);
+	free(p);
+}
+
+void http_pool_free(struct http_pool *p)
+{
+	if (p)
+		http_pool_leave(p);
+}
+
+static enum err lane_take(struct http_pool *p, struct http_lane **out, struct errmsg *em)
+{
+	pthread_mutex_lock(&p->lock);
+	struct http_lane *lane = p->idle;
+	if (lane) {
+		p->idle = lane->next;
+		p->idle_count--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	enum err e = lane ? OK : http_lane_new(p, &lane, em);
+	if (e != OK)
+		return e;
+	atomic_fetch_add(&p->users, 1);
+	*out = lane;
+	return OK;
+}
+
+static void lane_give_back(struct http_lane *lane)
+{
+	struct http_pool *p = lane->pool;
+	http_lane_stop(lane);
+	pthread_mutex_lock(&p->lock);
+	bool kept = p->idle_count < IDLE_MAX;
+	if (kept) {
+		lane->next = p->idle;
+		p->idle = lane;
+		p->idle_count++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!kept)
+		http_lane_free(lane);
+	http_pool_leave(p);
+}
+
+static enum err body_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
+{
+	return http_lane_read(ctx, to, got, em);
+}
+
+static void body_free(void *ctx)
+{
+	lane_give_back(ctx);
+}
+
+void http_reply_clear(struct http_reply *r)
+{
+	stream_free(r->body);
+	http_response_clear(&r->head);
+	free(r->url);
+	*r = (struct http_reply){ 0 };
+}
+
+enum err http_url_resolve(const char *base, const char *location, char **out, struct errmsg *em)
+{
+	CURLU *url = curl_url();
+	char *text = NULL;
+	if (!url)
+		return err_set(em, ERR_NOMEM, "no memory for a URL");
+	CURLUcode code = curl_url_set(url, CURLUPART_URL, base, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_set(url, CURLUPART_URL, location, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(url, CURLUPART_URL, &text, 0);
+	*out = text ? strdup(text) : NULL;
+	curl_free(text);
+	curl_url_cleanup(url);
+	if (*out)
+		return OK;
+	if (code == CURLUE_OK || code == CURLUE_OUT_OF_MEMORY)
+		return err_set(em, ERR_NOMEM, "no memory for a URL");
+	return err_set(em, ERR_PROTO, "the server names a place that is no URL");
+}
+
+enum err http_url_same_origin(const char *a, const char *b, bool *same, struct errmsg *em)
+{
+	struct http_target one, other;
+	enum err e = http_target_parse(a, &one, em);
+	if (e == OK)
+		e = http_target_parse(b, &other, em);
+	*same = e == OK && strcasecmp(one.origin, other.origin) == 0;
+	return e;
+}
+
+static bool status_is_redirect(long status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Where the answer at hand sends us: hop->url changes. */
+static enum err redirect(struct http_hop *hop, char **url, struct errmsg *em)
+{
+	struct http_target from, to;
+	AUTO_STR
+	char *location = http_response_header(hop->head, "location");
+	AUTO_STR
+	char *next = NULL;
+	bool same = false;
+	if (!location)
+		return err_set(em, ERR_PROTO, "a redirect to nowhere");
+	enum err e = http_url_resolve(*url, location, &next, em);
+	if (e == OK)
+		e = http_target_parse(*url, &from, em);
+	if (e == OK && http_target_parse(next, &to, em) != OK)
+		e = ERR_PROTO;
+	if (e == OK && to.plain && !from.plain)
+		e = err_set(em, ERR_PROTO, "%s: a redirect from https:// to http://", from.origin);
+	if (e == OK)
+		e = http_url_same_origin(hop->call->url, next, &same, em);
+	if (e != OK)
+		return e;
+	/* Once gone they stay away, even if a later redirect leads back. */
+	hop->authorized = hop->authorized && same;
+	free(*url);
+	*url = steal(&next);
+	hop->url = *url;
+	return OK;
+}
+
+static enum err call_hops(struct http_lane *lane, struct http_hop *hop, char **url, struct errmsg *em)
+{
+	bool follows = strcmp(hop->call->method, "GET") == 0 || strcmp(hop->call->method, "HEAD") == 0;
+	for (int hops = 0;; hops++) {
+		int64_t begin = monotonic_ms();
+		http_response_clear(hop->head);
+		enum err e = http_lane_begin(lane, hop, em);
+		log_debug("http", "call", "method=%s url=\"%s%s\" status=%ld result=%s ms=%lld", hop->call->method,
+			  lane->target.origin, lane->target.path, hop->head->status, err_name(e),
+			  (long long)(monotonic_ms() - begin));
+		if (e != OK || !follows || !status_is_redirect(hop->head->status))
+			return e;
+		if (hops == REDIRECTS_MAX)
+			return err_set(em, ERR_PROTO, "more than %d redirects", REDIRECTS_MAX);
+		e = redirect(hop, url, em);
+		if (e != OK)
+			return e;
+	}
+}
+
+enum err http_pool_call(struct http_pool *p, const struct http_call *call, struct http_reply *out, struct errmsg *em)
+{
+	static const struct stream_ops ops = { body_read, body_free };
+	struct http_hop hop = { .call = call, .authorized = call->authorization != NULL, .head = &out->head };
+	struct http_lane *lane = NULL;
+	http_reply_clear(out);
+	out->url = strdup(call->url);
+	if (!out->url)
+		return err_set(em, ERR_NOMEM, "no memory for a request");
+	hop.url = out->url;
+	enum err e = lane_take(p, &lane, em);
+	if (e != OK)
+		return e;
+	e = call_hops(lane, &hop, &out->url, em);
+	if (e != OK) {
+		lane_give_back(lane);
+		http_reply_clear(out);
+		return e;
+	}
+	out->status = out->head.status;
+	lane->head.response = NULL; /* header and body part here: the reply may move */
+	return stream_new(&ops, lane, &out->body, em);
+}
