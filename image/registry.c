@@ -313,7 +313,9 @@ static enum err ping(struct registry *r, struct errmsg *em)
 {
 	for (int tries = 0;; tries++) {
 		enum err e = ping_once(r, em);
-		if (tries + 1 == TRIES_MAX || (e != ERR_BUSY && e != ERR_TIMEOUT && (e != ERR_NET || r->insecure)))
+		/* A host that is not there is rather a mistake than a fault that passes. */
+		bool again = e == ERR_BUSY || (!r->insecure && tries < 2 && (e == ERR_NET || e == ERR_TIMEOUT));
+		if (!again || tries + 1 == TRIES_MAX)
 			return e;
 		deadline_sleep_ms(deadline_in_ms(PAUSE_MAX_MS), (int64_t)500 << tries);
 	}

@@ -15,7 +15,8 @@ static const char help[] =
 	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
 	"Copies OCI images, encrypts and decrypts their layers on the way, and shows what is in them.\n"
 	"\n"
-	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th.\n"
+	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th;\n"
+	"docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST], an image in a registry.\n"
 	"\n"
 	"copy:\n"
 	"  --encryption-key KEY    encrypt for this recipient: jwe:FILE.pem, pkcs7:CERT.pem, pkcs11:FILE.pem,\n"
@@ -44,6 +45,8 @@ static const char help[] =
 	"all:\n"
 	"  --override-os OS, --override-arch ARCH, --override-variant VARIANT\n"
 	"                          of an index, the image for this platform instead of this machine's\n"
+	"  --creds USER:PASSWORD, --authfile FILE, --cert-dir DIR, --tls-verify=false\n"
+	"                          for registries; of copy's two images alone with --src- or --dest- before the name\n"
 	"  --format text|json      what stdout gets\n"
 	"  --help, --version\n"
 	"\n"
@@ -133,6 +136,8 @@ static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], stru
 		.encrypt_layers = o->layers,
 		.encrypt_layer_count = o->layer_count,
 		.platform = o->platform,
+		.source_access = &o->sides.source.access,
+		.destination_access = &o->sides.destination.access,
 		.progress = report_progress,
 		.progress_user = &c->report,
 		.interrupted = image_interrupted,
@@ -171,7 +176,7 @@ static int raw_print(const struct image_options *o)
 	AUTO_BUF
 	manifest = { 0 };
 	struct errmsg em = { "" };
-	const struct image_reading how = { .platform = o->platform };
+	const struct image_reading how = { .platform = o->platform, .access = &o->sides.source.access };
 	enum err e = image_manifest(o->names[0], &how, &manifest, &em);
 	if (e != OK)
 		return cli_fail(e, &em);
@@ -191,7 +196,7 @@ static int inspect_command(const struct image_options *o)
 		return raw_print(o);
 	AUTO_OF(json_object) *summary = NULL;
 	struct errmsg em = { "" };
-	const struct image_reading how = { .platform = o->platform };
+	const struct image_reading how = { .platform = o->platform, .access = &o->sides.source.access };
 	enum err e = image_inspect(o->names[0], &how, &summary, &em);
 	if (e != OK)
 		return cli_fail(e, &em);

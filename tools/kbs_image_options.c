@@ -34,6 +34,7 @@ static const struct option options[] = {
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "unprivileged", no_argument, NULL, OPT_UNPRIVILEGED },
 	{ "max-size", required_argument, NULL, OPT_MAX_SIZE },
+	ACCESS_OPTIONS,
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -51,6 +52,8 @@ void image_options_clear(struct image_options *o)
 	key_list_clear(&o->encryption);
 	key_list_clear(&o->decryption);
 	free(o->layers);
+	image_side_clear(&o->sides.source);
+	image_side_clear(&o->sides.destination);
 }
 
 static int key_take(struct key_list *list, char *argument)
@@ -117,6 +120,8 @@ static int size_take(struct image_options *o, const char *argument)
 
 static int option_take(struct image_options *o, int code)
 {
+	if (code >= ACCESS_OPTION_FIRST)
+		return image_access_take(&o->sides, code, optarg);
 	switch (code) {
 	case OPT_ENCRYPTION_KEY:
 		return key_take(&o->encryption, optarg);

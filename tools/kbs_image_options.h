@@ -1,6 +1,7 @@
 #pragma once
 #include "common/secret.h"
 #include "image/image.h"
+#include "tools/kbs_image_access.h"
 
 /* The command line of kbs-image. */
 
@@ -19,6 +20,7 @@ struct image_options {
 	size_t layer_count;
 	bool layers_named; /* with --layer, not --encrypt-layer */
 	struct image_platform platform;
+	struct image_sides sides;
 	bool json;
 	bool quiet;
 	bool raw;

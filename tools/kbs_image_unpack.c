@@ -56,6 +56,7 @@ int unpack_command(const struct image_options *o)
 	const struct image_unpack_options how = {
 		.keys = keys,
 		.platform = o->platform,
+		.access = &o->sides.source.access,
 		.unprivileged = o->unprivileged || geteuid() != 0,
 		.max_size = o->max_size,
 		.progress = report_progress,

@@ -32,7 +32,7 @@ refuses "one image too many" 2 'too many arguments' kbs-image copy "$image" b c
 refuses "a layer that is no number" 2 'wants a number' kbs-image copy --encrypt-layer x "$image" "oci:$work/x:x"
 refuses "an output format that is none" 2 'text or json' kbs-image inspect --format xml "$image"
 refuses "a transport that is none" 2 'not an image name' kbs-image copy "$image" "$work/x"
-refuses "a transport that is not supported" 8 'docker' kbs-image copy docker://debian "oci:$work/x:x"
+refuses "a transport that is not supported" 8 'docker-daemon' kbs-image copy docker-daemon:debian "oci:$work/x:x"
 refuses "an image that is not there" 6 'no image is named "nope"' kbs-image copy "oci:$work/image:nope" "oci:$work/x:x"
 refuses "all images of an index at once" 8 'one image of an index' kbs-image copy --all "$image" "oci:$work/x:x"
 refuses "a key file that is not there" '2|3|6|10' 'nokey' kbs-image copy --decryption-key "$work/nokey" "$image" "oci:$work/x:x"

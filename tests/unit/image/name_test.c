@@ -62,8 +62,10 @@ static void says_which_transports_there_are(void **state)
 	(void)state;
 	struct image_source *s = NULL;
 	struct errmsg em;
-	assert_int_equal(image_source_open("docker://x/y", NULL, &s, &em), ERR_UNSUPPORTED);
-	assert_non_null(strstr(em.text, "docker"));
+	assert_int_equal(image_source_open("docker-daemon:x", NULL, &s, &em), ERR_UNSUPPORTED);
+	assert_non_null(strstr(em.text, "docker-daemon"));
+	assert_int_equal(image_source_open("docker:x", NULL, &s, &em), ERR_ARG);
+	assert_int_equal(image_source_open("docker://X", NULL, &s, &em), ERR_ARG);
 	assert_int_equal(image_source_open("docket://x/y", NULL, &s, &em), ERR_ARG);
 	assert_int_equal(image_source_open("x", NULL, &s, &em), ERR_ARG);
 	assert_null(s);

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Images in a registry: Debian's docker-registry on loopback, with TLS, without and with passwords; what skopeo pushed
+# is pulled by kbs-image, and the other way round.
+set -euo pipefail
+# shellcheck source=tests/support/e2e.sh
+. "$(dirname "$0")/../support/e2e.sh"
+
+for program in docker-registry htpasswd skopeo; do
+	command -v $program >/dev/null || {
+		skip "images in registries" "$program is not installed"
+		tap_end
+		exit 0
+	}
+done
+export HOME=$work/home XDG_RUNTIME_DIR=$work/run
+unset REGISTRY_AUTH_FILE DOCKER_CONFIG
+mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$work/certs" "$work/nocerts"
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=registry \
+	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/tls.key" -out "$work/certs/registry.crt" 2>/dev/null
+htpasswd -Bbn -C 5 somebody 'pass:word' >"$work/htpasswd" 2>/dev/null
+
+# registry NAME [EXTRA LINES]: starts one; its host and port in $host.
+registry() {
+	local name=$1 extra=${2-}
+	mkdir -p "$work/$name"
+	cat >"$work/$name.yml" <<END
+version: 0.1
+log: {accesslog: {disabled: false}, level: info}
+storage: {filesystem: {rootdirectory: $work/$name}, delete: {enabled: true}}
+http: {addr: "127.0.0.1:0", secret: x$tls}
+$extra
+END
+	start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/$name.log" docker-registry serve "$work/$name.yml"
+	host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/$name.log" | head -1)
+}
+tls=", tls: {certificate: $work/certs/registry.crt, key: $work/tls.key}"
+registry open
+open=$host
+registry closed "auth: {htpasswd: {realm: r, path: $work/htpasswd}}"
+closed=$host
+tls=
+registry plain
+plain=$host
+
+mkdir "$work/root"
+head -c 3000000 /dev/urandom >"$work/root/file"
+digest=$("$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/root" --layer "$work/certs")
+echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$work/policy.json"
+skopeo_copy() { skopeo --policy "$work/policy.json" copy -q "$@"; }
+copy() { kbs-image copy -q "$@"; }
+
+# --- pulled -----------------------------------------------------------------------------------------------------
+
+skopeo_copy --dest-cert-dir "$work/certs" "oci:$work/image:plain" "docker://$open/group/app:one"
+equal "pulls by tag what skopeo pushed" "$digest" "$(copy --src-cert-dir "$work/certs" "docker://$open/group/app:one" "oci:$work/pulled:a")"
+equal "and by digest" "$digest" "$(copy --cert-dir "$work/certs" "docker://$open/group/app@$digest" "oci:$work/pulled:b")"
+equal "inspects it" "$digest" "$(kbs-image inspect --format json --cert-dir "$work/certs" "docker://$open/group/app:one" | jq -r .digest)"
+refuses "a server that no CA vouches for" 4 'TLS' copy --cert-dir "$work/nocerts" "docker://$open/group/app:one" "oci:$work/x:x"
+refuses "a tag that is not there" 6 'HTTP 404: MANIFEST_UNKNOWN' \
+	copy --cert-dir "$work/certs" "docker://$open/group/app:two" "oci:$work/x:x"
+refuses "a repository that is not there" 6 'HTTP 404' copy --cert-dir "$work/certs" "docker://$open/group/none" "oci:$work/x:x"
+refuses "a registry that is not there" 4 'no connection' copy "docker://127.0.0.1:1/group/app" "oci:$work/x:x"
+equal "unverified certificates where the user says so" "$digest" \
+	"$(copy --src-tls-verify=false "docker://$open/group/app:one" "oci:$work/pulled:c")"
+skopeo_copy --dest-tls-verify=false "oci:$work/image:plain" "docker://$plain/app:one"
+refuses "a registry without TLS" 4 '' copy "docker://$plain/app:one" "oci:$work/x:x"
+equal "plain HTTP where the user says so" "$digest" "$(copy --tls-verify=false "docker://$plain/app:one" "oci:$work/pulled:d")"
+
+# --- passwords --------------------------------------------------------------------------------------------------
+
+skopeo_copy --dest-cert-dir "$work/certs" --dest-creds 'somebody:pass:word' "oci:$work/image:plain" "docker://$closed/app:one"
+closed_image=docker://$closed/app:one
+with_file() { copy --cert-dir "$work/certs" --authfile "$work/auth.json" "$closed_image" "oci:$work/pulled:e"; }
+refuses "no password" 5 'a user and a password' copy --cert-dir "$work/certs" "$closed_image" "oci:$work/x:x"
+refuses "a wrong password" 5 '401' copy --cert-dir "$work/certs" --creds somebody:wrong "$closed_image" "oci:$work/x:x"
+refuses "credentials that are none" 2 'USER:PASSWORD' copy --creds somebody "$closed_image" "oci:$work/x:x"
+equal "a password of the command line" "$digest" \
+	"$(copy --cert-dir "$work/certs" --src-creds 'somebody:pass:word' "$closed_image" "oci:$work/pulled:e")"
+skopeo login --cert-dir "$work/certs" --authfile "$work/auth.json" -u somebody -p 'pass:word' "$closed" >/dev/null
+equal "a password of a file that skopeo wrote" "$digest" "$(with_file)"
+cp "$work/auth.json" "$work/auth.first"
+mkdir -p "$HOME/.docker"
+cp "$work/auth.json" "$HOME/.docker/config.json"
+equal "a password of Docker's file" "$digest" "$(copy --cert-dir "$work/certs" "$closed_image" "oci:$work/pulled:f")"
+rm "$HOME/.docker/config.json"
+auth=$(jq -r '.auths[].auth' "$work/auth.first")
+jq -n --arg at "$closed/app" --arg wrong "$closed" --arg auth "$auth" \
+	'{auths: {($wrong): {auth: "eDp5"}, ($at): {auth: $auth}}}' >"$work/auth.json"
+equal "the most special entry counts" "$digest" "$(with_file)"
+jq -n --arg at "$closed/ap" --arg auth "$auth" '{auths: {($at): {auth: $auth}}}' >"$work/auth.json"
+refuses "an entry whose name only begins alike" 5 'a user and a password' with_file
+echo '{"auths": {' >"$work/auth.json"
+refuses "a file that is malformed" 3 'auth.json' with_file
+rm "$work/auth.json"
+refuses "a file that is not there" 3 'auth.json' with_file
+mkdir "$work/bin"
+cat >"$work/bin/docker-credential-test" <<END
+#!/bin/sh
+read -r host
+[ "\$1 \$host" = "get $closed" ] || exit 1
+echo '{"ServerURL": "$closed", "Username": "somebody", "Secret": "pass:word"}'
+END
+chmod +x "$work/bin/docker-credential-test"
+PATH=$work/bin:$PATH
+jq -n --arg at "$closed" '{credHelpers: {($at): "test"}}' >"$work/auth.json"
+equal "a credential helper" "$digest" "$(with_file)"
+echo '{"credsStore": "test"}' >"$work/auth.json"
+equal "a store of credentials" "$digest" "$(with_file)"
+echo '{"credsStore": "../../bin/test"}' >"$work/auth.json"
+refuses "a helper that is a path" 3 'the name of a credential helper' with_file
+
+tap_end
