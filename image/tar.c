@@ -27,7 +27,7 @@ static enum err read_whole(struct tar *t, uint8_t *to, size_t len, struct errmsg
 
 static enum err pass_over(struct tar *t, uint64_t len, struct errmsg *em)
 {
-	uint8_t sink[16384];
+	uint8_t sink[16384] = { 0 };
 	while (len > 0) {
 		size_t some = len < sizeof sink ? (size_t)len : sizeof sink;
 		enum err e = read_whole(t, sink, some, em);
@@ -149,7 +149,7 @@ enum err tar_read(struct tar *t, struct stream_window to, size_t *got, struct er
 
 enum err tar_finish(struct tar *t, struct errmsg *em)
 {
-	uint8_t sink[16384];
+	uint8_t sink[16384] = { 0 };
 	enum err e = OK;
 	for (size_t got = 1; e == OK && got > 0;)
 		e = stream_read(t->from, (struct stream_window){ sink, sizeof sink }, &got, em);

@@ -17,7 +17,7 @@ static CK_RV check(const struct mechanism *m, const CK_MECHANISM *from, struct m
 	if (from->ulParameterLen != sizeof(*p) || p->phFlag > CK_TRUE || p->ulContextDataLen > WHOLE_CONTEXT_MAX ||
 	    (p->ulContextDataLen && !p->pContextData))
 		return CKR_MECHANISM_PARAM_INVALID;
-	to->unique = true;
+	to->unique = 1;
 	return CKR_OK;
 }
 

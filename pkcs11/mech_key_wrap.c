@@ -18,7 +18,7 @@ struct wrap_state {
 static CK_RV check(const struct mechanism *m, const CK_MECHANISM *from, struct mechanism_params *to)
 {
 	CK_ULONG wanted = m->type == CKM_AES_KEY_WRAP_KWP ? IV_KWP : IV_KW;
-	to->unique = true;
+	to->unique = 1;
 	return from->ulParameterLen && from->ulParameterLen != wanted ? CKR_MECHANISM_PARAM_INVALID : CKR_OK;
 }
 

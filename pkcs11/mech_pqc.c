@@ -25,7 +25,7 @@ static CK_RV check(const struct mechanism *m, const CK_MECHANISM *from, struct m
 	bool of_digest = is_of_digest(m);
 	const CK_SIGN_ADDITIONAL_CONTEXT *p = from->pParameter;
 	CK_ULONG wanted = of_digest ? sizeof(CK_HASH_SIGN_ADDITIONAL_CONTEXT) : sizeof(*p);
-	to->unique = true;
+	to->unique = 1;
 	if (!from->ulParameterLen && !of_digest)
 		return CKR_OK;
 	if (!p || from->ulParameterLen != wanted || p->hedgeVariant > CKH_DETERMINISTIC_REQUIRED ||

@@ -20,7 +20,8 @@ struct mechanism_params {
 	char mgf1[12];
 	CK_ULONG salt;
 	CK_ULONG mac; /* bytes of it */
-	bool unique; /* there is more to the parameter than this: it is never another's equal */
+	CK_ULONG unique; /* not 0: there is more to the parameter than this, it is never another's equal (no padding:
+			  * equal parameters have equal bytes) */
 };
 
 /* A prepared operation of OpenSSL with a key. */
