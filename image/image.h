@@ -103,6 +103,13 @@ struct image_unpacked {
 enum err image_unpack(const char *src, const char *rootfs, const struct image_unpack_options *options,
 		      struct image_unpacked *out, struct errmsg *em) MUST_USE;
 
+/* Makes the folder `bundle` as image_unpack() makes its own: "rootfs" in it, and "config.json", with which runc and
+ * crun start what the image says: OCI runtime-spec 1.0, image-spec "Conversion to OCI Runtime Configuration". With
+ * `unprivileged`: for a user namespace of the caller's. ERR_PARSE: the image's user, command or folder make no sense;
+ * ERR_UNSUPPORTED: it is not for Linux, or its user cannot be mapped. */
+enum err image_bundle(const char *src, const char *bundle, const struct image_unpack_options *options,
+		      struct image_unpacked *out, struct errmsg *em) MUST_USE;
+
 /* What an image is made of, without reading its layers. out: the caller's,
  * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",
  * "size","mediaType","encrypted",["recipients":[{"scheme","count"}]]}]}. Strings are printable. */

@@ -3,12 +3,15 @@ noinst_LTLIBRARIES += libimage.la
 libimage_la_SOURCES = \
 	image/image.h \
 	image/beneath.c image/beneath.h \
+	image/bundle.c \
 	image/configuration.c image/configuration.h \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
 	image/entry_attributes.c image/entry_attributes.h \
 	image/gunzip.c image/gunzip.h \
+	image/id_map.c image/id_map.h \
+	image/image_user.c image/image_user.h \
 	image/index.c image/index.h \
 	image/inspect.c \
 	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
@@ -28,8 +31,9 @@ libimage_la_SOURCES = \
 	image/registry_certs.c image/registry_certs.h \
 	image/registry_blob.c image/registry_source.c image/registry_transport.h \
 	image/registry_token.c image/registry_token.h \
+	image/runtime_config.c image/runtime_config.h \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
-	image/unpack.c image/unzstd.c image/unzstd.h
+	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h
 libimage_la_LIBADD = libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)

@@ -62,15 +62,39 @@ enum err tree_path(const char *path, char **out, struct errmsg *em)
 	return OK;
 }
 
-static int folder_open(const struct tree *t, const char *path)
+static int inside_open(const struct tree *t, const char *path, uint64_t flags)
 {
-	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+	struct open_how how = { .flags = flags | O_RDONLY | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd;
 	do
 		fd = (int)syscall(SYS_openat2, t->root, path[0] ? path : ".", &how, sizeof how);
 	while (fd < 0 && errno == EAGAIN); /* a rename somewhere; openat2(2) */
 	return fd;
+}
+
+static int folder_open(const struct tree *t, const char *path)
+{
+	return inside_open(t, path, O_DIRECTORY);
+}
+
+enum err tree_open_file(const struct tree *t, const char *path, int *out, struct errmsg *em)
+{
+	struct stat st;
+	/* A name only: opening a device, or a FIFO, would do something. */
+	int fd = inside_open(t, path, O_PATH);
+	if (fd < 0)
+		return err_errno(em,
+				 errno == ENOENT                      ? ERR_NOT_FOUND
+				 : errno == ENOTDIR || errno == ELOOP ? ERR_PARSE
+								      : ERR_IO,
+				 "%.200s", path);
+	bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	close(fd);
+	if (!regular)
+		return err_set(em, ERR_PARSE, "%.200s is no file", path);
+	*out = inside_open(t, path, O_NONBLOCK | O_NOCTTY);
+	return *out >= 0 ? OK : err_errno(em, ERR_IO, "%.200s", path);
 }
 
 /* Like mkdir -p, one folder after the other, each found the same way. */

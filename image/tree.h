@@ -32,6 +32,11 @@ enum err tree_place(struct tree *t, const char *path, bool make, struct tree_pla
 /* To be called when a folder or a link was removed or put in place: what was found before may be elsewhere now. */
 void tree_forget(struct tree *t);
 
+/* Opens a regular file of the tree for reading, links on the way and at its end followed as the image's own system
+ * would; never blocks. *out: the caller's to close. ERR_NOT_FOUND; ERR_PARSE: it is no file, or its links go nowhere.
+ */
+enum err tree_open_file(const struct tree *t, const char *path, int *out, struct errmsg *em) MUST_USE;
+
 /* Removes whatever is there under the name, with all below; nothing there is fine. Never leaves the folder's file
  * system by a link. */
 enum err tree_remove(int folder, const char *name, struct errmsg *em) MUST_USE;

@@ -1,4 +1,4 @@
-#include "image/image.h"
+#include "image/unpack.h"
 
 #include "image/configuration.h"
 #include "image/layer_apply.h"
@@ -99,17 +99,27 @@ static enum err layers_unpack(struct unpacking *u, struct errmsg *em)
 	return e;
 }
 
-static enum err unpack_beside(struct unpacking *u, const char *rootfs, struct errmsg *em)
+static enum err tree_make(struct unpacking *u, const char *rootfs, int folder, struct errmsg *em)
+{
+	if (rootfs && mkdirat(folder, rootfs, 0755) != 0)
+		return err_errno(em, ERR_IO, "making %s", rootfs);
+	int root = rootfs ? openat(folder, rootfs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+			  : fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	return root >= 0 ? tree_open(root, &u->tree, em) : err_errno(em, ERR_IO, "the root");
+}
+
+static enum err unpack_beside(struct unpacking *u, const struct unpack_request *request, struct image_unpacked *out,
+			      struct errmsg *em)
 {
 	AUTO_STAGING staging = { .folder = -1 };
-	int root = -1;
-	enum err e = staging_open(rootfs, &staging, em);
-	if (e == OK) {
-		root = fcntl(staging.folder, F_DUPFD_CLOEXEC, 3);
-		e = root >= 0 ? tree_open(root, &u->tree, em) : err_errno(em, ERR_IO, "%s", rootfs);
-	}
+	enum err e = staging_open(request->target, &staging, em);
+	if (e == OK)
+		e = tree_make(u, request->rootfs, staging.folder, em);
 	if (e == OK)
 		e = layers_unpack(u, em);
+	out->left_out = u->left_out;
+	if (e == OK && request->finish)
+		e = request->finish(request, staging.folder, &u->tree, out, em);
 	tree_close(&u->tree);
 	return e == OK ? staging_publish(&staging, em) : e;
 }
@@ -133,15 +143,13 @@ static enum err source_read(struct unpacking *u, const char *src, struct image_u
 	return image_diff_ids(out->config, u->manifest->layer_count, u->diff_ids, em);
 }
 
-enum err image_unpack(const char *src, const char *rootfs, const struct image_unpack_options *options,
-		      struct image_unpacked *out, struct errmsg *em)
+enum err unpack_run(const struct unpack_request *request, struct image_unpacked *out, struct errmsg *em)
 {
-	struct unpacking u = { .options = options, .tree = { .root = -1, .parent = -1 } };
+	struct unpacking u = { .options = request->options, .tree = { .root = -1, .parent = -1 } };
 	*out = (struct image_unpacked){ .config = NULL };
-	enum err e = source_read(&u, src, out, em);
+	enum err e = source_read(&u, request->source, out, em);
 	if (e == OK)
-		e = unpack_beside(&u, rootfs, em);
-	out->left_out = u.left_out;
+		e = unpack_beside(&u, request, out, em);
 	free(u.diff_ids);
 	manifest_free(u.manifest);
 	image_source_free(u.source);
@@ -150,4 +158,11 @@ enum err image_unpack(const char *src, const char *rootfs, const struct image_un
 		out->config = NULL;
 	}
 	return e;
+}
+
+enum err image_unpack(const char *src, const char *rootfs, const struct image_unpack_options *options,
+		      struct image_unpacked *out, struct errmsg *em)
+{
+	const struct unpack_request request = { .source = src, .target = rootfs, .options = options };
+	return unpack_run(&request, out, em);
 }

@@ -10,6 +10,7 @@ static const char help[] =
 	"Usage: kbs-image copy [OPTION]... SRC DST\n"
 	"       kbs-image inspect [OPTION]... SRC\n"
 	"       kbs-image unpack [OPTION]... SRC ROOTFS\n"
+	"       kbs-image bundle [OPTION]... SRC DIR\n"
 	"       kbs-image recipients list [OPTION]... IMAGE\n"
 	"       kbs-image recipients add [OPTION]... IMAGE\n"
 	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
@@ -33,6 +34,9 @@ static const char help[] =
 	"  --decryption-key KEY    as with copy\n"
 	"  --unprivileged          all files become yours, devices are left out; what root alone can do is not tried\n"
 	"  --max-size SIZE         no more than so many bytes, or with K, M, G, T; default 64G\n"
+	"bundle: the same as DIR/rootfs, and DIR/config.json, with which runc and crun start it; with --unprivileged "
+	"in\n"
+	"  a user namespace of yours\n"
 	"inspect:\n"
 	"  --raw                   the manifest as it is\n"
 	"recipients: changes who can open an image of an OCI layout; the layers' bytes stay\n"
@@ -210,10 +214,8 @@ static const struct {
 	const char *name;
 	int (*run)(const struct image_options *o);
 } commands[] = {
-	{ "copy", copy_command },
-	{ "inspect", inspect_command },
-	{ "recipients", recipients_command },
-	{ "unpack", unpack_command },
+	{ "bundle", bundle_command },         { "copy", copy_command },     { "inspect", inspect_command },
+	{ "recipients", recipients_command }, { "unpack", unpack_command },
 };
 
 static int command_run(const struct image_options *o)
@@ -223,7 +225,7 @@ static int command_run(const struct image_options *o)
 		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: copy, inspect, recipients or unpack");
+		return cli_usage("a command is missing: bundle, copy, inspect, recipients or unpack");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(o->command, commands[i].name) == 0)
 			return commands[i].run(o);

@@ -15,4 +15,5 @@ void image_signals_catch(void);
 bool image_interrupted(void *user);
 
 int unpack_command(const struct image_options *o);
+int bundle_command(const struct image_options *o);
 int recipients_command(const struct image_options *o);

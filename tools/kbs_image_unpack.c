@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* kbs-image unpack SRC ROOTFS */
+/* kbs-image unpack SRC ROOTFS, kbs-image bundle SRC DIR */
 
 static int unpack_done(const struct image_options *o, const struct image_unpacked *unpacked, struct report *report)
 {
@@ -32,15 +32,18 @@ static int options_check(const struct image_options *o)
 	if (o->name_count > 2)
 		return cli_usage("too many arguments, from \"%s\" on", o->names[2]);
 	if (o->name_count < 2)
-		return cli_usage("unpack wants SRC and ROOTFS");
+		return cli_usage("%s wants SRC and %s", o->command,
+				 strcmp(o->command, "bundle") == 0 ? "DIR" : "ROOTFS");
 	if (o->encryption.count > 0 || o->layer_count > 0)
-		return cli_usage("unpack encrypts nothing");
+		return cli_usage("%s encrypts nothing", o->command);
 	if (o->raw)
 		return cli_usage("--raw belongs to inspect");
 	return 0;
 }
 
-int unpack_command(const struct image_options *o)
+static int unpack_with(const struct image_options *o, enum err (*unpack)(const char *src, const char *target,
+									 const struct image_unpack_options *options,
+									 struct image_unpacked *out, struct errmsg *em))
 {
 	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
 	struct image_unpacked unpacked = { .config = NULL };
@@ -64,7 +67,7 @@ int unpack_command(const struct image_options *o)
 		.interrupted = image_interrupted,
 	};
 	if (e == OK)
-		e = image_unpack(o->names[0], o->names[1], &how, &unpacked, &em);
+		e = unpack(o->names[0], o->names[1], &how, &unpacked, &em);
 	if (e != OK)
 		report_end(&report);
 	result = e == OK ? unpack_done(o, &unpacked, &report) : cli_fail(e, &em);
@@ -72,4 +75,14 @@ int unpack_command(const struct image_options *o)
 	json_object_put(report.layers);
 	okw_context_free(keys);
 	return result;
+}
+
+int unpack_command(const struct image_options *o)
+{
+	return unpack_with(o, image_unpack);
+}
+
+int bundle_command(const struct image_options *o)
+{
+	return unpack_with(o, image_bundle);
 }

@@ -1,5 +1,6 @@
 # unit tests of image/, with a double of the key-wrapping library that fails at will
 IMAGE_TESTS = \
+	tests/unit/image/bundle_test \
 	tests/unit/image/layer_apply_test \
 	tests/unit/image/name_test \
 	tests/unit/image/manifest_test \
@@ -11,6 +12,9 @@ TESTS += $(IMAGE_TESTS)
 IMAGE_TEST_SUPPORT = \
 	tests/unit/image/layout_fixture.c tests/unit/image/layout_fixture.h \
 	tests/unit/image/okw_double.c tests/unit/image/okw_double.h
+
+tests_unit_image_bundle_test_SOURCES = tests/unit/image/bundle_test.c
+tests_unit_image_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_layer_apply_test_SOURCES = tests/unit/image/layer_apply_test.c $(IMAGE_TEST_SUPPORT)
 tests_unit_image_layer_apply_test_LDADD = libimage.la $(CMOCKA_LIBS)
