@@ -67,6 +67,43 @@ enum err json_comments_blank(struct buf *text, struct errmsg *em)
 	return OK;
 }
 
+/* How many values lie in others, by the text, which has passed the grammar. */
+static size_t values_said(struct bytes text)
+{
+	size_t count = 0;
+	bool opened = false, inside = false;
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+		if (inside) {
+			i += c == '\\';
+			inside = c != '"';
+			continue;
+		}
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+			continue;
+		count += c == ',' || (opened && c != '}' && c != ']');
+		opened = c == '{' || c == '[';
+		inside = c == '"';
+	}
+	return count;
+}
+
+static size_t values_made(json_object *from)
+{
+	size_t count = 0;
+	if (json_object_is_type(from, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(from); i++)
+			count += 1 + values_made(json_object_array_get_idx(from, i));
+	} else if (json_object_is_type(from, json_type_object)) {
+		json_object_object_foreach(from, name, value)
+		{
+			(void)name;
+			count += 1 + values_made(value);
+		}
+	}
+	return count;
+}
+
 /* The text has passed the grammar already: what fails here is memory, or a limit of json-c's. */
 static enum err build(struct bytes text, json_object **out, struct errmsg *em)
 {
@@ -83,6 +120,12 @@ static enum err build(struct bytes text, json_object **out, struct errmsg *em)
 	if (json_tokener_get_error(tokener) != json_tokener_success) {
 		json_object_put(made);
 		return err_set(em, ERR_PARSE, "%s", json_tokener_error_desc(json_tokener_get_error(tokener)));
+	}
+	/* json-c 0.16 leaves out what it has no memory for, and calls that success: a member that forbids must not be
+	 * lost. */
+	if (values_made(made) != values_said(text)) {
+		json_object_put(made);
+		return err_set(em, ERR_NOMEM, "no memory for JSON");
 	}
 	*out = made;
 	return OK;
