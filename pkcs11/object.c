@@ -85,9 +85,10 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 		    struct errmsg *em)
 {
 	AUTO(object) *o = calloc(1, sizeof(*o));
+	if (o)
+		o->refs = 1;
 	if (!o || !(o->label = strdup(entry->label)))
 		return err_set(em, ERR_NOMEM, "no memory for an object");
-	o->refs = 1;
 	o->class = class;
 	o->hint = entry->key_type;
 	o->label_len = entry->label_len;
