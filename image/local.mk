@@ -29,7 +29,7 @@ libimage_la_SOURCES = \
 	image/reference.c image/reference.h \
 	image/registry.c image/registry.h \
 	image/registry_certs.c image/registry_certs.h \
-	image/registry_blob.c image/registry_source.c image/registry_transport.h \
+	image/registry_blob.c image/registry_destination.c image/registry_source.c image/registry_transport.h \
 	image/registry_token.c image/registry_token.h \
 	image/runtime_config.c image/runtime_config.h \
 	image/source.h image/transport.c \

@@ -6,7 +6,7 @@
 
 static const struct transport transports[] = {
 	{ "oci", layout_open_source, layout_open_destination },
-	{ "docker", registry_open_source, NULL },
+	{ "docker", registry_open_source, registry_open_destination },
 };
 
 /* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
@@ -50,8 +50,6 @@ enum err image_destination_open(const char *name, const struct image_access *acc
 	const struct transport *transport = NULL;
 	const char *rest = NULL;
 	enum err e = transport_find(name, &transport, &rest, em);
-	if (e == OK && !transport->open_destination)
-		e = err_set(em, ERR_UNSUPPORTED, "%s: images can be read, not written", transport->name);
 	return e == OK ? transport->open_destination(rest, access, out, em) : e;
 }
 

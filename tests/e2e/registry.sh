@@ -110,4 +110,26 @@ equal "a store of credentials" "$digest" "$(with_file)"
 echo '{"credsStore": "../../bin/test"}' >"$work/auth.json"
 refuses "a helper that is a path" 3 'the name of a credential helper' with_file
 
+# --- pushed -----------------------------------------------------------------------------------------------------
+
+make_key P-256 ec
+push=docker://$open/pushed/app
+equal "pushes" "$digest" "$(copy --dest-cert-dir "$work/certs" "oci:$work/image:plain" "$push:one")"
+passes "and skopeo pulls it" skopeo_copy --src-cert-dir "$work/certs" "$push:one" "oci:$work/skopeo:one"
+equal "as it is" "$digest" "$(jq -r '.manifests[0].digest' "$work/skopeo/index.json")"
+equal "a layer that is there does not go up again" 2 "$(kbs-image copy --format json -q --cert-dir "$work/certs" \
+	"oci:$work/image:plain" "$push:two" | jq '[.layers[] | select(.done == "was there")] | length')"
+encrypted=$(copy --cert-dir "$work/certs" --encryption-key "jwe:$work/ec.pub" "$push:one" "$push:encrypted")
+equal "encrypts from registry to registry" true "$(kbs-image inspect --format json --cert-dir "$work/certs" \
+	"$push@$encrypted" | jq '.layers[0].encrypted')"
+equal "and decrypts what it pushed" "$digest" "$(copy --cert-dir "$work/certs" --decryption-key "$work/ec.key" \
+	"$push:encrypted" "docker://$open/other/app:decrypted")"
+passes "unpacks an image out of a registry" kbs-image unpack -q --cert-dir "$work/certs" --unprivileged \
+	"docker://$open/other/app:decrypted" "$work/rootfs"
+passes "all of it" cmp "$work/root/file" "$work/rootfs/file"
+equal "pushes with a password" "$digest" "$(copy --cert-dir "$work/certs" --dest-creds 'somebody:pass:word' \
+	"oci:$work/image:plain" "docker://$closed/app:three")"
+refuses "to push without one" 5 'a user and a password' copy --cert-dir "$work/certs" "oci:$work/image:plain" "docker://$closed/app:x"
+refuses "to push under another digest" 2 'named by the digest' copy --cert-dir "$work/certs" "oci:$work/image:plain" "$push@$encrypted"
+
 tap_end
