@@ -84,17 +84,23 @@ static enum err member_opt(struct bytes object, const char *name, struct bytes *
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
+/* Empty strings stand for "none". */
+static bool raw_has_text(struct bytes raw)
+{
+	return raw.len > 0 && !span_is(raw, "\"\"");
+}
+
 static enum err entry_read(struct bytes entry, struct credentials *out, bool *found, struct errmsg *em)
 {
 	struct bytes auth, token;
 	enum err e = member_opt(entry, "identitytoken", &token, em);
-	if (e == OK && token.len > 2) {
+	if (e == OK && raw_has_text(token)) {
 		*found = true;
 		return json_scan_string(token, &out->identity_token, em);
 	}
 	if (e == OK)
 		e = member_opt(entry, "auth", &auth, em);
-	if (e != OK || auth.len <= 2)
+	if (e != OK || !raw_has_text(auth))
 		return e;
 	e = json_scan_base64(auth, BASE64_STD, &out->user_password, em);
 	if (e != OK)
@@ -167,7 +173,7 @@ enum err auth_find_in(const struct auth_text *file, const struct auth_scope *sco
 		e = auths_search(auths, scope, out, found, em);
 	if (e == OK && !*found && !file->legacy)
 		e = member_opt(file->text, "credsStore", &store, em);
-	return e == OK && store.len > 2 ? helper_ask(store, helper_host(scope->host), out, found, em) : e;
+	return e == OK && raw_has_text(store) ? helper_ask(store, helper_host(scope->host), out, found, em) : e;
 }
 
 struct auth_place {

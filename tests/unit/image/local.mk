@@ -5,6 +5,7 @@ IMAGE_TESTS = \
 	tests/unit/image/name_test \
 	tests/unit/image/manifest_test \
 	tests/unit/image/layout_test \
+	tests/unit/image/registry_test \
 	tests/unit/image/crypt_test
 check_PROGRAMS += $(IMAGE_TESTS)
 TESTS += $(IMAGE_TESTS)
@@ -30,3 +31,6 @@ tests_unit_image_layout_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_crypt_test_SOURCES = tests/unit/image/crypt_test.c $(IMAGE_TEST_SUPPORT)
 tests_unit_image_crypt_test_LDADD = libimage.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
+
+tests_unit_image_registry_test_SOURCES = tests/unit/image/registry_test.c
+tests_unit_image_registry_test_LDADD = libimage.la libkeywrap.la $(CMOCKA_LIBS)

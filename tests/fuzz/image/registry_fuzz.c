@@ -1,0 +1,64 @@
+#include "tests/support/fuzz.h"
+
+#include "image/auth_challenge.h"
+#include "image/credential_helper.h"
+#include "image/reference.h"
+#include "image/registry_token.h"
+
+/* What registries, and files about them, say: the first byte tells which. */
+
+static void reference_try(const char *text)
+{
+	AUTO_REFERENCE r = { 0 };
+	if (reference_parse(text, &r, NULL) != OK)
+		return;
+	AUTO_REFERENCE again = { 0 };
+	AUTO_STR
+	char *expanded = reference_text(&r);
+	AUTO_STR
+	char *twice = NULL;
+	/* What is expanded means itself, and no path leads out. */
+	if (reference_parse(expanded, &again, NULL) != OK)
+		abort();
+	twice = reference_text(&again);
+	if (strcmp(expanded, twice) != 0 || strstr(r.path, "..") || strchr(r.path, '%'))
+		abort();
+}
+
+static void auth_try(struct bytes text)
+{
+	AUTO_CREDENTIALS c = { 0 };
+	bool found = false;
+	/* No helper is run: their names come from such files. */
+	if (memmem(text.data, text.len, "cred", 4))
+		return;
+	enum err e = auth_find_in(&(struct auth_text){ text, false },
+				  &(struct auth_scope){ "registry.example", "team/app" }, &c, &found, NULL);
+	if (e == OK && found && !c.user_password && !c.identity_token)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	char text[4096];
+	AUTO_AUTH_CHALLENGE challenge = { 0 };
+	AUTO_CREDENTIALS credentials = { 0 };
+	AUTO(secret) *token = NULL;
+	struct deadline until;
+	if (len < 1 || len > sizeof(text))
+		return 0;
+	memcpy(text, data + 1, len - 1);
+	text[len - 1] = '\0';
+	const struct bytes rest = { data + 1, len - 1 };
+	if (data[0] == 'n')
+		reference_try(text);
+	else if (data[0] == 'c')
+		(void)!auth_challenge_parse(text, &challenge, NULL);
+	else if (data[0] == 'a')
+		auth_try(rest);
+	else if (data[0] == 't')
+		(void)!registry_token_parse(rest, &token, &until, NULL);
+	else
+		(void)!credential_helper_parse(rest, &credentials, NULL);
+	return 0;
+}

@@ -1,0 +1,271 @@
+#include "image/auth_challenge.h"
+#include "image/auth_file.h"
+#include "image/credential_helper.h"
+#include "image/reference.h"
+#include "image/registry_token.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+/* What comes from registries and from files about them. */
+
+static void expands_names_as_docker_does(void **state)
+{
+	(void)state;
+	static const char digest[] = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct {
+		const char *name, *expanded;
+	} rows[] = {
+		{ "busybox", "docker.io/library/busybox:latest" },
+		{ "busybox:1", "docker.io/library/busybox:1" },
+		{ "index.docker.io/busybox", "docker.io/library/busybox:latest" },
+		{ "docker.io/a/b", "docker.io/a/b:latest" },
+		{ "a/b:x", "docker.io/a/b:x" },
+		{ "localhost/a", "localhost/a:latest" },
+		{ "localhost:5000/a:b", "localhost:5000/a:b" },
+		{ "[::1]:5000/a", "[::1]:5000/a:latest" },
+		{ "HOST/a", "HOST/a:latest" },
+		{ "quay.io/a__b/c.d-e--f:T_1.2-x", "quay.io/a__b/c.d-e--f:T_1.2-x" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_REFERENCE r = { 0 };
+		struct errmsg em = { "" };
+		assert_int_equal(reference_parse(rows[i].name, &r, &em), OK);
+		AUTO_STR
+		char *text = reference_text(&r);
+		assert_string_equal(text, rows[i].expanded);
+	}
+	AUTO_REFERENCE r = { 0 };
+	char name[128];
+	snprintf(name, sizeof(name), "a/b%s", digest);
+	assert_int_equal(reference_parse(name, &r, NULL), OK);
+	assert_null(r.tag);
+	assert_string_equal(r.digest, digest + 1);
+	reference_clear(&r);
+	snprintf(name, sizeof(name), "a/b:tag%s", digest);
+	assert_int_equal(reference_parse(name, &r, NULL), ERR_UNSUPPORTED);
+}
+
+static void refuses_names_that_are_none(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"",
+		":a",
+		"a:",
+		"a/",
+		"/a",
+		"a//b",
+		"A",
+		"a/B",
+		"-a",
+		"a-",
+		"a..b",
+		"a/../b",
+		"a___b",
+		"a b",
+		"a:b c",
+		"a?b",
+		"host:/a",
+		"host:99999/a",
+		"host:0/a",
+		"-h.b/a",
+		"h-.b/a",
+		"h..b/a",
+		"[::1/a",
+		"[]:1/a",
+		"a@",
+		"a@sha256:",
+		"a@sha256:00",
+		"a@b",
+		"a:.x",
+		"a:-x",
+		"a%2fb",
+		"a\nb",
+		"a#b",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO_REFERENCE r = { 0 };
+		enum err e = reference_parse(bad[i], &r, NULL);
+		if (e != ERR_ARG)
+			print_error("\"%s\" was taken\n", bad[i]);
+		assert_int_equal(e, ERR_ARG);
+	}
+	char tag[160] = "a:";
+	memset(tag + 2, 'x', 129);
+	AUTO_REFERENCE r = { 0 };
+	assert_int_equal(reference_parse(tag, &r, NULL), ERR_ARG);
+	tag[2 + 128] = '\0';
+	assert_int_equal(reference_parse(tag, &r, NULL), OK);
+}
+
+static void reads_challenges(void **state)
+{
+	(void)state;
+	AUTO_AUTH_CHALLENGE c = { 0 };
+	assert_int_equal(
+		auth_challenge_parse(
+			"Bearer realm=\"https://a/t?x=1\",service=\"s, \\\"t\\\"\" , scope = \"repository:a:pull\"", &c,
+			NULL),
+		OK);
+	assert_true(c.bearer);
+	assert_false(c.basic);
+	assert_string_equal(c.realm, "https://a/t?x=1");
+	assert_string_equal(c.service, "s, \"t\"");
+	assert_string_equal(c.scope, "repository:a:pull");
+	auth_challenge_clear(&c);
+	assert_int_equal(
+		auth_challenge_parse("Negotiate, NTLM abc==, basic realm=x, BEARER Realm=y, error=insufficient_scope",
+				     &c, NULL),
+		OK);
+	assert_true(c.bearer && c.basic);
+	assert_string_equal(c.realm, "y");
+	assert_string_equal(c.error, "insufficient_scope");
+	auth_challenge_clear(&c);
+	assert_int_equal(auth_challenge_parse("", &c, NULL), OK);
+	assert_false(c.bearer || c.basic);
+}
+
+static void refuses_challenges_that_are_malformed(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "Bearer realm=\"x",
+					   "Bearer realm=,x=",
+					   "Bearer realm=\"a\",realm=\"b\"",
+					   "=",
+					   "Bearer realm=\"a\" scope=\"b\"",
+					   "Bearer realm=\"a\x01\"",
+					   "Bearer \"x\"",
+					   "Bearer realm=\"a\\",
+					   "Bearer@",
+					   "Bearer realm=\"\xc3\xa4\"" };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO_AUTH_CHALLENGE c = { 0 };
+		enum err e = auth_challenge_parse(bad[i], &c, NULL);
+		if (e != ERR_PARSE)
+			print_error("\"%s\" was taken\n", bad[i]);
+		assert_int_equal(e, ERR_PARSE);
+	}
+}
+
+/* "u:p", "v:q", "w:r" */
+#define U "\"dTpw\""
+#define V "\"djpx\""
+#define W "\"dzpy\""
+
+static void finds_the_most_special_credentials(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *host, *path, *found; /* NULL: none */
+	} rows[] = {
+		{ "{}", "h", "a/b", NULL },
+		{ "{\"auths\":{}}", "h", "a/b", NULL },
+		{ "{\"auths\":{\"h\":{}}}", "h", "a/b", NULL },
+		{ "{\"auths\":{\"h\":{\"auth\":" U "}}}", "h", "a/b", "u:p" },
+		{ "{\"auths\":{\"h/a\":{\"auth\":" V "},\"h\":{\"auth\":" U "}}}", "h", "a/b", "v:q" },
+		{ "{\"auths\":{\"h\":{\"auth\":" U "},\"h/a/b\":{\"auth\":" W "},\"h/a\":{\"auth\":" V "}}}", "h",
+		  "a/b", "w:r" },
+		{ "{\"auths\":{\"h/a\":{\"auth\":" V "}}}", "h", "ab", NULL },
+		{ "{\"auths\":{\"h\":{\"auth\":" V "}}}", "h:5000", "a", NULL },
+		{ "{\"auths\":{\"h:5000\":{\"auth\":" V "}}}", "h", "a", NULL },
+		{ "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":" U "}}}", "docker.io", "library/a", "u:p" },
+		{ "{\"auths\":{\"index.docker.io\":{\"auth\":" U "}}}", "docker.io", "library/a", "u:p" },
+		{ "{\"auths\":{\"https://h/v1/\":{\"auth\":" U "}}}", "h", "a", "u:p" },
+		{ "{\"auths\":{\"h\":{\"auth\":\"dTpwAAAA\"}}}", "h", "a", "u:p" },
+		{ "{\"auths\":{\"h\":{\"identitytoken\":\"tok\",\"auth\":" U "}}}", "h", "a", "tok" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_CREDENTIALS c = { 0 };
+		bool found = false;
+		const struct auth_text file = { bytes_str(rows[i].text), false };
+		const struct auth_scope scope = { rows[i].host, rows[i].path };
+		assert_int_equal(auth_find_in(&file, &scope, &c, &found, NULL), OK);
+		assert_int_equal(found, rows[i].found != NULL);
+		const struct secret *s = c.user_password ? c.user_password : c.identity_token;
+		if (rows[i].found)
+			assert_true(bytes_equal(secret_bytes(s), bytes_str(rows[i].found)));
+	}
+}
+
+static void refuses_files_of_credentials_that_are_malformed(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "",
+					   "[]",
+					   "{",
+					   "{\"auths\":[]}",
+					   "{\"auths\":{\"h\":1}}",
+					   "{\"auths\":{\"h\":{\"auth\":1}}}",
+					   "{\"auths\":{\"h\":{\"auth\":\"###\"}}}",
+					   "{\"auths\":{\"h\":{\"auth\":\"dXA=\"}}}",
+					   "{\"credHelpers\":{\"h\":1}}",
+					   "{\"auths\":{},\"auths\":{}}" };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO_CREDENTIALS c = { 0 };
+		bool found = false;
+		const struct auth_text file = { bytes_str(bad[i]), false };
+		enum err e = auth_find_in(&file, &(struct auth_scope){ "h", "a" }, &c, &found, NULL);
+		if (e != ERR_PARSE)
+			print_error("\"%s\": %s\n", bad[i], err_name(e));
+		assert_int_equal(e, ERR_PARSE);
+	}
+}
+
+static void reads_what_a_helper_prints(void **state)
+{
+	(void)state;
+	AUTO_CREDENTIALS c = { 0 };
+	assert_int_equal(credential_helper_parse(
+				 bytes_str("{\"ServerURL\":\"h\",\"Username\":\"u\",\"Secret\":\"a:b\"}"), &c, NULL),
+			 OK);
+	assert_true(bytes_equal(secret_bytes(c.user_password), bytes_str("u:a:b")));
+	credentials_clear(&c);
+	assert_int_equal(credential_helper_parse(bytes_str("{\"Username\":\"<token>\",\"Secret\":\"t\"}"), &c, NULL),
+			 OK);
+	assert_true(bytes_equal(secret_bytes(c.identity_token), bytes_str("t")));
+	credentials_clear(&c);
+	assert_int_equal(credential_helper_parse(bytes_str("{\"Username\":\"u:v\",\"Secret\":\"t\"}"), &c, NULL),
+			 ERR_PARSE);
+	assert_int_equal(credential_helper_parse(bytes_str("no credentials"), &c, NULL), ERR_PARSE);
+}
+
+static void reads_tokens(void **state)
+{
+	(void)state;
+	AUTO(secret) *token = NULL;
+	struct deadline until = deadline_in_ms(0);
+	assert_int_equal(registry_token_parse(bytes_str("{\"token\":\"\",\"access_token\":\"t\",\"expires_in\":600}"),
+					      &token, &until, NULL),
+			 OK);
+	assert_true(bytes_equal(secret_bytes(token), bytes_str("Bearer t")));
+	assert_in_range(deadline_left_ms(until), 590000, 600000);
+	secret_free(steal(&token));
+	assert_int_equal(registry_token_parse(bytes_str("{\"token\":\"t\",\"expires_in\":1}"), &token, &until, NULL),
+			 OK);
+	assert_in_range(deadline_left_ms(until), 50000, 60000);
+	secret_free(steal(&token));
+	assert_int_equal(registry_token_parse(bytes_str("{}"), &token, &until, NULL), ERR_PROTO);
+	assert_int_equal(registry_token_parse(bytes_str("{\"token\":1}"), &token, &until, NULL), ERR_PROTO);
+	assert_int_equal(registry_token_parse(bytes_str("x"), &token, &until, NULL), ERR_PROTO);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(expands_names_as_docker_does),
+		cmocka_unit_test(refuses_names_that_are_none),
+		cmocka_unit_test(reads_challenges),
+		cmocka_unit_test(refuses_challenges_that_are_malformed),
+		cmocka_unit_test(finds_the_most_special_credentials),
+		cmocka_unit_test(refuses_files_of_credentials_that_are_malformed),
+		cmocka_unit_test(reads_what_a_helper_prints),
+		cmocka_unit_test(reads_tokens),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
