@@ -46,6 +46,15 @@ libcommon_la_SOURCES += \
 	common/key_build.c common/key_build.h common/key.c common/key.h common/key_encrypted.c common/key_encrypted.h \
 	common/pem.c common/pem.h
 
+# OpenPGP through GnuPG, and YAML: for keywrap and image, never in the module.
+noinst_LTLIBRARIES += libdocuments.la
+libdocuments_la_SOURCES = \
+	common/pgp_home.c common/pgp_home.h \
+	common/pgp_lib.c common/pgp_lib.h \
+	common/pgp_loop.c common/pgp_loop.h \
+	common/yaml_doc.c common/yaml_doc.h
+libdocuments_la_LIBADD = $(YAML_LIBS)
+
 # HTTP: the interface and the loader in libcommon; libcurl apart, for the commands and for the module's second half.
 libcommon_la_SOURCES += common/http.c common/http.h common/http_on_demand.c
 noinst_LTLIBRARIES += libhttp_curl.la

@@ -1,5 +1,7 @@
 #include "image/copy.h"
 
+#include "image/policy_judge.h"
+
 #include <stdio.h>
 
 enum err copy_select_layers(const struct image_copy_options *options, bool *selected, size_t count, struct errmsg *em)
@@ -81,6 +83,8 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 		e = image_source_open(src, options->source_access, &source, em);
 	if (e == OK)
 		e = image_source_manifest(source, &options->platform, &raw, em);
+	if (e == OK)
+		e = image_policy_check(source, &raw, options->source_access, NULL, em);
 	if (e == OK)
 		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &manifest, em);
 	if (e == OK)

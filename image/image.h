@@ -115,6 +115,10 @@ enum err image_bundle(const char *src, const char *bundle, const struct image_un
  * "size","mediaType","encrypted",["recipients":[{"scheme","count"}]]}]}. Strings are printable. */
 enum err image_inspect(const char *src, const struct image_reading *how, json_object **out, struct errmsg *em) MUST_USE;
 
+/* Asks the policy alone, as copy and unpack do before they parse anything. out: the caller's, {"digest",
+ * "held":[TEXT...]}, a text for each requirement that held. ERR_DENIED names what did not. */
+enum err image_verify(const char *src, const struct image_reading *how, json_object **out, struct errmsg *em) MUST_USE;
+
 /* The manifest's own bytes (of the platform's image, where the name means an index). */
 enum err image_manifest(const char *src, const struct image_reading *how, struct buf *out, struct errmsg *em) MUST_USE;
 

@@ -182,11 +182,33 @@ static void source_free(struct image_source *base)
 	free(s);
 }
 
+static enum err source_sibling(struct image_source *base, const char *tag, struct image_source **out,
+			       struct errmsg *em);
+
 static const struct image_source_ops source_ops = {
 	.manifest = source_manifest,
 	.blob = source_blob,
 	.free = source_free,
+	.sibling = source_sibling,
 };
+
+/* Another name of the same folder. */
+static enum err source_sibling(struct image_source *base, const char *tag, struct image_source **out, struct errmsg *em)
+{
+	const struct layout_source *s = (const struct layout_source *)base;
+	struct layout_source *other = calloc(1, sizeof(*other));
+	if (!other)
+		return err_set(em, ERR_NOMEM, "no memory");
+	AUTO(image_source) *owned = &other->base;
+	other->base.ops = &source_ops;
+	other->base.identity.transport = "oci";
+	other->name = (struct layout_name){ .dir = strdup(s->name.dir), .tag = strdup(tag), .place = -1 };
+	other->dir = fcntl(s->dir, F_DUPFD_CLOEXEC, 3);
+	if (!other->name.dir || !other->name.tag || other->dir < 0)
+		return err_set(em, ERR_NOMEM, "no memory");
+	*out = steal(&owned);
+	return OK;
+}
 
 /* policy.json(5): "/folder:tag", from which the scopes above are cut. */
 static enum err identity_set(struct layout_source *s, struct errmsg *em)

@@ -26,7 +26,16 @@ libimage_la_SOURCES = \
 	image/auth_challenge.c image/auth_challenge.h \
 	image/auth_file.c image/auth_file.h \
 	image/credential_helper.c image/credential_helper.h \
+	image/evidence.c image/evidence.h image/judge_sigstore.c image/judge_simple.c \
+	image/lookaside.c image/lookaside.h \
+	image/policy.h image/policy_identity.c image/policy_judge.c image/policy_judge.h \
+	image/policy_key.c image/policy_parse.c image/policy_requirement.c \
 	image/reference.c image/reference.h \
+	image/registries_d.c image/registries_d.h \
+	image/scope.c image/scope.h \
+	image/signature_cosign.c image/signature_cosign.h image/signature_rekor.c image/signature_verify.c \
+	image/signature_payload.c image/signature_payload.h \
+	image/signature_simple.c image/signature_simple.h \
 	image/registry.c image/registry.h \
 	image/registry_certs.c image/registry_certs.h \
 	image/registry_blob.c image/registry_destination.c image/registry_source.c image/registry_transport.h \
@@ -35,5 +44,5 @@ libimage_la_SOURCES = \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
-	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h
-libimage_la_LIBADD = libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c
+libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)

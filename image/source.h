@@ -37,6 +37,7 @@ struct image_identity {
 	const char *transport; /* "docker", "oci", "dir", "docker-archive", "oci-archive" */
 	char *scope; /* docker: the expanded name as it was asked for, "docker.io/library/busybox:latest"; else a path
 		      */
+	char *physical; /* docker: "host/path" where it was found, which a mirror may be; NULL: as in scope. malloc'd */
 };
 
 struct image_source {

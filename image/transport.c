@@ -58,6 +58,7 @@ void image_source_free(struct image_source *s)
 	if (!s)
 		return;
 	free(s->identity.scope);
+	free(s->identity.physical);
 	s->ops->free(s);
 }
 

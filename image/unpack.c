@@ -3,6 +3,7 @@
 #include "image/configuration.h"
 #include "image/layer_apply.h"
 #include "image/layer_open.h"
+#include "image/policy_judge.h"
 #include "image/staging.h"
 
 #include <fcntl.h>
@@ -130,6 +131,8 @@ static enum err source_read(struct unpacking *u, const char *src, struct image_u
 	enum err e = image_source_open(src, u->options->access, &u->source, em);
 	if (e == OK)
 		e = image_source_manifest(u->source, &u->options->platform, &raw, em);
+	if (e == OK)
+		e = image_policy_check(u->source, &raw, u->options->access, NULL, em);
 	if (e == OK)
 		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &u->manifest, em);
 	if (e == OK)

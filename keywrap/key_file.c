@@ -1,6 +1,6 @@
 #include "keywrap/key_file.h"
 
-#include "keywrap/yaml_doc.h"
+#include "common/yaml_doc.h"
 
 #define ENV_MAX 32
 

@@ -19,9 +19,8 @@ KEYWRAP_SOURCES = \
 	keywrap/media_type.c \
 	keywrap/ocicrypt_conf.c keywrap/ocicrypt_conf.h \
 	keywrap/outbox.c keywrap/outbox.h \
-	keywrap/pgp_home.c keywrap/pgp_home.h keywrap/pgp_key.c keywrap/pgp_key.h keywrap/pgp_lib.c keywrap/pgp_lib.h \
+	keywrap/pgp_key.c keywrap/pgp_key.h \
 	keywrap/pgp_message.c keywrap/pgp_message.h \
-	keywrap/pgp_loop.c keywrap/pgp_loop.h \
 	keywrap/pin_mask.c keywrap/pin_mask.h \
 	keywrap/provider.c keywrap/provider.h \
 	keywrap/provider_cmd.c keywrap/provider_cmd.h \
@@ -51,12 +50,11 @@ KEYWRAP_SOURCES = \
 	keywrap/token_why.c keywrap/token_why.h \
 	keywrap/ttrpc.c keywrap/ttrpc.h \
 	keywrap/wire.c keywrap/wire.h keywrap/wire_address.c keywrap/wire_address.h \
-	keywrap/wire_lookup.c keywrap/wire_lookup.h keywrap/wire_peer.c keywrap/wire_peer.h keywrap/wire_tls.c keywrap/wire_tls.h \
-	keywrap/yaml_doc.c keywrap/yaml_doc.h
+	keywrap/wire_lookup.c keywrap/wire_lookup.h keywrap/wire_peer.c keywrap/wire_peer.h keywrap/wire_tls.c keywrap/wire_tls.h
 
 noinst_LTLIBRARIES += libkeywrap.la
 libkeywrap_la_SOURCES = $(KEYWRAP_SOURCES) keywrap/ocikeywrap.h
-libkeywrap_la_LIBADD = libcommon.la $(CRYPTO_LIBS) $(SSL_LIBS) $(NGHTTP2_LIBS) $(P11KIT_LIBS) $(YAML_LIBS)
+libkeywrap_la_LIBADD = libdocuments.la libcommon.la $(CRYPTO_LIBS) $(SSL_LIBS) $(NGHTTP2_LIBS) $(P11KIT_LIBS) $(YAML_LIBS)
 
 lib_LTLIBRARIES += libocikeywrap.la
 libocikeywrap_la_SOURCES =

@@ -2,7 +2,7 @@
 #include "keywrap/ocicrypt_conf.h"
 
 #include "common/file.h"
-#include "keywrap/yaml_doc.h"
+#include "common/yaml_doc.h"
 
 #include <dirent.h>
 #include <errno.h>

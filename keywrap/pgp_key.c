@@ -2,10 +2,10 @@
 #include "keywrap/pgp_key.h"
 
 #include "common/sigpipe.h"
-#include "keywrap/pgp_home.h"
-#include "keywrap/pgp_lib.h"
+#include "common/pgp_home.h"
+#include "common/pgp_lib.h"
 #include "keywrap/pgp_message.h"
-#include "keywrap/pgp_loop.h"
+#include "common/pgp_loop.h"
 #include "keywrap/token_data.h"
 
 #include <errno.h>

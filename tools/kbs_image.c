@@ -11,6 +11,7 @@ static const char help[] =
 	"       kbs-image inspect [OPTION]... SRC\n"
 	"       kbs-image unpack [OPTION]... SRC ROOTFS\n"
 	"       kbs-image bundle [OPTION]... SRC DIR\n"
+	"       kbs-image verify [OPTION]... SRC\n"
 	"       kbs-image recipients list [OPTION]... IMAGE\n"
 	"       kbs-image recipients add [OPTION]... IMAGE\n"
 	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
@@ -39,6 +40,13 @@ static const char help[] =
 	"  a user namespace of yours\n"
 	"inspect:\n"
 	"  --raw                   the manifest as it is\n"
+	"verify: asks the policy alone, and says which of its requirements held\n"
+	"copy, unpack and verify obey a policy, containers-policy.json(5):\n"
+	"  --policy FILE           this one, a file or a kbs:// URI, instead of ~/.config/containers/policy.json\n"
+	"                          or /etc/containers/policy.json\n"
+	"  --insecure-policy       none: whatever comes is taken\n"
+	"  --registries.d DIR      where it stands where signatures lie, instead of ~/.config/containers/registries.d\n"
+	"                          or /etc/containers/registries.d\n"
 	"recipients: changes who can open an image of an OCI layout; the layers' bytes stay\n"
 	"  add                     --encryption-key: for whom; --decryption-key: what opens the layers now\n"
 	"  remove                  RECIPIENT: LAYER.NUMBER, as the list has it, or *.NUMBER; or --decryption-key: "
@@ -215,7 +223,7 @@ static const struct {
 	int (*run)(const struct image_options *o);
 } commands[] = {
 	{ "bundle", bundle_command },         { "copy", copy_command },     { "inspect", inspect_command },
-	{ "recipients", recipients_command }, { "unpack", unpack_command },
+	{ "recipients", recipients_command }, { "unpack", unpack_command }, { "verify", verify_command },
 };
 
 static int command_run(const struct image_options *o)
@@ -225,7 +233,7 @@ static int command_run(const struct image_options *o)
 		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: bundle, copy, inspect, recipients or unpack");
+		return cli_usage("a command is missing: bundle, copy, inspect, recipients, unpack or verify");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(o->command, commands[i].name) == 0)
 			return commands[i].run(o);

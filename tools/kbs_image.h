@@ -14,6 +14,7 @@ void image_signals_catch(void);
 /* Whether a signal has come: image_copy_options.interrupted. */
 bool image_interrupted(void *user);
 
+int verify_command(const struct image_options *o);
 int unpack_command(const struct image_options *o);
 int bundle_command(const struct image_options *o);
 int recipients_command(const struct image_options *o);

@@ -19,6 +19,9 @@ enum option_code {
 	OPT_ALL,
 	OPT_UNPRIVILEGED,
 	OPT_MAX_SIZE,
+	OPT_POLICY,
+	OPT_INSECURE_POLICY,
+	OPT_REGISTRIES_D,
 };
 
 static const struct option options[] = {
@@ -35,6 +38,9 @@ static const struct option options[] = {
 	{ "unprivileged", no_argument, NULL, OPT_UNPRIVILEGED },
 	{ "max-size", required_argument, NULL, OPT_MAX_SIZE },
 	ACCESS_OPTIONS,
+	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "insecure-policy", no_argument, NULL, OPT_INSECURE_POLICY },
+	{ "registries.d", required_argument, NULL, OPT_REGISTRIES_D },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -123,6 +129,15 @@ static int option_take(struct image_options *o, int code)
 	if (code >= ACCESS_OPTION_FIRST)
 		return image_access_take(&o->sides, code, optarg);
 	switch (code) {
+	case OPT_POLICY:
+		o->sides.source.access.policy = optarg;
+		return 0;
+	case OPT_INSECURE_POLICY:
+		o->sides.source.access.insecure_policy = true;
+		return 0;
+	case OPT_REGISTRIES_D:
+		o->sides.source.access.registries_d = optarg;
+		return 0;
 	case OPT_ENCRYPTION_KEY:
 		return key_take(&o->encryption, optarg);
 	case OPT_DECRYPTION_KEY:

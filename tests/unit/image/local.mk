@@ -1,6 +1,8 @@
 # unit tests of image/, with a double of the key-wrapping library that fails at will
 IMAGE_TESTS = \
 	tests/unit/image/bundle_test \
+	tests/unit/image/policy_test \
+	tests/unit/image/signature_test \
 	tests/unit/image/layer_apply_test \
 	tests/unit/image/name_test \
 	tests/unit/image/manifest_test \
@@ -34,3 +36,10 @@ tests_unit_image_crypt_test_LDADD = libimage.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
 
 tests_unit_image_registry_test_SOURCES = tests/unit/image/registry_test.c
 tests_unit_image_registry_test_LDADD = libimage.la libkeywrap.la $(CMOCKA_LIBS)
+
+IMAGE_POLICY_SUPPORT = $(IMAGE_TEST_SUPPORT) tests/unit/image/policy_fixture.c tests/unit/image/policy_fixture.h
+tests_unit_image_policy_test_SOURCES = tests/unit/image/policy_test.c $(IMAGE_POLICY_SUPPORT)
+tests_unit_image_policy_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_signature_test_SOURCES = tests/unit/image/signature_test.c $(IMAGE_POLICY_SUPPORT)
+tests_unit_image_signature_test_LDADD = libimage.la $(CMOCKA_LIBS)

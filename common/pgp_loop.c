@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1
-#include "keywrap/pgp_loop.h"
+#include "common/pgp_loop.h"
 
 #include "common/cleanup.h"
 #include "common/deadline.h"

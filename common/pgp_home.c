@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1
-#include "keywrap/pgp_home.h"
+#include "common/pgp_home.h"
 
 #include "common/file.h"
 

@@ -24,6 +24,8 @@
 	X(op_import_result)                                                                                            \
 	X(op_import_start)                                                                                             \
 	X(op_keylist_start)                                                                                            \
+	X(op_verify_result)                                                                                            \
+	X(op_verify_start)                                                                                             \
 	X(release)                                                                                                     \
 	X(set_io_cbs)                                                                                                  \
 	X(set_passphrase_cb)                                                                                           \

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1
-#include "keywrap/pgp_lib.h"
+#include "common/pgp_lib.h"
 
 #include "common/cleanup.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "keywrap/pgp_lib.h"
+#include "common/pgp_lib.h"
 
 #include <stdbool.h>
 

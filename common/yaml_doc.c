@@ -1,4 +1,4 @@
-#include "keywrap/yaml_doc.h"
+#include "common/yaml_doc.h"
 
 void yaml_doc_clear(struct yaml_doc *doc)
 {

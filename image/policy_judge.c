@@ -1,0 +1,146 @@
+#include "image/policy_judge.h"
+
+#include "image/evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#define SYSTEM_POLICY "/etc/containers/policy.json"
+
+/* The user's file, the machine's, or none. malloc'd. */
+static enum err policy_where(const struct image_access *access, char **out, struct errmsg *em)
+{
+	const char *home = secure_getenv("HOME");
+	if (access->policy) {
+		*out = strdup(access->policy);
+		return *out ? OK : err_set(em, ERR_NOMEM, "no memory");
+	}
+	if (home && home[0] == '/') {
+		if (asprintf(out, "%s/.config/containers/policy.json", home) < 0) {
+			*out = NULL;
+			return err_set(em, ERR_NOMEM, "no memory");
+		}
+		/* What is there and cannot be read is an error, later on. */
+		if (faccessat(AT_FDCWD, *out, F_OK, AT_EACCESS) == 0 || errno != ENOENT)
+			return OK;
+		free(steal(out));
+	}
+	if (faccessat(AT_FDCWD, SYSTEM_POLICY, F_OK, AT_EACCESS) != 0 && errno == ENOENT)
+		return OK;
+	*out = strdup(SYSTEM_POLICY);
+	return *out ? OK : err_set(em, ERR_NOMEM, "no memory");
+}
+
+/* No policy anywhere. */
+static enum err without_policy(const struct image_source *source, struct errmsg *em)
+{
+	if (strcmp(source->identity.transport, "docker") != 0)
+		return OK;
+	return err_set(
+		em, ERR_DENIED,
+		"there is no policy for images of registries: write ~/.config/containers/policy.json or " SYSTEM_POLICY
+		" (containers-policy.json(5)), name one with --policy, or take whatever comes with "
+		"--insecure-policy");
+}
+
+static const char *const type_names[] = {
+	[REQUIRE_NOTHING] = "insecureAcceptAnything",
+	[REQUIRE_REJECT] = "reject",
+	[REQUIRE_SIGNED_BY] = "signedBy",
+	[REQUIRE_SIGSTORE_SIGNED] = "sigstoreSigned",
+};
+
+static enum err requirement_judge(struct evidence *ev, const struct requirement *r, struct held_by *by,
+				  struct errmsg *em)
+{
+	switch (r->type) {
+	case REQUIRE_NOTHING:
+		return OK;
+	case REQUIRE_REJECT:
+		return err_set(em, ERR_DENIED, "such images are refused");
+	case REQUIRE_SIGNED_BY:
+		return judge_signed_by(ev, r, by, em);
+	case REQUIRE_SIGSTORE_SIGNED:
+		return judge_sigstore(ev, r, by, em);
+	}
+	return err_set(em, ERR_INTERNAL, "a requirement of no type");
+}
+
+static enum err held_add(json_object *held, const char *type, const struct held_by *by, struct errmsg *em)
+{
+	AUTO_STR
+	char *text = NULL;
+	if (!held)
+		return OK;
+	if (asprintf(&text, "%s%s%s", type, by->text[0] ? ": " : "", by->text) < 0) {
+		text = NULL;
+		return err_set(em, ERR_NOMEM, "no memory");
+	}
+	json_object *item = json_object_new_string(text);
+	if (item && json_object_array_add(held, item) == 0)
+		return OK;
+	json_object_put(item);
+	return err_set(em, ERR_NOMEM, "no memory");
+}
+
+/* "transport "docker", scope "example.com"", or "the default". */
+static void scope_name(const struct policy_scope *scope, char *to, size_t size)
+{
+	if (!scope->transport[0])
+		snprintf(to, size, "the default");
+	else
+		snprintf(to, size, "%.40s \"%.200s\"", scope->transport, scope->name);
+}
+
+/* All must hold. */
+static enum err scope_judge(struct evidence *ev, const struct policy_scope *scope, json_object *held, struct errmsg *em)
+{
+	char name[300];
+	enum err e = OK;
+	scope_name(scope, name, sizeof(name));
+	for (size_t i = 0; e == OK && i < scope->count; i++) {
+		const struct requirement *r = &scope->list[i];
+		struct held_by by = { "" };
+		e = requirement_judge(ev, r, &by, em);
+		if (e == OK)
+			e = held_add(held, type_names[r->type], &by, em);
+		else if (r->keys.count > 0)
+			e = err_wrap(em, e, "%s, requirement %zu (%s by %s%s)", name, i + 1, type_names[r->type],
+				     policy_key_name(&r->keys, 0), r->keys.count > 1 ? " and others" : "");
+		else
+			e = err_wrap(em, e, "%s, requirement %zu (%s)", name, i + 1, type_names[r->type]);
+	}
+	return e;
+}
+
+enum err image_policy_check(struct image_source *source, const struct raw_manifest *raw,
+			    const struct image_access *access, json_object *held, struct errmsg *em)
+{
+	static const struct image_access none = { 0 };
+	AUTO_STR
+	char *where = NULL;
+	AUTO_BUF
+	text = { 0 };
+	AUTO(policy) *policy = NULL;
+	access = access ? access : &none;
+	if (access->insecure_policy)
+		return OK;
+	enum err e = policy_where(access, &where, em);
+	if (e != OK || !where)
+		return e == OK ? without_policy(source, em) : e;
+	e = policy_text_read(where, access, &text, em);
+	if (e != OK)
+		return err_wrap(em, e == ERR_NOT_FOUND || e == ERR_IO ? ERR_CONFIG : e, "policy %s", where);
+	e = policy_parse(buf_bytes(&text), &policy, em);
+	if (e != OK)
+		return err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "policy %s", where);
+	const char *transport = source->identity.transport;
+	const char *scope = source->identity.scope;
+	if (!transport || !scope)
+		return err_set(em, ERR_INTERNAL, "an image without a name that a policy could look at");
+	struct evidence ev = { .source = source, .raw = raw, .access = access };
+	e = scope_judge(&ev, policy_find(policy, transport, scope), held, em);
+	evidence_clear(&ev);
+	return e == OK ? OK : err_wrap(em, e, "policy %s", where);
+}
