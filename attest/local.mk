@@ -58,8 +58,9 @@ libmeasure_la_SOURCES = \
 # What is published of them. kbs-attest alone, since it takes libcbor; the clock's texts are libverifier's.
 noinst_LTLIBRARIES += libreferences.la
 libreferences_la_SOURCES = \
+	attest/cbor_codec.c attest/cbor_codec.h attest/cose_sign1.c attest/cose_sign1.h \
 	attest/references.c attest/references.h \
-	attest/references_form.h attest/references_json.c
+	attest/references_corim.c attest/references_form.h attest/references_json.c
 libreferences_la_LIBADD = $(CBOR_LIBS)
 
 # Init data, packed for delivery: the commands alone, since it takes zlib.

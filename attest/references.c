@@ -1,5 +1,6 @@
 #include "attest/references_form.h"
 
+#include "attest/cose_sign1.h"
 #include "common/base64.h"
 #include "common/jws.h"
 #include "common/utf8.h"
@@ -91,6 +92,14 @@ static enum err json_seal(struct bytes text, const struct references_seal *seal,
 	return e == OK ? buf_append(out, bytes_str(compact), 0, em) : e;
 }
 
+static enum err corim_seal(const struct references *of, struct bytes payload, const struct references_seal *seal,
+			   struct buf *out, struct errmsg *em)
+{
+	struct references copy = *of;
+	struct cose_sign1 cose = { payload, copy.signer, sizeof copy.signer };
+	return cose_sign1_write(&cose, seal->key, seal->certificate, out, em);
+}
+
 enum err references_write(const struct references *of, enum references_form form, const struct references_seal *seal,
 			  struct buf *out, struct errmsg *em)
 {
@@ -100,12 +109,15 @@ enum err references_write(const struct references *of, enum references_form form
 		return err_openssl(em, ERR_KEY, "the certificate is not the signing key's");
 	if (form == REFERENCES_RVPS && seal->key)
 		return err_set(em, ERR_ARG, "RVPS documents carry no signature: json or corim is wanted");
-	if (form == REFERENCES_CORIM)
-		return err_set(em, ERR_UNSUPPORTED, "CoRIM is not supported yet");
+	bool corim = form == REFERENCES_CORIM;
+	struct buf *to = seal->key ? &text : out;
 	enum err e = references_check(of, em);
 	if (e == OK)
-		e = references_json_write(of, form == REFERENCES_RVPS, seal->key ? &text : out, em);
-	return e == OK && seal->key ? json_seal(buf_bytes(&text), seal, out, em) : e;
+		e = corim ? references_corim_write(of, to, em)
+			  : references_json_write(of, form == REFERENCES_RVPS, to, em);
+	if (e != OK || !seal->key)
+		return e;
+	return corim ? corim_seal(of, buf_bytes(&text), seal, out, em) : json_seal(buf_bytes(&text), seal, out, em);
 }
 
 static enum err jws_open(struct bytes file, EVP_PKEY *key, struct references *out, struct errmsg *em)
@@ -120,6 +132,18 @@ static enum err jws_open(struct bytes file, EVP_PKEY *key, struct references *ou
 	if (e == OK && key)
 		e = jws_verify(jws, key, em);
 	return e == OK ? references_json_read(buf_bytes(&jws->payload), out, em) : e;
+}
+
+static enum err cose_open(struct bytes file, EVP_PKEY *key, struct references *out, struct errmsg *em)
+{
+	char signer[sizeof out->signer];
+	struct cose_sign1 cose = { .signer = signer, .signer_size = sizeof signer };
+	enum err e = cose_sign1_read(file, key, &cose, em);
+	if (e == OK)
+		e = references_corim_read(cose.payload, out, em);
+	if (e == OK && strcmp(signer, out->signer) != 0)
+		e = err_set(em, ERR_PARSE, "the signature and the CoRIM name different signers");
+	return e;
 }
 
 static struct bytes trimmed(struct bytes file)
@@ -140,8 +164,13 @@ enum err references_read(struct bytes file, EVP_PKEY *key, struct references *ou
 	if (text.len > 3 && memcmp(text.data, "eyJ", 3) == 0) {
 		*is_signed = true;
 		e = jws_open(text, key, out, em);
+	} else if (cose_sign1_is(file)) {
+		*is_signed = true;
+		e = cose_open(file, key, out, em);
 	} else if (key) {
 		return err_set(em, ERR_INTEGRITY, "not signed");
+	} else if (file.data[0] == 0xd9) {
+		e = references_corim_read(file, out, em);
 	} else {
 		e = references_json_read(file, out, em);
 	}

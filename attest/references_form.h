@@ -9,5 +9,9 @@ enum err references_json_write(const struct references *of, bool rvps, struct bu
 /* JSON of our own, or RVPS. */
 enum err references_json_read(struct bytes text, struct references *out, struct errmsg *em) MUST_USE;
 
+/* Tag 501, unsigned. Written, its signer must be named. Read, it must be just what would be written of it. */
+enum err references_corim_write(const struct references *of, struct buf *out, struct errmsg *em) MUST_USE;
+enum err references_corim_read(struct bytes from, struct references *out, struct errmsg *em) MUST_USE;
+
 /* Errors of what is in a document: texts that do not fit, measures of another algorithm. */
 enum err references_check(const struct references *of, struct errmsg *em) MUST_USE;

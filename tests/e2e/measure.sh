@@ -21,10 +21,12 @@ cp $firmware "$work/changed.fd"
 printf X | dd of="$work/changed.fd" bs=1 seek=100000 conv=notrunc status=none
 
 # --- every form -----------------------------------------------------------------------------------------------------
-for form in json rvps; do
-	kbs-attest measure tdx $firmware --format $form --out "$work/tdx.$form" "${said[@]}"
+for form in json rvps corim; do
+	by=() who=
+	[ $form != corim ] || by=(--signer Example) who='signer says Example; '
+	kbs-attest measure tdx $firmware --format $form --out "$work/tdx.$form" "${said[@]}" "${by[@]}"
 	passes "$form: the MRTD is that of the firmware" kbs-attest reference check "$work/tdx.$form" $firmware "${at[@]}"
-	equal "$form: and it is said" "match: mr_td $mr_td; not signed" "$(cat "$work/out")"
+	equal "$form: and it is said" "match: mr_td $mr_td; ${who}not signed" "$(cat "$work/out")"
 	refuses "$form: one byte of the firmware changes" 5 "SHA-256 of the firmware: the document says" \
 		kbs-attest reference check "$work/tdx.$form" "$work/changed.fd" "${at[@]}"
 	refuses "$form: too early" 5 "not valid yet" \
@@ -33,7 +35,7 @@ for form in json rvps; do
 		kbs-attest reference check "$work/tdx.$form" $firmware --time 2027-01-01T00:00:00Z
 	refuses "$form: not signed where a key is named" 7 "not signed" \
 		kbs-attest reference check "$work/tdx.$form" $firmware "${at[@]}" --key "$work/cert.pem"
-	kbs-attest measure snp $firmware --vcpus 4 --vcpu-type EPYC-v4 --format $form --out "$work/snp.$form"
+	kbs-attest measure snp $firmware --vcpus 4 --vcpu-type EPYC-v4 --format $form --out "$work/snp.$form" "${by[@]}"
 	passes "$form: the launch digest is that of the firmware" kbs-attest reference check "$work/snp.$form" $firmware
 	refuses "$form: no kernel is in it" 5 "not about a kernel" \
 		kbs-attest reference check "$work/snp.$form" $firmware --kernel "$work/key.pem"
@@ -53,12 +55,53 @@ refuses "RVPS would take another value than the document's" 8 "not the document'
 jq -c 'del(.document)' "$work/tdx.rvps" >"$work/bare.rvps"
 refuses "values alone" 8 "computed from" kbs-attest reference check "$work/bare.rvps" $firmware
 
+# --- CoRIM, as another implementation reads it ----------------------------------------------------------------------
+refuses "a CoRIM names its signer" 2 "signer" kbs-attest measure tdx $firmware --format corim
+refuses "a CoRIM that begins also ends" 2 "not-after" \
+	kbs-attest measure tdx $firmware --format corim --signer x --not-before 2026-01-01T00:00:00Z
+python=/usr/bin/python3
+if $python -c 'import cbor2' 2>/dev/null; then
+	passes "CoRIM: tags, triples and hashes" $python "$TOP_SRCDIR/tests/support/corim_check.py" "$work/tdx.corim" \
+		"$mr_td" "$(sha256sum <$firmware | cut -d' ' -f1)"
+	$python -c 'import sys
+whole = sys.stdin.buffer.read()
+at = whole.index(bytes.fromhex(sys.argv[2]))
+open(sys.argv[1], "wb").write(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])' \
+		"$work/spoilt" "$mr_td" <"$work/tdx.corim"
+	head -c 300 "$work/tdx.corim" >"$work/spoilt.cut"
+	refuses "CoRIM: one byte of the value changes" 8 "do not agree" kbs-attest reference check "$work/spoilt" $firmware "${at[@]}"
+	refuses "CoRIM: cut off" 8 "CBOR" kbs-attest reference check "$work/spoilt.cut" $firmware "${at[@]}"
+else
+	skip "CoRIM: tags, triples and hashes" "no python3-cbor2"
+fi
+
 # --- signed ---------------------------------------------------------------------------------------------------------
-kbs-attest measure tdx $firmware --format json --out "$work/tdx.signed" "${said[@]}" --sign "$work/key.pem" --certificate "$work/cert.pem"
-passes "signed: it holds" kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/cert.pem"
-equal "signed: by whom" "match: mr_td $mr_td; signer says CN=Firmware,O=Example; the signature holds" "$(cat "$work/out")"
-refuses "signed: by another key" 7 "does not belong" \
-	kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/other.pub"
+for form in json corim; do
+	for kind in ec:prime256v1 ec:secp384r1 ed25519 rsa; do
+		case $kind in
+		ec:*) openssl ecparam -name "${kind#ec:}" -genkey -noout -out "$work/key.pem" ;;
+		rsa) openssl genrsa -out "$work/key.pem" 2048 2>/dev/null ;;
+		*) openssl genpkey -algorithm "$kind" -out "$work/key.pem" ;;
+		esac
+		openssl req -new -x509 -key "$work/key.pem" -subj "/O=Example/CN=Firmware" -out "$work/cert.pem" 2>/dev/null
+		kbs-attest measure tdx $firmware --format $form --out "$work/tdx.signed" "${said[@]}" \
+			--sign "$work/key.pem" --certificate "$work/cert.pem"
+		passes "$form, $kind: it holds" \
+			kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/cert.pem"
+		equal "$form, $kind: by whom" \
+			"match: mr_td $mr_td; signer says CN=Firmware,O=Example; the signature holds" "$(cat "$work/out")"
+		[ $form = json ] || ! $python -c 'import cbor2' 2>/dev/null ||
+			passes "$form, $kind: for others as well" $python "$TOP_SRCDIR/tests/support/corim_check.py" \
+				"$work/tdx.signed" "$mr_td" "$(sha256sum <$firmware | cut -d' ' -f1)" "$work/cert.pem"
+	done
+	openssl genrsa 2048 2>/dev/null | openssl pkey -pubout -out "$work/stranger.pub"
+	refuses "$form: by another key" 7 "does not hold" \
+		kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/stranger.pub"
+	refuses "$form: by a key of another kind" 7 "does not belong" \
+		kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}" --key "$work/other.pub"
+	passes "$form: unchecked, and said so" kbs-attest reference check "$work/tdx.signed" $firmware "${at[@]}"
+	equal "$form: not checked" "signed, and not checked: no --key" "$(sed 's/.*; //' "$work/out")"
+done
 refuses "a certificate of another key" 9 "not the signing key's" \
 	kbs-attest measure tdx $firmware --format json --sign "$work/other.pem" --certificate "$work/cert.pem"
 refuses "RVPS is not signed" 2 "no signature" kbs-attest measure tdx $firmware --format rvps --sign "$work/key.pem"

@@ -83,3 +83,10 @@ tests_fuzz_attest_attester_answer_fuzz_SOURCES = tests/fuzz/attest/attester_answ
 tests_fuzz_attest_attester_answer_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_attester_answer_fuzz_LDADD = $(FUZZ_DRIVER) libattester.la libattest.la libcommon.la
 EXTRA_DIST += tests/fuzz/attest/attester_answer.seeds
+
+check_PROGRAMS += tests/fuzz/attest/references_fuzz
+FUZZ_TESTS += tests/fuzz/attest/references_fuzz
+tests_fuzz_attest_references_fuzz_SOURCES = tests/fuzz/attest/references_fuzz.c
+tests_fuzz_attest_references_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_references_fuzz_LDADD = $(FUZZ_DRIVER) libreferences.la libmeasure.la $(attest_fuzz_libs)
+EXTRA_DIST += tests/fuzz/attest/references.seeds

@@ -52,6 +52,13 @@ endif
 tests_unit_attest_measure_test_SOURCES = tests/unit/attest/measure_test.c tests/support/check.h tests/support/vector.h
 tests_unit_attest_measure_test_LDADD = libmeasure.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/attest/references_test
+TESTS += tests/unit/attest/references_test
+endif
+tests_unit_attest_references_test_SOURCES = tests/unit/attest/references_test.c tests/support/check.h tests/support/vector.h
+tests_unit_attest_references_test_LDADD = libreferences.la libmeasure.la $(attest_libs)
+
 # Taking evidence: configfs-tsm and the devices as the kernel behaves.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/attest/tsm_report_test tests/unit/attest/attester_test

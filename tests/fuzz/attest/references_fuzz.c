@@ -1,0 +1,18 @@
+#include "tests/support/fuzz.h"
+
+#include "attest/references.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct references of;
+	bool is_signed = false;
+	AUTO_BUF
+	out = { 0 };
+	if (references_read((struct bytes){ data, len }, NULL, &of, &is_signed, NULL) != OK)
+		return 0;
+	/* What was read can be written. */
+	const struct references_seal unsealed = { NULL, NULL };
+	if (references_write(&of, REFERENCES_JSON, &unsealed, &out, NULL) != OK)
+		abort();
+	return 0;
+}
