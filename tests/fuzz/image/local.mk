@@ -4,12 +4,13 @@ IMAGE_FUZZ = \
 	tests/fuzz/image/index_fuzz \
 	tests/fuzz/image/manifest_fuzz \
 	tests/fuzz/image/name_fuzz \
+	tests/fuzz/image/policy_fuzz \
 	tests/fuzz/image/registry_fuzz \
 	tests/fuzz/image/tar_fuzz
 check_PROGRAMS += $(IMAGE_FUZZ)
 FUZZ_TESTS += $(IMAGE_FUZZ)
 EXTRA_DIST += tests/fuzz/image/gunzip.seeds tests/fuzz/image/index.seeds tests/fuzz/image/manifest.seeds \
-	tests/fuzz/image/name.seeds tests/fuzz/image/registry.seeds tests/fuzz/image/tar.seeds
+	tests/fuzz/image/name.seeds tests/fuzz/image/policy.seeds tests/fuzz/image/registry.seeds tests/fuzz/image/tar.seeds
 
 tests_fuzz_image_gunzip_fuzz_SOURCES = tests/fuzz/image/gunzip_fuzz.c
 tests_fuzz_image_gunzip_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
@@ -29,3 +30,6 @@ tests_fuzz_image_tar_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
 tests_fuzz_image_registry_fuzz_SOURCES = tests/fuzz/image/registry_fuzz.c
 tests_fuzz_image_registry_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_image_registry_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
+tests_fuzz_image_policy_fuzz_SOURCES = tests/fuzz/image/policy_fuzz.c
+tests_fuzz_image_policy_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_image_policy_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
