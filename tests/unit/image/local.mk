@@ -1,6 +1,7 @@
 # unit tests of image/, with a double of the key-wrapping library that fails at will
 IMAGE_TESTS = \
 	tests/unit/image/bundle_test \
+	tests/unit/image/gunzip_test \
 	tests/unit/image/policy_test \
 	tests/unit/image/signature_test \
 	tests/unit/image/layer_apply_test \
@@ -18,6 +19,9 @@ IMAGE_TEST_SUPPORT = \
 
 tests_unit_image_bundle_test_SOURCES = tests/unit/image/bundle_test.c
 tests_unit_image_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_gunzip_test_SOURCES = tests/unit/image/gunzip_test.c
+tests_unit_image_gunzip_test_LDADD = libimage.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
 
 tests_unit_image_layer_apply_test_SOURCES = tests/unit/image/layer_apply_test.c $(IMAGE_TEST_SUPPORT)
 tests_unit_image_layer_apply_test_LDADD = libimage.la $(CMOCKA_LIBS)
