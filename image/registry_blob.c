@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define TRIES_MAX 6
+#define TRIES_MAX 5
 #define FORGIVEN_BYTES ((uint64_t)1 << 20) /* after as many the peer may break the connection anew */
 
 struct blob {

@@ -132,4 +132,54 @@ equal "pushes with a password" "$digest" "$(copy --cert-dir "$work/certs" --dest
 refuses "to push without one" 5 'a user and a password' copy --cert-dir "$work/certs" "oci:$work/image:plain" "docker://$closed/app:x"
 refuses "to push under another digest" 2 'named by the digest' copy --cert-dir "$work/certs" "oci:$work/image:plain" "$push@$encrypted"
 
+# --- faults -----------------------------------------------------------------------------------------------------
+
+fault() { echo "$*" >"$work/fault"; : >"$work/faults.log"; }
+fault none
+start_until '^listening on ' "$work/faults.out" python3 "$TOP_SRCDIR/tests/support/registry_faults.py" \
+	"${plain#*:}" "$work/fault" "$work/faults.log"
+faulty=docker://127.0.0.1:${matched#listening on }/app:one
+seen() { grep -cE "$1" "$work/faults.log" || true; }
+# Into a new place each time: what is there is not fetched.
+through() { copy --tls-verify=false "$@" "$faulty" "oci:$(mktemp -u "$work/through.XXXXXX"):x"; }
+equal "passes through a proxy" "$digest" "$(through)"
+fault cut 3 500000
+equal "goes on where connections broke" "$digest" "$(through)"
+equal "with the bytes that were missing" "bytes=500000-" "$(grep -oE 'bytes=[0-9]+-' "$work/faults.log" | head -1)"
+fault norange 2 300000
+equal "begins anew where ranges are not understood" "$digest" "$(through)"
+fault wrongrange 1 300000
+refuses "another part than was asked for" 8 'not the part that was asked for' through
+fault status 1 429
+equal "asks a busy registry again" "$digest" "$(through)"
+fault status 1 503
+equal "and one that is away" "$digest" "$(through)"
+fault status 99 400
+refuses "what no second try would change" 8 'HTTP 400' through
+equal "which was not tried again" 1 "$(seen manifests)"
+fault corrupt
+refuses "a blob that is another" 7 'sha256:' through
+fault longer
+refuses "a blob with a byte more" 7 'sha256:' through
+fault shorter
+refuses "a blob with a byte less" 7 'sha256:' through
+fault manifest
+refuses "a manifest that is not what its digest says" 7 'docker://' through
+fault redirect
+equal "follows redirects" "$digest" "$(through --src-creds u:p)"
+fault loop
+refuses "redirects without end" 8 'redirects' through
+fault downgrade
+refuses "a redirect to something that is not HTTP" '2|8' '' through
+fault token 2
+equal "gets a token, and another when that is not taken" "$digest" "$(through --src-creds u:p)"
+equal "credentials go to the token's place alone" "0 yes" \
+	"$(grep -v '/token' "$work/faults.log" | grep -c 'auth=Basic' || true) $([ "$(seen '/token.*auth=Basic')" -ge 2 ] && echo yes)"
+fault token 2
+refuses "a token for the wrong password" 5 'not taken' through --src-creds u:q
+refuses "a token without credentials" 5 'without credentials' through
+fault cut 99 100000
+refuses "a blob that breaks off again and again" 4 'connection broke' through
+equal "nothing was made of what failed" no "$([ -e "$work/x" ] || ls "$work"/through.*/blobs/*/.??* 2>/dev/null && echo yes || echo no)"
+
 tap_end
