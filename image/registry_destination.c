@@ -1,6 +1,7 @@
 #include "image/registry_transport.h"
 
 #include "image/digest.h"
+#include "image/registries_conf.h"
 #include "image/registry.h"
 
 #include <stdio.h>
@@ -181,14 +182,19 @@ enum err registry_open_destination(const char *rest, const struct image_access *
 		return err_set(em, ERR_NOMEM, "no memory");
 	d->base.ops = &destination_ops;
 	AUTO(image_destination) *base = &d->base;
+	AUTO_REGISTRY_PLACES places = { .count = 0 };
 	enum err e = registry_name_parse(rest, &d->name, em);
 	if (e != OK)
 		return e;
+	/* Mirrors and other locations are for reading; whether the name is blocked, and TLS, count here too. */
+	e = registries_conf_places(access, &d->name, &places, em);
+	if (e != OK)
+		return err_wrap(em, e, "docker:%s", rest);
 	const struct registry_address where = {
 		.name = d->name.host,
 		.host = d->name.host,
 		.path = d->name.path,
-		.insecure = access && access->insecure,
+		.insecure = places.items[places.count - 1].insecure || (access && access->insecure),
 		.push = true,
 	};
 	e = registry_open(&where, access, &d->registry, em);

@@ -1,8 +1,10 @@
 #include "image/registry_transport.h"
 
 #include "common/base64.h"
+#include "common/log.h"
 #include "image/digest.h"
 #include "image/reference.h"
+#include "image/registries_conf.h"
 #include "image/registry.h"
 #include "image/source.h"
 
@@ -257,26 +259,64 @@ static enum err source_sibling(struct image_source *base, const char *tag, struc
 	return e;
 }
 
+static enum err place_open(const struct registry_place *place, const struct reference *asked,
+			   const struct image_access *access, struct registry_source **out, struct errmsg *em)
+{
+	struct registry *registry = NULL;
+	struct reference name = { strdup(asked->host), strdup(asked->path), asked->tag ? strdup(asked->tag) : NULL,
+				  asked->digest ? strdup(asked->digest) : NULL };
+	const struct registry_address where = {
+		.name = place->host,
+		.host = place->host,
+		.path = place->path,
+		.insecure = place->insecure || (access && access->insecure),
+	};
+	bool whole = name.host && name.path && (name.tag || name.digest);
+	enum err e = whole ? registry_open(&where, access, &registry, em) : err_set(em, ERR_NOMEM, "no memory");
+	if (e == OK)
+		return source_new(registry, &name, out, em);
+	reference_clear(&name);
+	return e;
+}
+
+/* A mirror counts if it has the image. It never sees what was given for the registry that it mirrors. */
+static enum err mirror_open(const struct registry_place *place, const struct reference *asked,
+			    const struct image_access *access, struct registry_source **out, struct errmsg *em)
+{
+	struct image_access own = access ? *access : (struct image_access){ 0 };
+	AUTO_RAW_MANIFEST manifest = { 0 };
+	struct registry_source *s = NULL;
+	own.credentials = NULL;
+	enum err e = place_open(place, asked, &own, &s, em);
+	if (e == OK)
+		e = manifest_named(s, &manifest, em);
+	if (e == OK) {
+		*out = s;
+		return OK;
+	}
+	log_info("registry", "mirror", "host=\"%s\" result=%s text=\"%s\"", place->host, err_name(e), em->text);
+	if (s)
+		image_source_free(&s->base);
+	return e;
+}
+
 enum err registry_open_source(const char *rest, const struct image_access *access, struct image_source **out,
 			      struct errmsg *em)
 {
 	AUTO_REFERENCE name = { 0 };
-	struct registry *registry = NULL;
+	AUTO_REGISTRY_PLACES places = { .count = 0 };
 	struct registry_source *s = NULL;
+	struct errmsg away = { "" };
 	enum err e = registry_name_parse(rest, &name, em);
 	if (e != OK)
 		return e;
-	const struct registry_address where = {
-		.name = name.host,
-		.host = name.host,
-		.path = name.path,
-		.insecure = access && access->insecure,
-	};
-	e = registry_open(&where, access, &registry, em);
-	if (e == OK)
-		e = source_new(registry, &name, &s, em);
+	e = registries_conf_places(access, &name, &places, em);
+	for (size_t i = 0; e == OK && !s && i + 1 < places.count; i++)
+		(void)!mirror_open(&places.items[i], &name, access, &s, &away);
+	if (e == OK && !s)
+		e = place_open(&places.items[places.count - 1], &name, access, &s, em);
 	if (e != OK)
-		return e == ERR_ARG ? e : err_wrap(em, e, "docker:%s", rest);
+		return err_wrap(em, e, "docker:%s", rest);
 	*out = &s->base;
 	return OK;
 }

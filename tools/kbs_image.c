@@ -57,7 +57,7 @@ static const char help[] =
 	"all:\n"
 	"  --override-os OS, --override-arch ARCH, --override-variant VARIANT\n"
 	"                          of an index, the image for this platform instead of this machine's\n"
-	"  --creds USER:PASSWORD, --authfile FILE, --cert-dir DIR, --tls-verify=false\n"
+	"  --creds USER:PASSWORD, --authfile FILE, --cert-dir DIR, --tls-verify=false, --registries-conf FILE\n"
 	"                          for registries; of copy's two images alone with --src- or --dest- before the name\n"
 	"  --format text|json      what stdout gets\n"
 	"  --help, --version\n"

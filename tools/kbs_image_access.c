@@ -2,7 +2,7 @@
 
 #include "tools/cli.h"
 
-enum access_kind { CREDENTIALS, AUTH_FILE, CERT_DIR, TLS_VERIFY };
+enum access_kind { CREDENTIALS, AUTH_FILE, CERT_DIR, TLS_VERIFY, REGISTRIES_CONF };
 
 /* In the order of ACCESS_OPTIONS. Without a prefix: both sides, but credentials are for a source alone. */
 static const struct {
@@ -10,12 +10,19 @@ static const struct {
 	enum access_kind kind;
 	bool source, destination;
 } rows[] = {
-	{ "--creds", CREDENTIALS, true, false },         { "--src-creds", CREDENTIALS, true, false },
-	{ "--dest-creds", CREDENTIALS, false, true },    { "--authfile", AUTH_FILE, true, true },
-	{ "--src-authfile", AUTH_FILE, true, false },    { "--dest-authfile", AUTH_FILE, false, true },
-	{ "--cert-dir", CERT_DIR, true, true },          { "--src-cert-dir", CERT_DIR, true, false },
-	{ "--dest-cert-dir", CERT_DIR, false, true },    { "--tls-verify", TLS_VERIFY, true, true },
-	{ "--src-tls-verify", TLS_VERIFY, true, false }, { "--dest-tls-verify", TLS_VERIFY, false, true },
+	{ "--creds", CREDENTIALS, true, false },
+	{ "--src-creds", CREDENTIALS, true, false },
+	{ "--dest-creds", CREDENTIALS, false, true },
+	{ "--authfile", AUTH_FILE, true, true },
+	{ "--src-authfile", AUTH_FILE, true, false },
+	{ "--dest-authfile", AUTH_FILE, false, true },
+	{ "--cert-dir", CERT_DIR, true, true },
+	{ "--src-cert-dir", CERT_DIR, true, false },
+	{ "--dest-cert-dir", CERT_DIR, false, true },
+	{ "--tls-verify", TLS_VERIFY, true, true },
+	{ "--src-tls-verify", TLS_VERIFY, true, false },
+	{ "--dest-tls-verify", TLS_VERIFY, false, true },
+	{ "--registries-conf", REGISTRIES_CONF, true, true },
 };
 
 void image_side_clear(struct image_side *s)
@@ -67,6 +74,9 @@ static int side_take(struct image_side *side, size_t row, char *argument)
 		return 0;
 	case CERT_DIR:
 		side->access.cert_dir = argument;
+		return 0;
+	case REGISTRIES_CONF:
+		side->access.registries_conf = argument;
 		return 0;
 	case TLS_VERIFY:
 		break;

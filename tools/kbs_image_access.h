@@ -19,16 +19,22 @@ struct image_sides {
 
 /* Their codes begin here. */
 #define ACCESS_OPTION_FIRST 512
-#define ACCESS_OPTIONS                                                                                                 \
-	{ "creds", required_argument, NULL, ACCESS_OPTION_FIRST }, { "src-creds", required_argument, NULL, 513 },      \
-		{ "dest-creds", required_argument, NULL, 514 }, { "authfile", required_argument, NULL, 515 },          \
-		{ "src-authfile", required_argument, NULL, 516 }, { "dest-authfile", required_argument, NULL, 517 },   \
-		{ "cert-dir", required_argument, NULL, 518 }, { "src-cert-dir", required_argument, NULL, 519 },        \
-		{ "dest-cert-dir", required_argument, NULL, 520 }, { "tls-verify", optional_argument, NULL, 521 },     \
-		{ "src-tls-verify", optional_argument, NULL, 522 },                                                    \
-	{                                                                                                              \
-		"dest-tls-verify", optional_argument, NULL, 523                                                        \
-	}
+/* clang-format off */
+#define ACCESS_OPTIONS \
+	{ "creds", required_argument, NULL, ACCESS_OPTION_FIRST }, \
+	{ "src-creds", required_argument, NULL, ACCESS_OPTION_FIRST + 1 }, \
+	{ "dest-creds", required_argument, NULL, ACCESS_OPTION_FIRST + 2 }, \
+	{ "authfile", required_argument, NULL, ACCESS_OPTION_FIRST + 3 }, \
+	{ "src-authfile", required_argument, NULL, ACCESS_OPTION_FIRST + 4 }, \
+	{ "dest-authfile", required_argument, NULL, ACCESS_OPTION_FIRST + 5 }, \
+	{ "cert-dir", required_argument, NULL, ACCESS_OPTION_FIRST + 6 }, \
+	{ "src-cert-dir", required_argument, NULL, ACCESS_OPTION_FIRST + 7 }, \
+	{ "dest-cert-dir", required_argument, NULL, ACCESS_OPTION_FIRST + 8 }, \
+	{ "tls-verify", optional_argument, NULL, ACCESS_OPTION_FIRST + 9 }, \
+	{ "src-tls-verify", optional_argument, NULL, ACCESS_OPTION_FIRST + 10 }, \
+	{ "dest-tls-verify", optional_argument, NULL, ACCESS_OPTION_FIRST + 11 }, \
+	{ "registries-conf", required_argument, NULL, ACCESS_OPTION_FIRST + 12 }
+/* clang-format on */
 
 /* argument: NULL where there is none. Takes credentials out of argv. Returns 0, or the exit code after a complaint. */
 int image_access_take(struct image_sides *sides, int code, char *argument);

@@ -132,6 +132,39 @@ equal "pushes with a password" "$digest" "$(copy --cert-dir "$work/certs" --dest
 refuses "to push without one" 5 'a user and a password' copy --cert-dir "$work/certs" "oci:$work/image:plain" "docker://$closed/app:x"
 refuses "to push under another digest" 2 'named by the digest' copy --cert-dir "$work/certs" "oci:$work/image:plain" "$push@$encrypted"
 
+# --- registries.conf --------------------------------------------------------------------------------------------
+
+cat >"$work/registries.conf" <<END
+[[registry]]
+prefix = "images.example/team"
+location = "$open/group"
+[[registry.mirror]]
+location = "127.0.0.1:1/group"
+[[registry.mirror]]
+location = "$closed"
+[[registry]]
+prefix = "images.example/mirrored"
+location = "127.0.0.1:1"
+[[registry.mirror]]
+location = "$open/group"
+[[registry]]
+prefix = "images.example/plain"
+location = "$plain"
+insecure = true
+[[registry]]
+location = "blocked.example"
+blocked = true
+END
+by_conf() { copy --cert-dir "$work/certs" --registries-conf "$work/registries.conf" "$@" "oci:$(mktemp -u "$work/conf.XXXXXX"):x"; }
+equal "another location, after mirrors that have nothing" "$digest" "$(by_conf docker://images.example/team/app:one)"
+equal "a mirror where the registry is away" "$digest" "$(by_conf docker://images.example/mirrored/app:one)"
+equal "a registry that is insecure by the file" "$digest" "$(by_conf docker://images.example/plain/app:one)"
+refuses "a mirror does not get the registry's password" 4 '127.0.0.1:1' \
+	by_conf --src-creds 'somebody:pass:word' docker://images.example/mirrored/none:one
+refuses "a registry that is blocked" 5 'blocked' by_conf docker://blocked.example/app
+refuses "to push there, too" 5 'blocked' copy --registries-conf "$work/registries.conf" "oci:$work/image:plain" docker://blocked.example/app
+refuses "a file of registries that is not there" 3 'nothing.conf' copy --registries-conf "$work/nothing.conf" "docker://$open/app" "oci:$work/x:x"
+
 # --- faults -----------------------------------------------------------------------------------------------------
 
 fault() { echo "$*" >"$work/fault"; : >"$work/faults.log"; }

@@ -3,6 +3,7 @@
 #include "image/auth_challenge.h"
 #include "image/credential_helper.h"
 #include "image/reference.h"
+#include "image/registries_conf.h"
 #include "image/registry_token.h"
 
 /* What registries, and files about them, say: the first byte tells which. */
@@ -38,6 +39,21 @@ static void auth_try(struct bytes text)
 		abort();
 }
 
+static void conf_try(struct bytes text)
+{
+	AUTO_REFERENCE name = { 0 };
+	AUTO_REGISTRY_PLACES places = { .count = 0 };
+	if (reference_parse("registry.example/team/app:v1", &name, NULL) != OK)
+		abort();
+	if (registries_conf_apply(text, &name, &places, NULL) != OK)
+		return;
+	for (size_t i = 0; i < places.count; i++)
+		if (!reference_host_valid(places.items[i].host) || !reference_path_valid(places.items[i].path))
+			abort();
+	if (places.count == 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char text[4096];
@@ -56,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		(void)!auth_challenge_parse(text, &challenge, NULL);
 	else if (data[0] == 'a')
 		auth_try(rest);
+	else if (data[0] == 'r')
+		conf_try(rest);
 	else if (data[0] == 't')
 		(void)!registry_token_parse(rest, &token, &until, NULL);
 	else

@@ -2,6 +2,7 @@
 #include "image/auth_file.h"
 #include "image/credential_helper.h"
 #include "image/reference.h"
+#include "image/registries_conf.h"
 #include "image/registry_token.h"
 
 #include <setjmp.h>
@@ -255,6 +256,86 @@ static void reads_tokens(void **state)
 	assert_int_equal(registry_token_parse(bytes_str("x"), &token, &until, NULL), ERR_PROTO);
 }
 
+/* "host/path host/path!", in the order in which they are asked; "!" is insecure. */
+static void assert_places(const char *conf, const char *name, const char *expected)
+{
+	AUTO_REFERENCE r = { 0 };
+	AUTO_REGISTRY_PLACES places = { .count = 0 };
+	char text[512] = "";
+	struct errmsg em = { "" };
+	assert_int_equal(reference_parse(name, &r, NULL), OK);
+	assert_int_equal(registries_conf_apply(bytes_str(conf), &r, &places, &em), OK);
+	for (size_t i = 0; i < places.count; i++) {
+		size_t len = strlen(text);
+		snprintf(text + len, sizeof(text) - len, "%s%s/%s%s", i ? " " : "", places.items[i].host,
+			 places.items[i].path, places.items[i].insecure ? "!" : "");
+	}
+	assert_string_equal(text, expected);
+}
+
+#define R "[[registry]]\n"
+#define M "[[registry.mirror]]\n"
+#define DIGEST "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void finds_where_images_are(void **state)
+{
+	(void)state;
+	static const char mirrors[] =
+		R "location='h.x'\n" M "location='m1'\ninsecure=true\n" M
+		  "location='m2/d'\npull-from-mirror='digest-only'\n" M "location='m3'\npull-from-mirror='tag-only'";
+	assert_places("", "busybox", "docker.io/library/busybox");
+	assert_places("unqualified-search-registries=['q']", "busybox", "docker.io/library/busybox");
+	assert_places(R "prefix='h.x/a'\nlocation='x'", "h.x/a/c", "x/c");
+	assert_places(R "prefix='h.x/a'\nlocation='x'", "h.x/ab/c", "h.x/ab/c");
+	assert_places(R "prefix='h.x/a'\nlocation='x/y'\n" R "prefix='h.x/a/b'\nlocation='y:1/z'", "h.x/a/b/c",
+		      "y:1/z/c");
+	assert_places(R "location='h.x'\ninsecure=true", "h.x/a", "h.x/a!");
+	assert_places(R "location='h.x'\ninsecure=true", "h.x:1/a", "h.x:1/a!");
+	assert_places(R "prefix='h.x/a:t'\nlocation='y/b'", "h.x/a:t", "y/b");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "a.b.x.y/a", "z/a");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "x.y/a", "x.y/a");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "a.xx.y/a", "a.xx.y/a");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "h.z/b.x.y/a", "h.z/b.x.y/a");
+	assert_places(R "prefix='*.x.y'\ninsecure=true", "a.x.y:5/a", "a.x.y:5/a!");
+	assert_places(mirrors, "h.x/a:t", "m1/a! m3/a h.x/a");
+	assert_places(mirrors, "h.x/a" DIGEST, "m1/a! m2/d/a h.x/a");
+	assert_places(R "location='h.x'\nmirror-by-digest-only=true\n" M "location='m1'", "h.x/a", "h.x/a");
+	assert_places(R "location='h.x'\nmirror-by-digest-only=true\n" M "location='m1'", "h.x/a" DIGEST, "m1/a h.x/a");
+}
+
+static void refuses_what_registries_conf_cannot_mean(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *conf;
+		enum err e;
+	} rows[] = {
+		{ R "location='h.x'\nblocked=true", ERR_DENIED },
+		{ R "location='h.x'\nblockd=true", ERR_PARSE },
+		{ R "insecure=true", ERR_PARSE },
+		{ R "prefix='h.x'", ERR_PARSE },
+		{ R "location='h.x'\n" R "location='h.x'", ERR_PARSE },
+		{ R "location='h.x'\nblocked='yes'", ERR_PARSE },
+		{ R "prefix='h.x'\nlocation='https://y'", ERR_PARSE },
+		{ R "prefix='h.x'\nlocation='y/'", ERR_PARSE },
+		{ R "prefix='h.x'\nlocation='y/../z'", ERR_PARSE },
+		{ R "location='h.x'\n" M "location='m'\npull-from-mirror='never'", ERR_PARSE },
+		{ R "location='h.x'\n" M "insecure=true", ERR_PARSE },
+		{ "registry=1", ERR_PARSE },
+		{ "[registries.search]\nregistries=['x']", ERR_UNSUPPORTED },
+		{ "credential-helpers=['secretservice']", ERR_UNSUPPORTED },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_REFERENCE r = { 0 };
+		AUTO_REGISTRY_PLACES places = { .count = 0 };
+		assert_int_equal(reference_parse("h.x/a:t", &r, NULL), OK);
+		enum err e = registries_conf_apply(bytes_str(rows[i].conf), &r, &places, NULL);
+		if (e != rows[i].e)
+			print_error("%s: %s\n", rows[i].conf, err_name(e));
+		assert_int_equal(e, rows[i].e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +347,8 @@ int main(void)
 		cmocka_unit_test(refuses_files_of_credentials_that_are_malformed),
 		cmocka_unit_test(reads_what_a_helper_prints),
 		cmocka_unit_test(reads_tokens),
+		cmocka_unit_test(finds_where_images_are),
+		cmocka_unit_test(refuses_what_registries_conf_cannot_mean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
