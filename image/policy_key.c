@@ -16,7 +16,7 @@ static enum err resource_read(const char *uri, const struct image_access *access
 	if (!access->resource)
 		return err_set(em, ERR_CONFIG, "%s: there is no Key Broker Service to ask", uri);
 	enum err e = access->resource(access->resource_user, uri, &text, em);
-	return e == OK ? buf_append(out, secret_bytes(text), KEY_SIZE_MAX, em) : err_wrap(em, e, "%s", uri);
+	return e == OK ? buf_append(out, secret_bytes(text), KEY_SIZE_MAX, em) : e; /* which names it */
 }
 
 enum err policy_text_read(const char *where, const struct image_access *access, struct buf *out, struct errmsg *em)

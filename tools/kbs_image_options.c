@@ -1,6 +1,7 @@
 #include "tools/kbs_image_options.h"
 
 #include "tools/cli.h"
+#include "tools/kbs_image_kbs.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -58,6 +59,7 @@ void image_options_clear(struct image_options *o)
 	key_list_clear(&o->encryption);
 	key_list_clear(&o->decryption);
 	free(o->layers);
+	image_kbs_end();
 	image_side_clear(&o->sides.source);
 	image_side_clear(&o->sides.destination);
 }
@@ -190,6 +192,8 @@ static int option_unknown(const char *argument)
 int image_options_parse(int argc, char **argv, struct image_options *out)
 {
 	int failed = 0;
+	out->sides.source.access.resource = image_kbs_get;
+	out->sides.destination.access.resource = image_kbs_get;
 	opterr = 0;
 	out->max_size = UINT64_C(64) << 30;
 	/* All of them, even after a mistake: every key must leave argv. */

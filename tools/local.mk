@@ -16,12 +16,13 @@ kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.
 bin_PROGRAMS += kbs-image
 kbs_image_SOURCES = tools/kbs_image.c tools/kbs_image.h \
 	tools/kbs_image_keys.c tools/kbs_image_recipients.c tools/kbs_image_unpack.c tools/kbs_image_verify.c \
+	tools/kbs_image_kbs.c tools/kbs_image_kbs.h tools/kbs_token_kbs.c tools/kbs_token.h \
 	tools/kbs_image_access.c tools/kbs_image_access.h \
 	tools/kbs_image_options.c tools/kbs_image_options.h \
 	tools/kbs_image_report.c tools/kbs_image_report.h
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_image_LDFLAGS = $(PROGRAM_LINK_FLAGS)
-kbs_image_LDADD = libcli.la libimage.la libkeywrap.la
+kbs_image_LDADD = libcli.la libimage.la libkeywrap.la libkbc.la libattester.la libhttp_curl.la libcommon.la
 
 bin_PROGRAMS += kbs-keyprovider
 kbs_keyprovider_SOURCES = tools/kbs_keyprovider.c tools/kbs_keyprovider_daemon.c tools/kbs_keyprovider.h \

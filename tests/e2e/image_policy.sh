@@ -94,6 +94,17 @@ port=$(sed -nE 's/.*port ([0-9]+) .*/\1/p' "$work/http.log" | head -1)
 echo "docker: {\"$host\": {lookaside: \"http://127.0.0.1:$port\"}}" >"$work/registries.d/x.yaml"
 passes "takes a signature from a lookaside by HTTP" verify alice.json "$image"
 
+# --- policy and keys in a Key Broker Service --------------------------------------------------------------------
+
+kbs_start --allow-sample
+conf_write "$kbs_url"
+resource_set kbs:///default/gpg/alice "$work/alice.pub"
+policy remote.json '{"type":"signedBy","keyType":"GPGKeys","keyPath":"kbs:///default/gpg/alice"}'
+resource_set kbs:///default/policy/images "$work/remote.json"
+from_kbs() { kbs-image verify --tls-verify=false --registries.d "$work/registries.d" --policy "$1" "$image"; }
+passes "policy and keys come from the KBS" holds "held: signedBy: OpenPGP key $fingerprint" from_kbs kbs:///default/policy/images
+refuses "a policy that the KBS has not" '3|5|6' 'kbs:///default/policy/none' from_kbs kbs:///default/policy/none
+
 # --- cosign -----------------------------------------------------------------------------------------------------
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/cosign.key" 2>/dev/null
