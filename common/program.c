@@ -265,7 +265,7 @@ enum err program_run(const struct program *p, struct secret **output, int *exit_
 	enum err e = child_run(&c, p, em);
 	bool judged = c.pid == 0 && e == ERR_PROTO && c.status != -1 && WIFEXITED(c.status);
 	*exit_status = judged ? WEXITSTATUS(c.status) : -1;
-	if (e == OK) {
+	if (e == OK || judged) {
 		secret_truncate(c.output, c.output_len);
 		*output = steal(&c.output);
 	}

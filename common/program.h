@@ -13,5 +13,6 @@ struct program {
  * the input and takes what it prints. At the deadline, or when it prints more, the group is killed. Blocks. Leaves no
  * process and no pending signal behind.
  * ERR_NOT_FOUND (no such program), ERR_TIMEOUT, ERR_LIMIT; where it failed, ERR_PROTO: the text has its status and the
- * first line of its standard error. *exit_status: where it ended with another status than 0; else -1. */
+ * first line of its standard error. *exit_status: where it ended with another status than 0, and then
+ * there is an output as well; else -1. */
 enum err program_run(const struct program *p, struct secret **output, int *exit_status, struct errmsg *em) MUST_USE;

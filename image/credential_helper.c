@@ -54,6 +54,13 @@ enum err credential_helper_parse(struct bytes output, struct credentials *out, s
 	return join(user, password, &out->user_password, em);
 }
 
+/* Docker's words for "it has none for this host"; they come on standard output. Another failure is one. */
+static bool says_none(struct bytes output)
+{
+	static const char words[] = "credentials not found in native keychain";
+	return output.len >= strlen(words) && memcmp(output.data, words, strlen(words)) == 0;
+}
+
 enum err credential_helper_get(const char *name, const char *host, struct credentials *out, bool *found,
 			       struct errmsg *em)
 {
@@ -68,8 +75,7 @@ enum err credential_helper_get(const char *name, const char *host, struct creden
 	char *argv[] = { program, (char[]){ "get" }, NULL };
 	const struct program p = { argv, bytes_str(host), deadline_in_ms(WAIT_MS), ANSWER_MAX };
 	enum err e = program_run(&p, &answer, &status, &why);
-	/* It has nothing for this host: docker-credential-helpers' words come on standard output. */
-	if (e == ERR_PROTO && status == 1)
+	if (e == ERR_PROTO && status > 0 && says_none(secret_bytes(answer)))
 		return OK;
 	if (e == OK)
 		e = credential_helper_parse(secret_bytes(answer), out, &why);

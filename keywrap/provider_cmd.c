@@ -19,6 +19,9 @@ enum err provider_cmd_run(char *const *argv, struct bytes input, struct deadline
 {
 	int status = -1;
 	const struct program p = { argv, input, until, PROVIDER_MESSAGE_MAX };
-	enum err e = program_run(&p, output, &status, em);
+	AUTO(secret) *printed = NULL;
+	enum err e = program_run(&p, &printed, &status, em);
+	if (e == OK)
+		*output = steal(&printed);
 	return e == ERR_PROTO ? status_err(status) : e;
 }

@@ -98,7 +98,8 @@ mkdir "$work/bin"
 cat >"$work/bin/docker-credential-test" <<END
 #!/bin/sh
 read -r host
-[ "\$1 \$host" = "get $closed" ] || exit 1
+[ "\$host" != broken.example ] || exit 1
+[ "\$1 \$host" = "get $closed" ] || { echo "credentials not found in native keychain"; exit 1; }
 echo '{"ServerURL": "$closed", "Username": "somebody", "Secret": "pass:word"}'
 END
 chmod +x "$work/bin/docker-credential-test"
@@ -107,6 +108,10 @@ jq -n --arg at "$closed" '{credHelpers: {($at): "test"}}' >"$work/auth.json"
 equal "a credential helper" "$digest" "$(with_file)"
 echo '{"credsStore": "test"}' >"$work/auth.json"
 equal "a store of credentials" "$digest" "$(with_file)"
+equal "which has nothing for another registry" "$digest" "$(copy --cert-dir "$work/certs" --authfile "$work/auth.json" \
+	"docker://$open/group/app:one" "oci:$work/pulled:g")"
+refuses "a helper that fails" 3 'docker-credential-test: it ended with exit status 1' \
+	copy --authfile "$work/auth.json" docker://broken.example/app "oci:$work/x:x"
 echo '{"credsStore": "../../bin/test"}' >"$work/auth.json"
 refuses "a helper that is a path" 3 'the name of a credential helper' with_file
 
