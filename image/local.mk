@@ -9,6 +9,7 @@ libimage_la_SOURCES = \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
 	image/entry_attributes.c image/entry_attributes.h \
+	image/folder_source.c image/folder_source.h \
 	image/gunzip.c image/gunzip.h \
 	image/id_map.c image/id_map.h \
 	image/image_user.c image/image_user.h \

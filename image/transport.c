@@ -1,3 +1,4 @@
+#include "image/folder_source.h"
 #include "image/layout.h"
 #include "image/index.h"
 #include "image/platform.h"
@@ -7,11 +8,12 @@
 static const struct transport transports[] = {
 	{ "oci", layout_open_source, layout_open_destination },
 	{ "docker", registry_open_source, registry_open_destination },
+	{ "dir", folder_open_source, NULL }, /* to be read only */
 };
 
 /* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
-static const char *const not_yet[] = { "dir", "docker-archive", "oci-archive", "docker-daemon", "containers-storage",
-				       "sif", "ostree",         "tarball" };
+static const char *const not_yet[] = { "docker-archive", "oci-archive", "docker-daemon", "containers-storage", "sif",
+				       "ostree",         "tarball" };
 
 static enum err transport_find(const char *name, const struct transport **out, const char **rest, struct errmsg *em)
 {
@@ -50,6 +52,8 @@ enum err image_destination_open(const char *name, const struct image_access *acc
 	const struct transport *transport = NULL;
 	const char *rest = NULL;
 	enum err e = transport_find(name, &transport, &rest, em);
+	if (e == OK && !transport->open_destination)
+		return err_set(em, ERR_UNSUPPORTED, "%s: images can only be read", transport->name);
 	return e == OK ? transport->open_destination(rest, access, out, em) : e;
 }
 

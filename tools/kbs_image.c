@@ -18,7 +18,7 @@ static const char help[] =
 	"Copies OCI images, encrypts and decrypts their layers on the way, and shows what is in them.\n"
 	"\n"
 	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th;\n"
-	"docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST], an image in a registry.\n"
+	"docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST], an image in a registry; dir:PATH, to read skopeo's.\n"
 	"\n"
 	"copy:\n"
 	"  --encryption-key KEY    encrypt for this recipient: jwe:FILE.pem, pkcs7:CERT.pem, pkcs11:FILE.pem,\n"

@@ -48,6 +48,30 @@ passes "encrypts it" kbs-image copy -q --encryption-key "jwe:$work/pub.pem" "oci
 passes "makes one of an encrypted image" bundle --unprivileged --decryption-key "$work/key.pem" "oci:$work/lay:secret" "$work/opened"
 passes "with the same files" diff -r --no-dereference "$work/rootfs" "$work/opened/rootfs"
 
+# --- from skopeo's folder --------------------------------------------------------------------------------------------
+lies() {
+	local layer code=0
+	layer=$(find "$work/dir" -type f -size +8k | head -1)
+	printf '\252' | dd of="$layer" bs=1 seek=100 conv=notrunc status=none
+	kbs-image copy -q "dir:$work/dir" "oci:$work/lie:app" 2>"$work/err1" || code=$?
+	[ "$code" = 7 ] || { echo "exit $code"; cat "$work/err1"; return 1; }
+}
+onto() {
+	local code=0
+	kbs-image copy -q "oci:$work/lay:root" "dir:$work/new" 2>"$work/err1" || code=$?
+	[ "$code" = 8 ] && grep -q 'only be read' "$work/err1" && [ ! -e "$work/new" ]
+}
+passes "a folder is not written" onto
+if command -v skopeo >/dev/null; then
+	passes "skopeo writes a folder" skopeo --insecure-policy copy -q "oci:$work/lay:root" "dir:$work/dir"
+	passes "makes a bundle of it" bundle --unprivileged "dir:$work/dir" "$work/of-dir"
+	passes "with the same files" diff -r --no-dereference "$work/rootfs" "$work/of-dir/rootfs"
+	passes "copies it" kbs-image copy -q "dir:$work/dir" "oci:$work/lay:from-dir"
+	passes "one byte changed is found" lies
+else
+	skip "reads skopeo's folder" "skopeo is not installed"
+fi
+
 # --- umoci's -------------------------------------------------------------------------------------------------------
 # Arguments, variables, folder, user and what the spec makes annotations; umoci also writes those that are empty, and a
 # variable TERM of its own.

@@ -1,0 +1,7 @@
+#pragma once
+#include "image/source.h"
+
+/* "dir:PATH", as skopeo writes it: manifest.json, and beside it every blob under its digest's digits; of an index also
+ * the images', as "<digits>.manifest.json". To be read only. */
+enum err folder_open_source(const char *rest, const struct image_access *access, struct image_source **out,
+			    struct errmsg *em) MUST_USE;
