@@ -83,14 +83,14 @@ static enum err place_find(const struct image_identity *identity, const struct i
 }
 
 /* "BASE/path@sha256=hex/signature-". malloc'd. */
-static char *prefix_make(const char *base, const struct reference *r, const char *digest)
+static char *prefix_make(const char *base, const char *path, const char *digest)
 {
 	char *text = NULL;
 	int kind = (int)strcspn(digest, ":");
 	size_t len = strlen(base);
 	while (len > 0 && base[len - 1] == '/')
 		len--;
-	if (asprintf(&text, "%.*s/%s@%.*s=%s/signature-", (int)len, base, r->path, kind, digest, digest + kind + 1) < 0)
+	if (asprintf(&text, "%.*s/%s@%.*s=%s/signature-", (int)len, base, path, kind, digest, digest + kind + 1) < 0)
 		return NULL;
 	return text;
 }
@@ -177,7 +177,8 @@ enum err lookaside_read(const struct image_identity *identity, const char *diges
 {
 	AUTO_REFERENCE r = { 0 };
 	struct place place = { 0 };
-	enum err e = reference_parse(identity->physical ? identity->physical : identity->scope, &r, em);
+	const char *slash = identity->physical ? strchr(identity->physical, '/') : NULL;
+	enum err e = reference_parse(identity->scope, &r, em);
 	if (e == OK)
 		e = place_find(identity, access, &place, em);
 	if (e != OK)
@@ -185,7 +186,7 @@ enum err lookaside_read(const struct image_identity *identity, const char *diges
 	AUTO_STR
 	char *base = place.base;
 	AUTO_STR
-	char *prefix = prefix_make(base, &r, digest);
+	char *prefix = prefix_make(base, slash ? slash + 1 : r.path, digest);
 	return prefix ? all_read(prefix, access, out, em) : err_set(em, ERR_NOMEM, "no memory for a name");
 }
 

@@ -273,9 +273,18 @@ static enum err place_open(const struct registry_place *place, const struct refe
 	};
 	bool whole = name.host && name.path && (name.tag || name.digest);
 	enum err e = whole ? registry_open(&where, access, &registry, em) : err_set(em, ERR_NOMEM, "no memory");
-	if (e == OK)
-		return source_new(registry, &name, out, em);
-	reference_clear(&name);
+	if (e != OK) {
+		reference_clear(&name);
+		return e;
+	}
+	e = source_new(registry, &name, out, em);
+	/* Signatures beside a registry lie under the name of where the image is: containers-registries.d(5). */
+	if (e == OK && asprintf(&(*out)->base.identity.physical, "%s/%s", place->host, place->path) < 0) {
+		(*out)->base.identity.physical = NULL;
+		image_source_free(&(*out)->base);
+		*out = NULL;
+		e = err_set(em, ERR_NOMEM, "no memory");
+	}
 	return e;
 }
 
