@@ -235,6 +235,8 @@ static enum err launch_measure(const struct measure_snp *in, uint8_t out[MEASURE
 {
 	struct launch l = { .failed = false };
 	size_t size = in->firmware.len;
+	if (firmware_is_igvm(in->firmware))
+		return err_set(em, ERR_UNSUPPORTED, "an IGVM file: these are not measured yet");
 	if (in->vcpus < 1 || in->vcpus > VCPUS_MAX)
 		return err_set(em, ERR_ARG, "%u virtual processors: 1 to %d", in->vcpus, VCPUS_MAX);
 	if (size == 0 || size % PAGE != 0 || size > 64 << 20)

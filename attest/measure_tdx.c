@@ -151,6 +151,8 @@ static enum err sections_measure(EVP_MD_CTX *md, struct bytes image, size_t at, 
 enum err measure_tdx(struct bytes firmware, enum measure_order order, uint8_t out[MEASURE_LEN], struct errmsg *em)
 {
 	size_t at = 0;
+	if (firmware_is_igvm(firmware))
+		return err_set(em, ERR_UNSUPPORTED, "an IGVM file: these are not measured yet");
 	enum err e = descriptor_find(firmware, &at, em);
 	if (e != OK)
 		return e;

@@ -25,7 +25,7 @@ tests_bench_unwrap_bench_LDADD = libcommon.la $(CRYPTO_LIBS)
 check_PROGRAMS += tests/bench/verify_bench
 tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c tests/support/tee_pki.c tests/support/tee_pki.h \
 	tests/support/tee_intel.c tests/support/tee_intel.h tests/support/tee_amd.c tests/support/tee_amd.h
-tests_bench_verify_bench_LDADD = libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
+tests_bench_verify_bench_LDADD = libmeasure.la libverifier.la libattest.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 check_PROGRAMS += tests/bench/p11_first_bench tests/bench/tls_handshake_bench
 tests_bench_p11_first_bench_SOURCES = tests/bench/p11_first_bench.c
 tests_bench_p11_first_bench_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)

@@ -1,6 +1,7 @@
 /* CPU time of verifying evidence of our own making, in one process: a TDX quote with chain, one with collateral, an
- * SNP report. And how large the verifier is: scripts/bench. */
+ * SNP report; and of predicting the MRTD of 2 MiB of firmware. And how large the verifier is: scripts/bench. */
 #include "attest/appraise.h"
+#include "attest/measure.h"
 #include "tests/support/tee_amd.h"
 #include "tests/support/tee_intel.h"
 
@@ -23,7 +24,7 @@ static void report(const char *what, double ms)
 
 static void affirmed(const struct appraisal *a, enum err e)
 {
-	if (e == OK && a->status == APPRAISAL_AFFIRMING)
+	if (e == OK && a && a->status == APPRAISAL_AFFIRMING)
 		return;
 	fprintf(stderr, "verify_bench: not affirmed\n");
 	exit(1);
@@ -70,10 +71,38 @@ static void reports(void)
 	amd_close(&w);
 }
 
+/* td-shim's form: one section that is the whole file, added and extended. */
+static void firmware(void)
+{
+	enum { LEN = 2 << 20, DESCRIPTOR = 0x1010 };
+	static const uint8_t descriptor[] = {
+		0xf3, 0xf9, 0xea, 0xe9, 0x8e, 0x16, 0xd5, 0x44, 0xa8, 0xeb, 0x7f, 0x4d, 0x87, 0x38, 0xf6, 0xae,
+		'T',  'D',  'V',  'F',  48,   0,    0,    0,    1,    0,    0,    0,    1,    0,    0,    0,
+		0,    0,    0,    0,    0,    0,    0x20, 0,    0,    0,    0xe0, 0xff, 0,    0,    0,    0,
+		0,    0,    0x20, 0,    0,    0,    0,    0,    0,    0,    0,    0,    1,    0,    0,    0,
+	};
+	static uint8_t image[LEN];
+	uint8_t value[MEASURE_LEN];
+	for (size_t i = 0; i < LEN - 64; i++)
+		image[i] = (uint8_t)(i * 2654435761U >> 24);
+	memcpy(image + DESCRIPTOR - 16, descriptor, sizeof descriptor);
+	image[LEN - 32] = DESCRIPTOR & 0xff;
+	image[LEN - 31] = DESCRIPTOR >> 8;
+	double begin = 0;
+	for (int i = -1; i < ROUNDS; i++) {
+		if (i == 0)
+			begin = cpu_ms();
+		if (measure_tdx(BYTES(image), MEASURE_INTERLEAVED, value, NULL) != OK)
+			affirmed(NULL, ERR_INTERNAL);
+	}
+	report("MRTD of 2 MiB (bound: 60 ms)", cpu_ms() - begin);
+}
+
 int main(void)
 {
 	quotes(false);
 	quotes(true);
 	reports();
+	firmware();
 	return 0;
 }

@@ -55,6 +55,26 @@ refuses "RVPS would take another value than the document's" 8 "not the document'
 jq -c 'del(.document)' "$work/tdx.rvps" >"$work/bare.rvps"
 refuses "values alone" 8 "computed from" kbs-attest reference check "$work/bare.rvps" $firmware
 
+# --- a kernel that is booted directly: a small image of the project's own has a page for its hash ------------------------
+direct=$TOP_SRCDIR/tests/vectors/measure/ovmf.bin
+printf kernel >"$work/kernel"
+printf initrd >"$work/initrd"
+boot=(--kernel "$work/kernel" --initrd "$work/initrd" --append console=ttyS0)
+for form in json rvps corim; do
+	kbs-attest measure snp "$direct" --vcpus 3 --vcpu-type EPYC-Milan --features 0x21 "${boot[@]}" --format $form \
+		--signer Example --out "$work/direct.$form"
+	passes "$form: the hashes are enough" kbs-attest reference check "$work/direct.$form" "$direct"
+	passes "$form: kernel, initrd and command line are those" kbs-attest reference check "$work/direct.$form" "$direct" "${boot[@]}"
+	refuses "$form: another kernel" 5 "kernel: the document says" \
+		kbs-attest reference check "$work/direct.$form" "$direct" --kernel "$work/initrd"
+	refuses "$form: another command line" 5 "command line: the document says" \
+		kbs-attest reference check "$work/direct.$form" "$direct" --append quiet
+done
+printf IGVM | cat - "$direct" >"$work/igvm"
+refuses "an IGVM file is refused" 8 "IGVM" kbs-attest measure tdx "$work/igvm"
+refuses "EC2's virtual processors are not known" 8 "ec2" \
+	kbs-attest measure snp "$direct" --vcpus 1 --vcpu-type EPYC-v4 --vmm ec2
+
 # --- CoRIM, as another implementation reads it ----------------------------------------------------------------------
 refuses "a CoRIM names its signer" 2 "signer" kbs-attest measure tdx $firmware --format corim
 refuses "a CoRIM that begins also ends" 2 "not-after" \

@@ -172,6 +172,37 @@ static void what_has_no_metadata_is_refused(void **state)
 	}
 }
 
+/* Such a file may hold anything, a table at its end too. */
+static void an_igvm_file_is_refused_as_what_it_is(void **state)
+{
+	(void)state;
+	AUTO_BUF
+	image = { 0 };
+	vector_read("measure/ovmf.bin", &image);
+	memcpy(image.data, "IGVM", 4);
+	struct measure_snp in = { .firmware = buf_bytes(&image), .vcpus = 1, .features = 1 };
+	check_err(ERR_UNSUPPORTED, measure_tdx(buf_bytes(&image), MEASURE_INTERLEAVED, digest, &em));
+	assert_non_null(strstr(em.text, "IGVM"));
+	check_err(ERR_UNSUPPORTED, measure_snp(&in, digest, &em));
+	assert_non_null(strstr(em.text, "IGVM"));
+}
+
+/* Whoever has no kernel has its hash. */
+static void hashes_of_a_kernel_measure_as_the_kernel(void **state)
+{
+	(void)state;
+	AUTO_BUF
+	image = { 0 };
+	struct measure_boot boot = { bytes_str("kernel"), bytes_str("initrd"), "console=ttyS0" };
+	struct measure_boot_hashes hashes;
+	vector_read("measure/ovmf.bin", &image);
+	struct measure_snp in = { .firmware = buf_bytes(&image), .vcpus = 3, .features = 0x21, .hashes = &hashes };
+	assert_true(measure_cpu_signature("EPYC-Milan", &in.cpu_signature));
+	check_ok(measure_boot_hash(&boot, &hashes, &em));
+	check_ok(measure_snp(&in, digest, &em));
+	check_digest(snp_3_kernel);
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
 	(void)state;
@@ -200,6 +231,8 @@ int main(void)
 		cmocka_unit_test(malformed_tdx_metadata_are_refused),
 		cmocka_unit_test(malformed_sev_metadata_are_refused),
 		cmocka_unit_test(what_has_no_metadata_is_refused),
+		cmocka_unit_test(an_igvm_file_is_refused_as_what_it_is),
+		cmocka_unit_test(hashes_of_a_kernel_measure_as_the_kernel),
 		cmocka_unit_test(wrong_arguments_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
