@@ -1,6 +1,7 @@
-#include "attest/references_form.h"
+#include "attest/references.h"
 
 #include "attest/cose_sign1.h"
+#include "attest/references_form.h"
 #include "common/base64.h"
 #include "common/jws.h"
 #include "common/utf8.h"

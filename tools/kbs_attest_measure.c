@@ -140,14 +140,14 @@ static enum err firmware_measure(const struct args *args, struct references *of,
 	AUTO_BUF
 	firmware = { 0 };
 	struct bytes image = { NULL, 0 };
-	const char *slash = strrchr(args->firmware, '/');
+	const char *slash = args->firmware ? strrchr(args->firmware, '/') : NULL;
 	enum err e = measured_read(args->firmware, &firmware, &image, em);
 	if (e == OK)
 		e = references_measure(of, image, of->value, em);
 	if (e == OK)
 		e = sha256_of(image, of->firmware_sha256, em);
 	of->firmware_len = image.len;
-	if (e == OK && args->publish.format)
+	if (e == OK && args->publish.format && args->firmware)
 		e = text_set(of->firmware, sizeof of->firmware, slash ? slash + 1 : args->firmware, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", args->firmware);
 }
