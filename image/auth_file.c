@@ -92,7 +92,8 @@ static bool raw_has_text(struct bytes raw)
 
 static enum err entry_read(struct bytes entry, struct credentials *out, bool *found, struct errmsg *em)
 {
-	struct bytes auth = { NULL, 0 }, token = { NULL, 0 };
+	struct bytes auth = { NULL, 0 };
+	struct bytes token = { NULL, 0 };
 	enum err e = member_opt(entry, "identitytoken", &token, em);
 	if (e == OK && raw_has_text(token)) {
 		*found = true;

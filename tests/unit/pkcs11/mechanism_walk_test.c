@@ -363,7 +363,7 @@ static void refuses_beyond(const struct mechanism *m, CK_MECHANISM *how)
 	} else if (m->key_type == CKK_EC && m->flags & CKF_SIGN) {
 		keys.back = fixture_find(s, CKO_PRIVATE_KEY, "default/walk/p224");
 		if (C_SignInit(s, how, keys.back) == CKR_OK)
-			fail_msg("a key on P-224 signs with 0x%lx", m->type);
+			fail_msg("a key on P-224 signs with 0x%lx", (unsigned long)m->type);
 	}
 }
 
