@@ -53,7 +53,7 @@ static void *listen_main(void *arg)
 		double at = now_us();
 		text[n] = '\0';
 		for (int i = 0; i < MARKS; i++)
-			if (!marks[i].at && strstr(text, marks[i].text))
+			if (marks[i].at <= 0 && strstr(text, marks[i].text))
 				marks[i].at = at;
 	}
 	return NULL;
@@ -113,7 +113,7 @@ static void first_use(const char *module, const char *label)
 	double end = now_us();
 	usleep(20000); /* the listener's last line */
 	for (int i = 0; i < MARKS; i++)
-		if (marks[i].at)
+		if (marks[i].at > 0)
 			stage(marks[i].stage, &from, marks[i].at);
 	stage("unseal and parse the key, C_SignInit", &from, ready);
 	stage("C_Sign", &from, end);
