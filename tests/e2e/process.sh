@@ -32,6 +32,11 @@ for key in rsa ec; do
 	equal "$key: the parent and each child attested once" 4 "$(handshakes)"
 	storms=${STORMS-1} children=50
 	! sanitized || children=10
+	# Its allocator takes its locks into the child (seen with gcc 12): the child waits for a thread that it has not.
+	if nm -D "$module" 2>/dev/null | grep __asan_init >/dev/null; then
+		skip "$key: children of a parent whose threads sign" "AddressSanitizer does not survive fork() amid threads"
+		storms=0
+	fi
 	for ((storm = 1; storm <= storms; storm++)); do
 		forget
 		passes "$key: $children children initialise, sign and exit while their parent's threads sign${STORMS:+, storm $storm}" host $key storm $children

@@ -355,6 +355,7 @@ static void what_is_no_quote_is_malformed(void **state)
 	w.bank = 4; /* SHA-1 */
 	judge();
 	only(APPRAISAL_MALFORMED, "quote format");
+	close_world(state);
 	open_world(state);
 	judge();
 	w.signature.data[3] = 4;

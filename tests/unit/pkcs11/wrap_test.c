@@ -161,12 +161,28 @@ static void templates_for_unwrapping_are_checked(void **state)
 	check_rv(CKR_OK, C_UnwrapKey(s, &kw, kek, wrapped, n, t, 2, &made));
 }
 
+/* Of the ciphertexts of one key one in 256 ends in what looks like good padding: another one is taken then. */
+static void bad_padding_is_refused(void)
+{
+	CK_MECHANISM pad = { CKM_AES_CBC_PAD, value, 16 };
+	CK_BYTE garbage[32];
+	CK_RV rv = CKR_OK;
+	memset(garbage, 0xff, sizeof(garbage));
+	for (int i = 0; i < 16 && rv == CKR_OK; i++) {
+		CK_ULONG n = sizeof(out);
+		garbage[31] = (CK_BYTE)i;
+		check_rv(CKR_OK, C_DecryptInit(s, &pad, kek));
+		rv = C_Decrypt(s, garbage, sizeof(garbage), out, &n);
+	}
+	assert_int_equal(rv, CKR_ENCRYPTED_DATA_INVALID);
+}
+
 /* An error of the application's own, queued before our calls, is there after them, and none of ours is. */
 static void the_applications_openssl_errors_stay_as_they_were(void **state)
 {
 	(void)state;
 	CK_OBJECT_HANDLE whole = fixture_find(s, CKO_PRIVATE_KEY, "rsa"), ecdsa_key = 0;
-	CK_MECHANISM ecdsa = { CKM_ECDSA, NULL, 0 }, pad = { CKM_AES_CBC_PAD, value, 16 };
+	CK_MECHANISM ecdsa = { CKM_ECDSA, NULL, 0 };
 	CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 }, big[256];
 	CK_ATTRIBUTE curve = ATTR(CKA_EC_PARAMS, p256);
 	CK_MECHANISM ec_gen = { CKM_EC_KEY_PAIR_GEN, NULL, 0 }, raw = { CKM_RSA_X_509, NULL, 0 };
@@ -184,9 +200,7 @@ static void the_applications_openssl_errors_stay_as_they_were(void **state)
 		n = sizeof(out);
 		check_rv(CKR_OK, C_SignInit(s, &raw, whole));
 		check_rv(CKR_DATA_INVALID, C_Sign(s, big, 256, out, &n));
-		n = sizeof(out);
-		check_rv(CKR_OK, C_DecryptInit(s, &pad, kek));
-		check_rv(CKR_ENCRYPTED_DATA_INVALID, C_Decrypt(s, big, 32, out, &n));
+		bad_padding_is_refused();
 		check_rv(CKR_OK, C_GenerateKeyPair(s, &ec_gen, &curve, 1, NULL, 0, &half, &ecdsa_key));
 		check_rv(CKR_OK, C_VerifyInit(s, &ecdsa, half));
 		check_rv(CKR_SIGNATURE_INVALID, C_Verify(s, value, 32, big, 64));
