@@ -3,7 +3,7 @@ EXTRA_DIST += tests/interop/skopeo.sh tests/interop/skopeo_layout.sh
 
 EXTRA_DIST += tests/interop/keyprovider.sh tests/support/go_peer.sh
 EXTRA_DIST += tests/interop/keyprovider_peer/main.go tests/interop/keyprovider_peer/go.mod tests/interop/keyprovider_peer/go.sum \
-	tests/interop/keyprovider_rust/Cargo.toml tests/interop/keyprovider_rust/Cargo.lock tests/interop/keyprovider_rust/src/main.rs
+	tests/interop/keyprovider_rust/Cargo.toml tests/interop/keyprovider_rust/src/main.rs
 
 EXTRA_DIST += tests/interop/ocicrypt.sh tests/interop/ocicrypt/main.go tests/interop/ocicrypt/jose.go tests/interop/ocicrypt/go.mod \
 	tests/interop/ocicrypt/go.sum
