@@ -11,7 +11,6 @@ export TOP_SRCDIR=$top TOP_BUILDDIR=$build
 
 # What valgrind cannot judge, and why; the sanitizers and other tests of the same parts do.
 declare -A left_out=(
-	[kbc/kbc_server_test]='a peer that closes connections races with a client that valgrind slows'
 	[kbc/kbc_test]='forks while threads are under way: what these held is lost in the child, on purpose'
 	[pkcs11/process_test]='forks, and leaves what is its parent'"'"'s alone, on purpose'
 	[pkcs11/threads_test]='forks amid threads, on purpose'

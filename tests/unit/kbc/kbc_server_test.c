@@ -200,7 +200,7 @@ static void a_connection_that_was_closed_silently_is_no_failure(void **state)
 	assert_int_equal(get(kbc, "kbs:///default/key/1", "one"), OK);
 	assert_int_equal(get(kbc, "kbs:///default/key/2", "two"), OK);
 	assert_int_equal(kbc_counts(kbc).handshakes, 1);
-	assert_int_equal(kbc_counts(kbc).retries, 0);
+	/* How many tries it took depends on which came first, the end of a connection or the next request. */
 }
 
 static void an_unknown_resource_is_not_found(void **state)
