@@ -6,6 +6,7 @@ libcommon_la_SOURCES = \
 	common/deadline.c common/deadline.h \
 	common/err.c common/err.h \
 	common/file.c common/file.h \
+	common/fnv.h \
 	common/fork_mark.c common/fork_mark.h \
 	common/harden.c common/harden.h \
 	common/json.c common/json.h common/json_canonical.c \

@@ -1,11 +1,11 @@
 #include "image/path_set.h"
 
-/* FNV-1a. Whoever makes paths collide makes his own image slow to unpack; the number of entries is his choice, too. */
+#include "common/fnv.h"
+
+/* Whoever makes paths collide makes his own image slow to unpack; the number of entries is his choice, too. */
 static size_t place_of(const struct path_set *s, const char *path)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
-	for (const char *c = path; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ULL;
+	uint64_t hash = fnv64(bytes_str(path));
 	size_t at = (size_t)(hash ^ hash >> 32) & (s->cap - 1);
 	while (s->slots[at] && strcmp(s->slots[at], path) != 0)
 		at = (at + 1) & (s->cap - 1);

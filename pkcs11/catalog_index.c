@@ -1,7 +1,7 @@
 #include "common/file.h"
 #include "pkcs11/catalog_row.h"
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/fnv.h"
+#include "common/fnv.h"
 #include "pkcs11/object_attributes.h"
 
 #define BUCKETS_MIN 64

@@ -3,7 +3,7 @@
 #include "common/json_cut.h"
 #include "common/resource_uri.h"
 #include "pkcs11/entry_read.h"
-#include "pkcs11/fnv.h"
+#include "common/fnv.h"
 
 #define ENTRIES_MAX 100000
 #define ENTRY_TEXT_MAX 65536

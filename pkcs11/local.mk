@@ -11,7 +11,6 @@ libpkcs11_la_SOURCES = \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
 	pkcs11/entry_message.c pkcs11/entry_message_sign.c pkcs11/entry_object.c pkcs11/entry_session.c \
 	pkcs11/entry_sign.c pkcs11/entry_wrap.c \
-	pkcs11/fnv.h \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
 	pkcs11/login.c pkcs11/login.h \

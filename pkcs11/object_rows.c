@@ -3,7 +3,7 @@
 #include "common/token_attribute.h"
 #include "pkcs11/check_value.h"
 #include "pkcs11/crypto_gate.h"
-#include "pkcs11/fnv.h"
+#include "common/fnv.h"
 #include "pkcs11/session_object.h"
 
 #include <openssl/core_names.h>

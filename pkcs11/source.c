@@ -1,7 +1,7 @@
 #include "pkcs11/source.h"
 
 #include "common/log.h"
-#include "pkcs11/fnv.h"
+#include "common/fnv.h"
 #include "pkcs11/source_state.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "pkcs11/token.h"
 
 #include "common/harden.h"
-#include "pkcs11/fnv.h"
+#include "common/fnv.h"
 
 #include <stdio.h>
 
