@@ -19,7 +19,5 @@ struct appraise_field {
 void appraise_bound(struct appraisal *a, const struct appraise_field *field);
 
 /* Claims. Without memory false, and the object has one member less. */
-bool claim_text(json_object *to, const char *name, const char *value);
 bool claim_hex(json_object *to, const char *name, struct bytes value);
 bool claim_number(json_object *to, const char *name, uint64_t value);
-bool claim_object(json_object *to, const char *name, json_object *value); /* takes `value`, NULL is no memory */

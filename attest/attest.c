@@ -30,14 +30,6 @@ static const char *digest_name(const char *hash)
 	return NULL;
 }
 
-static bool put(json_object *object, const char *name, json_object *value)
-{
-	if (value && json_object_object_add(object, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
 enum err attest_report_data(const char *hash, const struct attest_runtime_data *data, struct attest_digest *out,
 			    struct errmsg *em)
 {
@@ -49,9 +41,9 @@ enum err attest_report_data(const char *hash, const struct attest_runtime_data *
 		return err_set(em, ERR_PARSE, "report data: \"tee-pubkey\" is no object");
 	AUTO_OF(json_object) *all = json_object_new_object();
 	const char *additional = data->additional_evidence;
-	if (!all || (additional && !put(all, "additional-evidence", json_object_new_string(additional))) ||
-	    !put(all, "nonce", json_object_new_string(data->nonce)) ||
-	    !put(all, "tee-pubkey", json_object_get(data->tee_pubkey)))
+	if (!all || (additional && !json_add(all, "additional-evidence", json_object_new_string(additional))) ||
+	    !json_add(all, "nonce", json_object_new_string(data->nonce)) ||
+	    !json_add(all, "tee-pubkey", json_object_get(data->tee_pubkey)))
 		return err_set(em, ERR_NOMEM, "no memory for report data");
 	AUTO_STR
 	char *text = NULL;

@@ -99,7 +99,7 @@ enum err attester_additional(const struct attester_devices *of, const struct att
 		e = attester_device_check(of->names[i], em);
 		if (e == OK)
 			e = attester_evidence(device_find(of->names[i]), request, &one, em);
-		if (e == OK && !evidence_put(all, of->names[i], one))
+		if (e == OK && !json_add(all, of->names[i], one))
 			e = ERR_NOMEM;
 	}
 	if (e == OK)
@@ -119,19 +119,11 @@ void report_data_pad(const struct attest_digest *digest, uint8_t out[REPORT_DATA
 	memcpy(out, digest->data, digest->len);
 }
 
-bool evidence_put(json_object *to, const char *name, json_object *value)
-{
-	if (to && value && json_object_object_add(to, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
 bool evidence_put_base64(json_object *to, const char *name, struct bytes value)
 {
 	AUTO_STR
 	char *text = base64_encode(BASE64_STD, value);
-	return text && evidence_put(to, name, json_object_new_string(text));
+	return text && json_add(to, name, json_object_new_string(text));
 }
 
 json_object *evidence_octets(struct bytes from)

@@ -31,7 +31,7 @@ enum err attester_cca_evidence(const struct attester_request *r, json_object **o
 	if (e != OK)
 		return e;
 	AUTO_OF(json_object) *evidence = json_object_new_object();
-	if (!evidence_put(evidence, "token", evidence_octets(buf_bytes(&answer.outblob))))
+	if (!json_add(evidence, "token", evidence_octets(buf_bytes(&answer.outblob))))
 		return err_set(em, ERR_NOMEM, "no memory for evidence");
 	*out = steal(&evidence);
 	return OK;

@@ -39,7 +39,5 @@ char *machine_path(const struct attester_machine *machine, const char *path);
 /* The digest with zeros behind it, as most TEEs want it. */
 void report_data_pad(const struct attest_digest *digest, uint8_t out[REPORT_DATA_LEN]);
 
-/* Members of evidence. Without memory false; `value` is taken over in any case. */
-bool evidence_put(json_object *to, const char *name, json_object *value);
 bool evidence_put_base64(json_object *to, const char *name, struct bytes value);
 json_object *evidence_octets(struct bytes from); /* [1,2,...]; NULL without memory */

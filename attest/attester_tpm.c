@@ -62,8 +62,8 @@ static json_object *evidence_make(const struct tpm_quote *quote, struct bytes sp
 	json_object *inner = json_object_new_object();
 	bool good = evidence_put_base64(inner, "signature", buf_bytes(&quote->signature)) &&
 		    evidence_put_base64(inner, "message", buf_bytes(&quote->message)) &&
-		    evidence_put(inner, "pcrs", pcrs_make(&quote->pcrs));
-	good = evidence_put(evidence, "tpm_quote", inner) && good;
+		    json_add(inner, "pcrs", pcrs_make(&quote->pcrs));
+	good = json_add(evidence, "tpm_quote", inner) && good;
 	good = good && evidence_put_base64(evidence, "ak_public", spki);
 	return good ? steal(&evidence) : NULL;
 }

@@ -60,25 +60,17 @@ static enum err toml_make(const struct init_data_plan *plan, struct buf *out, st
 	return e;
 }
 
-static bool put(json_object *to, const char *name, json_object *value)
-{
-	if (to && value && json_object_object_add(to, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
 static enum err json_make(const struct init_data_plan *plan, struct buf *out, struct errmsg *em)
 {
 	AUTO_OF(json_object) *root = json_object_new_object();
 	json_object *data = json_object_new_object();
-	bool good = put(root, "version", json_object_new_string("0.1.0")) &&
-		    put(root, "algorithm", json_object_new_string(plan->algorithm));
-	good = put(root, "data", data) && good;
+	bool good = json_add(root, "version", json_object_new_string("0.1.0")) &&
+		    json_add(root, "algorithm", json_object_new_string(plan->algorithm));
+	good = json_add(root, "data", data) && good;
 	for (size_t i = 0; i < plan->count && good; i++) {
 		struct bytes text = plan->files[i].text;
-		good = put(data, plan->files[i].name,
-			   json_object_new_string_len(text.len ? (const char *)text.data : "", (int)text.len));
+		good = json_add(data, plan->files[i].name,
+				json_object_new_string_len(text.len ? (const char *)text.data : "", (int)text.len));
 	}
 	AUTO_STR
 	char *text = good ? json_text(root) : NULL;

@@ -124,7 +124,7 @@ json_object *quote_claims(const struct quote *q, json_object *body)
 	AUTO_OF(json_object) *claims = json_object_new_object();
 	json_object *quote = json_object_new_object();
 	json_object *header = json_object_new_object();
-	bool held = quote && claim_object(quote, "body", body);
+	bool held = quote && json_add(quote, "body", body);
 	if (!quote)
 		json_object_put(body);
 	held = held && header && claim_hex(header, "version", bytes_part(q->header, 0, 2)) &&
@@ -132,12 +132,12 @@ json_object *quote_claims(const struct quote *q, json_object *body)
 	       claim_hex(header, "tee_type", bytes_part(q->header, 4, 4)) &&
 	       claim_hex(header, "vendor_id", bytes_part(q->header, 12, 16)) &&
 	       claim_hex(header, "user_data", bytes_part(q->header, 28, 20));
-	if (!quote || !claim_object(quote, "header", header)) {
+	if (!quote || !json_add(quote, "header", header)) {
 		json_object_put(quote ? NULL : header);
 		held = false;
 	}
 	held = held && claims;
-	if (!held || !claim_object(claims, "quote", quote)) {
+	if (!held || !json_add(claims, "quote", quote)) {
 		if (!held)
 			json_object_put(quote);
 		return NULL;

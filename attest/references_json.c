@@ -10,18 +10,9 @@
 
 static const char type_name[] = "tee-reference-values";
 
-/* Takes `value`, NULL included: without memory. */
-static bool put(json_object *to, const char *name, json_object *value)
-{
-	if (value && json_object_object_add(to, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
 static bool put_text(json_object *to, const char *name, const char *text)
 {
-	return !text[0] || put(to, name, json_object_new_string(text));
+	return !text[0] || json_add(to, name, json_object_new_string(text));
 }
 
 static bool put_hex(json_object *to, const char *name, struct bytes value)
@@ -44,7 +35,7 @@ static bool put_time(json_object *to, const char *name, int64_t when)
 static json_object *below(json_object *to, const char *name)
 {
 	json_object *object = json_object_new_object();
-	return put(to, name, object) ? object : NULL;
+	return json_add(to, name, object) ? object : NULL;
 }
 
 static bool snp_put(json_object *to, const struct references *of)
@@ -52,7 +43,7 @@ static bool snp_put(json_object *to, const struct references *of)
 	char features[24];
 	snprintf(features, sizeof features, "0x%llx", (unsigned long long)of->features);
 	json_object *vcpus = below(to, "vcpus");
-	bool good = vcpus && put(vcpus, "count", json_object_new_int64(of->vcpus)) &&
+	bool good = vcpus && json_add(vcpus, "count", json_object_new_int64(of->vcpus)) &&
 		    put_text(vcpus, "type", of->vcpu_type) && put_text(to, "features", features);
 	if (!good || !of->has_boot)
 		return good;
@@ -65,12 +56,12 @@ static bool snp_put(json_object *to, const struct references *of)
 static bool document_put(json_object *root, const struct references *of)
 {
 	bool tdx = of->tee == REFERENCES_TDX;
-	if (!put_text(root, "type", type_name) || !put(root, "version", json_object_new_int64(1)) ||
+	if (!put_text(root, "type", type_name) || !json_add(root, "version", json_object_new_int64(1)) ||
 	    !put_text(root, "tee", tdx ? "tdx" : "snp"))
 		return false;
 	json_object *firmware = below(root, "firmware");
 	if (!firmware || !put_text(firmware, "name", of->firmware) ||
-	    !put(firmware, "size", json_object_new_int64((int64_t)of->firmware_len)) ||
+	    !json_add(firmware, "size", json_object_new_int64((int64_t)of->firmware_len)) ||
 	    !put_hex(firmware, "sha256", BYTES(of->firmware_sha256)))
 		return false;
 	json_object *value = below(root, "measurement");
@@ -83,7 +74,7 @@ static bool document_put(json_object *root, const struct references *of)
 	if (tdx ? !put_text(root, "page_order", of->order == MEASURE_TWO_PASS ? "two-pass" : "interleaved")
 		: !snp_put(root, of))
 		return false;
-	if (of->svn >= 0 && !put(root, "svn", json_object_new_int64(of->svn)))
+	if (of->svn >= 0 && !json_add(root, "svn", json_object_new_int64(of->svn)))
 		return false;
 	return put_time(root, "not_before", of->not_before) && put_time(root, "not_after", of->not_after) &&
 	       put_text(root, "signer", of->signer);
@@ -100,13 +91,13 @@ static json_object *rvps_wrap(const struct references *of, json_object *document
 	bool good = map && hex && list && json_object_array_add(list, json_object_new_string(hex)) == 0;
 	if (!good)
 		json_object_put(list);
-	good = good && put(map, references_name(of->tee), list);
+	good = good && json_add(map, references_name(of->tee), list);
 	AUTO_STR
 	char *text = good ? json_text(map) : NULL;
 	AUTO_STR
 	char *payload = text ? base64_encode(BASE64_STD, bytes_str(text)) : NULL;
 	if (root && payload && put_text(root, "version", "0.1.0") && put_text(root, "type", "sample") &&
-	    put_text(root, "payload", payload) && put(root, "document", json_object_get(document)))
+	    put_text(root, "payload", payload) && json_add(root, "document", json_object_get(document)))
 		return root;
 	json_object_put(root);
 	return NULL;

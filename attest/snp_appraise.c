@@ -311,9 +311,10 @@ static enum err claims_add(const struct snp_case *c, struct errmsg *em)
 	    !claim_hex(to, "image_id", snp_field(r, SNP_IMAGE_ID)) ||
 	    !claim_hex(to, "report_id", snp_field(r, SNP_REPORT_ID)) ||
 	    !claim_hex(to, "chip_id", snp_field(r, SNP_CHIP_ID)) ||
-	    !claim_text(to, "reported_tcb_bootloader", svn.bootloader) ||
-	    !claim_text(to, "reported_tcb_microcode", svn.microcode) || !claim_text(to, "reported_tcb_snp", svn.snp) ||
-	    !claim_text(to, "reported_tcb_tee", svn.tee) || !claim_number(to, "platform_smt_enabled", platform & 1) ||
+	    !json_add_text(to, "reported_tcb_bootloader", svn.bootloader) ||
+	    !json_add_text(to, "reported_tcb_microcode", svn.microcode) ||
+	    !json_add_text(to, "reported_tcb_snp", svn.snp) || !json_add_text(to, "reported_tcb_tee", svn.tee) ||
+	    !claim_number(to, "platform_smt_enabled", platform & 1) ||
 	    !claim_number(to, "platform_tsme_enabled", platform >> 1 & 1) ||
 	    !claim_number(to, "policy_abi_major", r->policy >> 8 & 255) ||
 	    !claim_number(to, "policy_abi_minor", r->policy & 255) ||
@@ -321,7 +322,7 @@ static enum err claims_add(const struct snp_case *c, struct errmsg *em)
 	    !claim_number(to, "policy_migrate_ma", policy_bit(c, POLICY_MIGRATE)) ||
 	    !claim_number(to, "policy_debug_allowed", policy_bit(c, POLICY_DEBUG)) ||
 	    !claim_number(to, "policy_single_socket", policy_bit(c, POLICY_SINGLE_SOCKET)) ||
-	    !claim_number(to, "vmpl", r->vmpl) || !claim_text(to, "product", c->product->product))
+	    !claim_number(to, "vmpl", r->vmpl) || !json_add_text(to, "product", c->product->product))
 		return err_set(em, ERR_NOMEM, "no memory for claims");
 	return OK;
 }

@@ -13,7 +13,7 @@ static json_object *number(uint64_t value)
 
 static bool put_number(json_object *to, const char *name, uint64_t value)
 {
-	return evidence_put(to, name, number(value));
+	return json_add(to, name, number(value));
 }
 
 /* Only Turin has an FMC; for the others it is null. */
@@ -55,9 +55,9 @@ static json_object *member_make(const struct snp_member *m, struct bytes raw, bo
 static json_object *signature_make(struct bytes report)
 {
 	AUTO_OF(json_object) *signature = json_object_new_object();
-	bool good = evidence_put(signature, "r", evidence_octets(bytes_part(report, SNP_SIGNED_LEN, SNP_NUMBER_LEN))) &&
-		    evidence_put(signature, "s",
-				 evidence_octets(bytes_part(report, SNP_SIGNED_LEN + SNP_NUMBER_LEN, SNP_NUMBER_LEN)));
+	bool good = json_add(signature, "r", evidence_octets(bytes_part(report, SNP_SIGNED_LEN, SNP_NUMBER_LEN))) &&
+		    json_add(signature, "s",
+			     evidence_octets(bytes_part(report, SNP_SIGNED_LEN + SNP_NUMBER_LEN, SNP_NUMBER_LEN)));
 	return good ? steal(&signature) : NULL;
 }
 
@@ -70,10 +70,9 @@ static json_object *report_make(const struct snp_report *report)
 	for (size_t i = 0; i < SNP_MEMBERS && good; i++) {
 		const struct snp_member *m = &snp_members[i];
 		if (m->since <= report->version)
-			good = evidence_put(made, m->name,
-					    member_make(m, bytes_part(report->data, m->at, m->len), turin));
+			good = json_add(made, m->name, member_make(m, bytes_part(report->data, m->at, m->len), turin));
 	}
-	good = good && evidence_put(made, "signature", signature_make(report->data));
+	good = good && json_add(made, "signature", signature_make(report->data));
 	return good ? steal(&made) : NULL;
 }
 
@@ -87,8 +86,8 @@ static enum err chain_make(struct bytes table, json_object *to, struct errmsg *e
 		if (!entry.kind || entry.contents.len == 0)
 			continue;
 		json_object *one = json_object_new_object();
-		bool good = evidence_put(one, "cert_type", json_object_new_string(entry.kind)) &&
-			    evidence_put(one, "data", evidence_octets(entry.contents));
+		bool good = json_add(one, "cert_type", json_object_new_string(entry.kind)) &&
+			    json_add(one, "data", evidence_octets(entry.contents));
 		if (!good || json_object_array_add(to, one) != 0) {
 			json_object_put(one);
 			return err_set(em, ERR_NOMEM, "no memory for certificates");
@@ -102,7 +101,7 @@ enum err snp_evidence_make(const struct snp_report *report, struct bytes table, 
 {
 	AUTO_OF(json_object) *evidence = json_object_new_object();
 	AUTO_OF(json_object) *chain = json_object_new_array();
-	if (!chain || !evidence_put(evidence, "attestation_report", report_make(report)))
+	if (!chain || !json_add(evidence, "attestation_report", report_make(report)))
 		return err_set(em, ERR_NOMEM, "no memory for evidence");
 	enum err e = chain_make(table, chain, em);
 	if (e != OK)

@@ -101,5 +101,9 @@ struct ear {
 /* What an appraisal says in these terms. compared: reference values were given. */
 void ear_appraised(const struct appraisal *a, bool compared, struct ear *to);
 
+/* What the evidence says, "ear.veraison.annotated-evidence": the TEE's claims under its name, what they are bound to
+ * beside them. The caller's; NULL without memory. */
+json_object *ear_evidence(const struct ear *ear);
+
 /* The claims of the result, to be signed. Borrows everything; *out: the caller's. ERR_NOMEM. */
 enum err ear_claims(const struct ear *ear, json_object **out, struct errmsg *em) MUST_USE;

@@ -15,15 +15,6 @@ static enum err check_binding(const char *text, const struct attest_digest *expe
 	return OK;
 }
 
-static bool put(json_object *object, const char *name, const char *value)
-{
-	json_object *text = json_object_new_string(value);
-	if (text && json_object_object_add(object, name, text) == 0)
-		return true;
-	json_object_put(text);
-	return false;
-}
-
 enum err verifier_sample_check(const struct verifier_policy *policy, const struct verifier_request *request,
 			       json_object **claims, struct errmsg *em)
 {
@@ -39,7 +30,7 @@ enum err verifier_sample_check(const struct verifier_policy *policy, const struc
 	if (e != OK)
 		return e;
 	AUTO_OF(json_object) *said = json_object_new_object();
-	if (!said || !put(said, "svn", svn) || !put(said, "report_data", report_data))
+	if (!said || !json_add_text(said, "svn", svn) || !json_add_text(said, "report_data", report_data))
 		return err_set(em, ERR_NOMEM, "no memory for claims");
 	*claims = steal(&said);
 	return OK;

@@ -68,8 +68,8 @@ static enum err claims_add(const struct quote_case *c, struct errmsg *em)
 	c->to->claims = quote_claims(&c->quote, said);
 	if (!held || !c->to->claims || !claim_hex(c->to->claims, "report_data", td_field(body, TD_REPORT_DATA)) ||
 	    !claim_hex(c->to->claims, "init_data", td_field(body, TD_MR_CONFIG_ID)) ||
-	    !claim_text(c->to->claims, "tcb_status", c->to->tcb_status) ||
-	    !claim_text(c->to->claims, "advisory_ids", c->to->advisories))
+	    !json_add_text(c->to->claims, "tcb_status", c->to->tcb_status) ||
+	    !json_add_text(c->to->claims, "advisory_ids", c->to->advisories))
 		return err_set(em, ERR_NOMEM, "no memory for claims");
 	return OK;
 }

@@ -277,6 +277,19 @@ enum err json_only_members(json_object *obj, const char *const *names, struct er
 	return OK;
 }
 
+bool json_add(json_object *to, const char *name, json_object *value)
+{
+	if (to && value && (name ? json_object_object_add(to, name, value) : json_object_array_add(to, value)) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+bool json_add_text(json_object *to, const char *name, const char *text)
+{
+	return text && json_add(to, name, json_object_new_string(text));
+}
+
 char *json_text(json_object *obj)
 {
 	const char *text = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -36,6 +36,12 @@ enum err json_get_array_opt(json_object *obj, const char *name, json_object **ou
 /* Unknown members are ERR_PARSE, naming the first: `names` ends with NULL. */
 enum err json_only_members(json_object *obj, const char *const *names, struct errmsg *em) MUST_USE;
 
+/* Gives `value` to an object under `name`, or (name NULL) to an array; takes it in any case. False without memory,
+ * which a NULL for either means as well: what was just made can be handed in as it is. */
+bool json_add(json_object *to, const char *name, json_object *value);
+/* The same of a text. */
+bool json_add_text(json_object *to, const char *name, const char *text);
+
 /* RFC 8785 (JCS). Strings, integers up to 2^53, booleans, null, arrays, objects; other numbers are
  * ERR_UNSUPPORTED. malloc'd C string. */
 enum err json_canonical(json_object *obj, char **out, struct errmsg *em) MUST_USE;

@@ -29,11 +29,7 @@ static enum err no_memory(struct errmsg *em)
 
 static enum err put(json_object *object, const char *name, json_object *value, struct errmsg *em)
 {
-	if (!value || json_object_object_add(object, name, value) != 0) {
-		json_object_put(value);
-		return no_memory(em);
-	}
-	return OK;
+	return json_add(object, name, value) ? OK : no_memory(em);
 }
 
 static enum err put_bytes(json_object *object, const char *name, struct bytes value, struct errmsg *em)

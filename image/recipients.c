@@ -291,10 +291,7 @@ enum err image_recipients_remove(const char *name, const struct image_recipients
 /* Adds to an object or (name NULL) an array. Takes `value`, also on failure. */
 static enum err add(json_object *to, const char *name, json_object *value, struct errmsg *em)
 {
-	if (value && (name ? json_object_object_add(to, name, value) : json_object_array_add(to, value)) == 0)
-		return OK;
-	json_object_put(value);
-	return err_set(em, ERR_NOMEM, "no memory");
+	return json_add(to, name, value) ? OK : err_set(em, ERR_NOMEM, "no memory");
 }
 
 static enum err recipient_describe(const struct work *w, const struct place *at, const struct okw_recipient *r,

@@ -49,14 +49,8 @@ enum err result_issue(const struct result_issuer *issuer, const struct result_fa
 	if (e != OK)
 		return e;
 	AUTO_OF(json_object) *header = json_object_new_object();
-	json_object *type = json_object_new_string("JWT");
-	bool ok = header && json_object_object_add(header, "jwk", jwk) == 0;
-	if (!ok)
-		json_object_put(jwk);
-	if (!type || !header || json_object_object_add(header, "typ", type) != 0) {
-		json_object_put(type);
-		ok = false;
-	}
+	bool ok = json_add(header, "jwk", jwk);
+	ok = json_add_text(header, "typ", "JWT") && ok;
 	AUTO_STR
 	char *payload = ok ? payload_make(issuer, facts, em) : NULL;
 	if (!payload)

@@ -179,10 +179,7 @@ static bool percent_decode(char *text)
 /* Takes `value`, also on failure. */
 static enum err put(json_object *to, const char *name, json_object *value, struct errmsg *em)
 {
-	if (value && json_object_object_add(to, name, value) == 0)
-		return OK;
-	json_object_put(value);
-	return err_set(em, ERR_NOMEM, "no memory for the bundle");
+	return json_add(to, name, value) ? OK : err_set(em, ERR_NOMEM, "no memory for the bundle");
 }
 
 /* Chains come in a header, percent-encoded; older services prefix its name. */

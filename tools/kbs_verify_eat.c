@@ -56,7 +56,7 @@ enum err verify_print_eat(const struct verify_args *args, const struct verifier_
 		return e;
 	AUTO_OF(json_object) *header = json_object_new_object();
 	payload = json_text(claims);
-	if (!header || !payload || json_object_object_add(header, "typ", json_object_new_string("JWT")) != 0)
+	if (!payload || !json_add_text(header, "typ", "JWT"))
 		return err_set(em, ERR_NOMEM, "no memory for the result");
 	e = jws_sign(key, header, bytes_str(payload), &jwt, em);
 	if (e == OK && (puts(jwt) == EOF || fflush(stdout) != 0))

@@ -73,28 +73,17 @@ enum err verify_print_table(const struct appraisal *a, struct errmsg *em)
 	return flushed(em);
 }
 
-static bool put(json_object *to, const char *name, json_object *value)
-{
-	if (value && json_object_object_add(to, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
-static bool put_text(json_object *to, const char *name, const char *text)
-{
-	return put(to, name, json_object_new_string(text));
-}
-
 static json_object *checks_json(const struct appraisal *a)
 {
 	AUTO_OF(json_object) *list = json_object_new_array();
 	for (size_t i = 0; list && i < a->count; i++) {
 		const struct appraisal_check *c = &a->checks[i];
 		AUTO_OF(json_object) *one = json_object_new_object();
-		if (!one || !put_text(one, "name", c->name) || !put_text(one, "outcome", outcomes[c->outcome]) ||
-		    (c->outcome == APPRAISAL_FAILED && !put_text(one, "status", appraisal_status_name(c->otherwise))) ||
-		    !put_text(one, "expected", c->expected) || !put_text(one, "actual", c->actual) ||
+		if (!one || !json_add_text(one, "name", c->name) ||
+		    !json_add_text(one, "outcome", outcomes[c->outcome]) ||
+		    (c->outcome == APPRAISAL_FAILED &&
+		     !json_add_text(one, "status", appraisal_status_name(c->otherwise))) ||
+		    !json_add_text(one, "expected", c->expected) || !json_add_text(one, "actual", c->actual) ||
 		    json_object_array_add(list, one) != 0)
 			return NULL;
 		one = NULL;
@@ -102,35 +91,16 @@ static json_object *checks_json(const struct appraisal *a)
 	return steal(&list);
 }
 
-/* draft-ietf-rats-ear: affirming, warning, contraindicated. */
-static const char *ear_status(enum appraisal_status status)
-{
-	if (status == APPRAISAL_AFFIRMING)
-		return "affirming";
-	return status == APPRAISAL_TCB ? "warning" : "contraindicated";
-}
-
-static json_object *evidence_json(const char *tee, const struct appraisal *a)
-{
-	AUTO_OF(json_object) *said = json_object_new_object();
-	json_object *value = NULL;
-	static const char *const lifted[] = { "report_data", "init_data" };
-	for (size_t i = 0; i < ARRAY_LEN(lifted); i++)
-		if (json_object_object_get_ex(a->claims, lifted[i], &value) &&
-		    !put(said, lifted[i], json_object_get(value)))
-			return NULL;
-	if (!said || !put(said, tee, json_object_get(a->claims)))
-		return NULL;
-	return steal(&said);
-}
-
 enum err verify_print_json(const char *tee, const struct appraisal *a, struct errmsg *em)
 {
 	AUTO_OF(json_object) *all = json_object_new_object();
-	if (!all || !put_text(all, "tee", tee) || !put_text(all, "status", appraisal_status_name(a->status)) ||
-	    !put_text(all, "ear.status", ear_status(a->status)) || !put_text(all, "tcb_status", a->tcb_status) ||
-	    !put_text(all, "advisory_ids", a->advisories) || !put(all, "checks", checks_json(a)) ||
-	    (a->claims && !put(all, "ear.veraison.annotated-evidence", evidence_json(tee, a))))
+	struct ear ear = { .tee = tee };
+	ear_appraised(a, true, &ear);
+	if (!all || !json_add_text(all, "tee", tee) ||
+	    !json_add_text(all, "status", appraisal_status_name(a->status)) ||
+	    !json_add_text(all, "ear.status", ear.status) || !json_add_text(all, "tcb_status", a->tcb_status) ||
+	    !json_add_text(all, "advisory_ids", a->advisories) || !json_add(all, "checks", checks_json(a)) ||
+	    (a->claims && !json_add(all, "ear.veraison.annotated-evidence", ear_evidence(&ear))))
 		return err_set(em, ERR_NOMEM, "no memory for the result");
 	AUTO_STR
 	char *text = json_text(all);
