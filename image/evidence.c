@@ -17,7 +17,7 @@ enum err evidence_stored(struct evidence *ev, struct errmsg *em)
 		return OK;
 	if (s->ops->signatures)
 		e = s->ops->signatures(s, ev->raw->digest, &ev->stored, em);
-	if (e == OK && strcmp(s->identity.transport, "docker") == 0)
+	if (e == OK && !ev->stored.alone && strcmp(s->identity.transport, "docker") == 0)
 		e = lookaside_read(&s->identity, ev->raw->digest, ev->access, &ev->stored, em);
 	ev->has_stored = e == OK;
 	return e == OK ? OK : err_wrap(em, e, "the image's signatures");

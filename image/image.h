@@ -31,6 +31,8 @@ struct image_access {
 	const char *cert_dir; /* *.crt, X.cert and X.key; as certs.d/HOST */
 	bool insecure; /* the user said so: plain HTTP and certificates that do not verify are taken */
 	const char *policy; /* containers-policy.json(5) */
+	struct bytes policy_text; /* the policy itself, where somebody vouches for these very bytes: nothing is read
+				   * then, and `policy` is how errors call it. No data: none */
 	bool insecure_policy; /* the user said so: no policy is looked at */
 	/* What a kbs:// URI stands for: policy, credentials, keys for signatures. NULL: such URIs are refused. */
 	enum err (*resource)(void *user, const char *uri, struct secret **out, struct errmsg *em);

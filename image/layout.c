@@ -210,15 +210,13 @@ static enum err source_sibling(struct image_source *base, const char *tag, struc
 	return OK;
 }
 
-/* policy.json(5): "/folder:tag", from which the scopes above are cut. */
+/* policy.json(5): the folder, from which the scopes above are cut. Not the tag: the same image may be had by another
+ * tag, by its number, or by none. */
 static enum err identity_set(struct layout_source *s, struct errmsg *em)
 {
-	AUTO_STR
-	char *path = realpath(s->name.dir, NULL);
 	s->base.identity.transport = "oci";
-	if (!path || asprintf(&s->base.identity.scope, s->name.tag ? "%s:%s" : "%s", path, s->name.tag) < 0)
-		return err_errno(em, ERR_IO, "oci:%s", s->name.dir);
-	return OK;
+	s->base.identity.scope = realpath(s->name.dir, NULL);
+	return s->base.identity.scope ? OK : err_errno(em, ERR_IO, "oci:%s", s->name.dir);
 }
 
 enum err layout_open_source(const char *rest, const struct image_access *access, struct image_source **out,

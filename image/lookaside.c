@@ -11,6 +11,7 @@
 
 #define SIGNATURES_MAX 128
 #define SIGNATURE_SIZE_MAX ((size_t)4 << 20)
+#define ALL_SIZE_MAX ((size_t)16 << 20) /* of all that one image has */
 
 static enum err folder_find(const struct image_access *access, char **out, struct errmsg *em)
 {
@@ -152,6 +153,7 @@ static enum err signature_add(struct image_signatures *to, struct buf *signature
 static enum err all_read(const char *prefix, const struct image_access *access, struct image_signatures *out,
 			 struct errmsg *em)
 {
+	size_t total = 0;
 	for (int n = 1; n <= SIGNATURES_MAX; n++) {
 		AUTO_STR
 		char *url = NULL;
@@ -164,6 +166,9 @@ static enum err all_read(const char *prefix, const struct image_access *access, 
 		enum err e = signature_read(url, access, &signature, em);
 		if (e == ERR_NOT_FOUND)
 			return OK;
+		total += signature.len;
+		if (e == OK && total > ALL_SIZE_MAX)
+			e = err_set(em, ERR_LIMIT, "more than %zu bytes of signatures", ALL_SIZE_MAX);
 		if (e == OK)
 			e = signature_add(out, &signature, em);
 		if (e != OK)

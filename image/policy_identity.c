@@ -6,7 +6,7 @@
 
 /* containers-policy.json(5), "signedBy", "signedIdentity". */
 
-/* reference_parse() gives a name without a tag "latest"; a policy must know that it had none. */
+/* Parsing gives a name without a tag "latest"; a policy must know that it had none. */
 struct signed_name {
 	struct reference reference;
 	char *repository; /* "host/path" */
@@ -24,7 +24,7 @@ static void signed_name_clear(struct signed_name *n)
 
 static enum err name_read(const char *text, struct signed_name *out, struct errmsg *em)
 {
-	enum err e = reference_parse(text, &out->reference, em);
+	enum err e = reference_parse_signed(text, &out->reference, em);
 	if (e != OK)
 		return e;
 	const char *slash = strrchr(text, '/');
@@ -124,7 +124,7 @@ static bool is_exactly(const struct signed_name *wanted, const struct signed_nam
 
 static bool is_repo_digest_or_exact(const struct signed_name *wanted, const struct signed_name *s)
 {
-	if (wanted->reference.digest) /* the manifest's digest is checked with the payload */
+	if (!wanted->reference.tag) /* the manifest's digest is checked with the payload */
 		return !s->bare && strcmp(wanted->repository, s->repository) == 0;
 	return is_exactly(wanted, s);
 }

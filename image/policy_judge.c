@@ -1,47 +1,20 @@
 #include "image/policy_judge.h"
 
 #include "image/evidence.h"
+#include "image/policy_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 
-#define SYSTEM_POLICY "/etc/containers/policy.json"
-
-/* The user's file, the machine's, or none. malloc'd. */
-static enum err policy_where(const struct image_access *access, char **out, struct errmsg *em)
-{
-	const char *home = secure_getenv("HOME");
-	if (access->policy) {
-		*out = strdup(access->policy);
-		return *out ? OK : err_set(em, ERR_NOMEM, "no memory");
-	}
-	if (home && home[0] == '/') {
-		if (asprintf(out, "%s/.config/containers/policy.json", home) < 0) {
-			*out = NULL;
-			return err_set(em, ERR_NOMEM, "no memory");
-		}
-		/* What is there and cannot be read is an error, later on. */
-		if (faccessat(AT_FDCWD, *out, F_OK, AT_EACCESS) == 0 || errno != ENOENT)
-			return OK;
-		free(steal(out));
-	}
-	if (faccessat(AT_FDCWD, SYSTEM_POLICY, F_OK, AT_EACCESS) != 0 && errno == ENOENT)
-		return OK;
-	*out = strdup(SYSTEM_POLICY);
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory");
-}
-
 /* No policy anywhere. */
-static enum err without_policy(const struct image_source *source, struct errmsg *em)
+static enum err without_policy(const struct image_source *source, const struct policy_choice *choice, struct errmsg *em)
 {
 	if (strcmp(source->identity.transport, "docker") != 0)
 		return OK;
-	return err_set(
-		em, ERR_DENIED,
-		"there is no policy for images of registries: write ~/.config/containers/policy.json or " SYSTEM_POLICY
-		" (containers-policy.json(5)), name one with --policy, or take whatever comes with "
-		"--insecure-policy");
+	return err_set(em, ERR_DENIED,
+		       "there is no policy for images of registries: none of %s is there; write one "
+		       "(containers-policy.json(5)), name one with --policy, or take whatever comes with "
+		       "--insecure-policy",
+		       choice->looked);
 }
 
 static const char *const type_names[] = {
@@ -77,11 +50,7 @@ static enum err held_add(json_object *held, const char *type, const struct held_
 		text = NULL;
 		return err_set(em, ERR_NOMEM, "no memory");
 	}
-	json_object *item = json_object_new_string(text);
-	if (item && json_object_array_add(held, item) == 0)
-		return OK;
-	json_object_put(item);
-	return err_set(em, ERR_NOMEM, "no memory");
+	return json_add_text(held, NULL, text) ? OK : err_set(em, ERR_NOMEM, "no memory");
 }
 
 /* "transport "docker", scope "example.com"", or "the default". */
@@ -118,23 +87,14 @@ enum err image_policy_check(struct image_source *source, const struct raw_manife
 			    const struct image_access *access, json_object *held, struct errmsg *em)
 {
 	static const struct image_access none = { 0 };
-	AUTO_STR
-	char *where = NULL;
-	AUTO_BUF
-	text = { 0 };
+	AUTO_POLICY_CHOICE choice = { .name = NULL };
 	AUTO(policy) *policy = NULL;
 	access = access ? access : &none;
 	if (access->insecure_policy)
 		return OK;
-	enum err e = policy_where(access, &where, em);
-	if (e != OK || !where)
-		return e == OK ? without_policy(source, em) : e;
-	e = policy_text_read(where, access, &text, em);
-	if (e != OK)
-		return err_wrap(em, e == ERR_NOT_FOUND || e == ERR_IO ? ERR_CONFIG : e, "policy %s", where);
-	e = policy_parse(buf_bytes(&text), &policy, em);
-	if (e != OK)
-		return err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "policy %s", where);
+	enum err e = policy_load(access, &choice, &policy, em);
+	if (e != OK || !policy)
+		return e == OK ? without_policy(source, &choice, em) : e;
 	const char *transport = source->identity.transport;
 	const char *scope = source->identity.scope;
 	if (!transport || !scope)
@@ -142,5 +102,5 @@ enum err image_policy_check(struct image_source *source, const struct raw_manife
 	struct evidence ev = { .source = source, .raw = raw, .access = access };
 	e = scope_judge(&ev, policy_find(policy, transport, scope), held, em);
 	evidence_clear(&ev);
-	return e == OK ? OK : err_wrap(em, e, "policy %s", where);
+	return e == OK ? OK : err_wrap(em, e, "policy %s", choice.name);
 }

@@ -34,6 +34,15 @@ static enum err path_scope_check(const char *name, struct errmsg *em)
 		     : err_set(em, ERR_PARSE, "want an absolute path without . and .., and not / (\"\" is for all)");
 }
 
+static bool scope_is_path(const char *transport)
+{
+	static const char *const names[] = { "oci", "dir", "oci-archive", "sif" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], transport) == 0)
+			return true;
+	return false;
+}
+
 static enum err scope_add(struct policy *policy, struct policy_scope scope, json_object *json, struct errmsg *em)
 {
 	struct policy_scope *grown = reallocarray(policy->scopes, policy->count + 1, sizeof(*grown));
@@ -42,8 +51,10 @@ static enum err scope_add(struct policy *policy, struct policy_scope scope, json
 	policy->scopes = grown;
 	policy->scopes[policy->count] = scope;
 	enum err e = OK;
-	if (strcmp(scope.transport, "oci") == 0 || strcmp(scope.transport, "dir") == 0)
+	if (scope_is_path(scope.transport))
 		e = path_scope_check(scope.name, em);
+	else if (strcmp(scope.transport, "docker-archive") == 0 && scope.name[0])
+		e = err_set(em, ERR_PARSE, "archives of Docker's have no scope but \"\"");
 	return e == OK ? list_parse(json, &policy->scopes[policy->count++], em) : e;
 }
 

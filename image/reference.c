@@ -116,9 +116,6 @@ static enum err tail_take(char *name, struct reference *out, struct errmsg *em)
 		*colon = '\0';
 		if (!reference_tag_valid(colon + 1))
 			return err_set(em, ERR_ARG, "not a tag after the last colon");
-		if (out->digest)
-			return err_set(em, ERR_UNSUPPORTED,
-				       "a tag and a digest, which could mean two images: name one of them");
 	}
 	if (!colon && out->digest)
 		return OK;
@@ -150,7 +147,7 @@ static enum err name_take(const char *name, struct reference *out, struct errmsg
 	return OK;
 }
 
-enum err reference_parse(const char *text, struct reference *out, struct errmsg *em)
+enum err reference_parse_signed(const char *text, struct reference *out, struct errmsg *em)
 {
 	AUTO_STR
 	char *name = strdup(text);
@@ -165,6 +162,15 @@ enum err reference_parse(const char *text, struct reference *out, struct errmsg 
 	return e;
 }
 
+enum err reference_parse(const char *text, struct reference *out, struct errmsg *em)
+{
+	enum err e = reference_parse_signed(text, out, em);
+	if (e != OK || !out->tag || !out->digest)
+		return e;
+	reference_clear(out);
+	return err_set(em, ERR_UNSUPPORTED, "a tag and a digest, which could mean two images: name one of them");
+}
+
 void reference_clear(struct reference *r)
 {
 	free(r->host);
@@ -177,7 +183,8 @@ void reference_clear(struct reference *r)
 char *reference_text(const struct reference *r)
 {
 	char *text = NULL;
-	if (asprintf(&text, "%s/%s%s%s", r->host, r->path, r->digest ? "@" : ":", r->digest ? r->digest : r->tag) < 0)
+	if (asprintf(&text, "%s/%s%s%s%s%s", r->host, r->path, r->tag ? ":" : "", r->tag ? r->tag : "",
+		     r->digest ? "@" : "", r->digest ? r->digest : "") < 0)
 		return NULL;
 	return text;
 }

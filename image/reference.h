@@ -13,6 +13,8 @@ struct reference {
 
 /* ERR_ARG: no such name; ERR_UNSUPPORTED: tag and digest, which could mean two images. */
 enum err reference_parse(const char *text, struct reference *out, struct errmsg *em) MUST_USE;
+/* What a signature or a policy says may have both: it stands for itself, and nothing is fetched by it. */
+enum err reference_parse_signed(const char *text, struct reference *out, struct errmsg *em) MUST_USE;
 void reference_clear(struct reference *r);
 #define AUTO_REFERENCE __attribute__((cleanup(reference_clear))) struct reference
 

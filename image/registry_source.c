@@ -185,6 +185,7 @@ static enum err source_signatures(struct image_source *base, const char *digest,
 	*out = (struct image_signatures){ 0 };
 	if (!s->registry->supports_signatures)
 		return OK;
+	out->alone = true;
 	enum err e = digest_check(digest, em);
 	if (e == OK && asprintf(&what, "/extensions/v2/%s/signatures/%s", s->registry->path, digest) < 0) {
 		what = NULL;

@@ -37,14 +37,12 @@ static bool component_strip(struct bytes *name)
 	return false;
 }
 
-/* The name without tag or digest. Folders may have a colon in their names. */
-static struct bytes tail_strip(const char *transport, struct bytes name)
+/* The name without tag or digest. */
+static struct bytes tail_strip(struct bytes name)
 {
-	const uint8_t *at = strcmp(transport, "docker") == 0 ? memchr(name.data, '@', name.len) : NULL;
+	const uint8_t *at = memchr(name.data, '@', name.len);
 	if (at)
 		return (struct bytes){ name.data, (size_t)(at - name.data) };
-	if (strcmp(transport, "dir") == 0)
-		return name;
 	for (size_t i = name.len; i-- > 0 && name.data[i] != '/';)
 		if (name.data[i] == ':')
 			return (struct bytes){ name.data, i };
@@ -58,13 +56,15 @@ bool scope_walk(const char *transport, const char *scope, bool (*is_it)(void *ct
 		return false;
 	if (is_it(ctx, whole))
 		return true;
-	struct bytes name = tail_strip(transport, whole);
+	/* What else has scopes are paths, which may have a colon in their names. */
+	bool is_name = strcmp(transport, "docker") == 0;
+	struct bytes name = is_name ? tail_strip(whole) : whole;
 	if (name.len == whole.len && !component_strip(&name))
 		name.len = 0;
 	for (bool more = name.len > 0; more; more = component_strip(&name))
 		if (is_it(ctx, name))
 			return true;
-	if (strcmp(transport, "docker") != 0)
+	if (!is_name)
 		return false;
 	return wildcards_walk((struct bytes){ whole.data, strcspn(scope, "/") }, is_it, ctx);
 }

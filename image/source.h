@@ -13,6 +13,7 @@ struct image_destination;
 struct image_signatures {
 	struct buf *items;
 	size_t count;
+	bool alone; /* the place of the image keeps signatures itself: no lookaside counts beside it */
 };
 void image_signatures_clear(struct image_signatures *s);
 

@@ -48,8 +48,8 @@ head -c 3000000 /dev/urandom >"$work/root/file"
 digest=$("$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/root" --layer "$work/certs")
 echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$work/policy.json"
 # Without any policy kbs-image takes nothing from registries; the machine may have none.
-mkdir -p "$HOME/.config/containers"
-cp "$work/policy.json" "$HOME/.config/containers/policy.json"
+mkdir -p "$XDG_CONFIG_HOME/containers"
+cp "$work/policy.json" "$XDG_CONFIG_HOME/containers/policy.json"
 skopeo_copy() { skopeo --policy "$work/policy.json" copy -q "$@"; }
 copy() { kbs-image copy -q "$@"; }
 

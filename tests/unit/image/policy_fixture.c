@@ -6,6 +6,7 @@ static enum err kept_signatures(struct image_source *s, const char *digest, stru
 	const struct judged *j = (const struct judged *)s;
 	(void)e;
 	assert_string_equal(digest, j->raw.digest);
+	out->alone = j->kept.alone;
 	out->items = calloc(j->kept.count + 1, sizeof(*out->items));
 	for (size_t i = 0; i < j->kept.count; i++)
 		assert_int_equal(buf_append(&out->items[out->count++], buf_bytes(&j->kept.items[i]), 0, NULL), OK);

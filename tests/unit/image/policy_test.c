@@ -1,4 +1,4 @@
-#include "image/policy.h"
+#include "image/policy_file.h"
 #include "image/registries_d.h"
 #include "tests/support/vector.h"
 #include "tests/unit/image/policy_fixture.h"
@@ -34,11 +34,13 @@ static void the_most_special_scope_counts_and_no_other(void **state)
 		{ "docker", "x.d/r@sha256:" HEX64, "x.d/r@sha256:" HEX64 },
 		{ "docker", "x.d/r:t", "x.d" },
 		{ "docker", "x.de/r:t", "" },
-		{ "oci", "/a/b:t", "/a/b:t" },
-		{ "oci", "/a/b:u", "/a/b" },
+		{ "oci", "/a/b:t", "/a/b:t" }, /* a folder of that name: tags are no part of scopes */
+		{ "oci", "/a/b:t/c", "/a/b:t" },
+		{ "oci", "/a/b:u", "/a" },
 		{ "oci", "/a/b", "/a/b" },
 		{ "oci", "/a/c:t", "/a" },
 		{ "oci", "/ab:t", "default" },
+		{ "oci-archive", "/a/b", "default" },
 		{ "dir", "/a/b:c", "/a" },
 		{ "dir", "/a:b", "" },
 		{ "docker-archive", "/a/x.tar", "default" },
@@ -81,6 +83,8 @@ static void refuses_a_policy_that_is_not_just_so(void **state)
 		"{\"default\":" ACCEPT ",\"transports\":{\"dir\":{\"/\":" ACCEPT "}}}",
 		"{\"default\":" ACCEPT ",\"transports\":{\"dir\":{\"/a/../b\":" ACCEPT "}}}",
 		"{\"default\":" ACCEPT ",\"transports\":{\"oci\":{\"/a/\":" ACCEPT "}}}",
+		"{\"default\":" ACCEPT ",\"transports\":{\"oci-archive\":{\"/\":" ACCEPT "}}}",
+		"{\"default\":" ACCEPT ",\"transports\":{\"docker-archive\":{\"/a\":" ACCEPT "}}}",
 		WITH("1"),
 		WITH("{}"),
 		WITH("{\"type\":1}"),
@@ -188,6 +192,12 @@ static void an_identity_fits_as_its_rule_says(void **state)
 		{ { MATCH_EXACT, NULL, NULL }, "a.b/c" DIGEST, "a.b/c" DIGEST, true },
 		{ { MATCH_EXACT, NULL, NULL }, "a.b/c" DIGEST, "a.b/c:t", false },
 		{ { MATCH_EXACT, NULL, NULL }, "a.b/c:t", "UPPER:t", false },
+		{ { MATCH_EXACT, NULL, NULL }, "a.b/c:t", "a.b/c:t" DIGEST, false },
+		{ { MATCH_EXACT, NULL, NULL }, "a.b/c" DIGEST, "a.b/c:t" DIGEST, false },
+		{ { MATCH_EXACT_REFERENCE, "a.b/c:t" DIGEST, NULL }, NULL, "a.b/c:t" DIGEST, true },
+		{ { MATCH_EXACT_REFERENCE, "a.b/c:t" DIGEST, NULL }, NULL, "a.b/c:t", false },
+		{ { MATCH_REPO_DIGEST_OR_EXACT, NULL, NULL }, "a.b/c" DIGEST, "a.b/c:t" DIGEST, true },
+		{ { MATCH_REPOSITORY, NULL, NULL }, "a.b/c:u", "a.b/c:t" DIGEST, true },
 		{ { MATCH_EXACT, NULL, NULL }, NULL, "a.b/c:t", false },
 		{ { MATCH_REPO_DIGEST_OR_EXACT, NULL, NULL }, "a.b/c:t", "a.b/c:t", true },
 		{ { MATCH_REPO_DIGEST_OR_EXACT, NULL, NULL }, "a.b/c:t", "a.b/c:u", false },
@@ -246,6 +256,61 @@ static void without_signatures_accept_reject_and_the_rest(void **state)
 	assert_int_equal(judged_by(&j, docker_policy("{\"type\":\"insecureAcceptAnything\"}"), NULL), ERR_DENIED);
 	assert_non_null(strstr(j.why.text, "the default"));
 	judged_close(&j);
+}
+
+static void where_there_is_no_policy_registries_are_refused_and_it_is_said_where_it_was_looked_for(void **state)
+{
+	static const struct image_access none = { .auth_file = NULL };
+	AUTO_POLICY_CHOICE choice = { .name = NULL };
+	char folder[64];
+	(void)state;
+	check_folder_make(folder);
+	unsetenv("CONTAINERS_POLICY_JSON");
+	setenv("XDG_CONFIG_HOME", text("%s/config", folder), 1);
+	check_ok(policy_choose(&none, folder, &choice, &em));
+	assert_null(choice.name);
+	assert_string_equal(choice.looked, text("%s/config/containers/policy.json, %s/etc/containers/policy.json, "
+						"%s/usr/share/containers/policy.json",
+						folder, folder, folder));
+	/* The last of them, and what comes before it. */
+	assert_int_equal(system(text("mkdir -p %s/usr/share/containers %s/etc/containers && touch "
+				     "%s/usr/share/containers/policy.json",
+				     folder, folder, folder)),
+			 0);
+	check_ok(policy_choose(&none, folder, &choice, &em));
+	assert_string_equal(choice.name, text("%s/usr/share/containers/policy.json", folder));
+	policy_choice_clear(&choice);
+	put_file(text("%s/etc/containers/policy.json", folder), bytes_str("x"));
+	check_ok(policy_choose(&none, folder, &choice, &em));
+	assert_string_equal(choice.name, text("%s/etc/containers/policy.json", folder));
+	policy_choice_clear(&choice);
+	/* What is named and is not there is no reason to look elsewhere. */
+	setenv("CONTAINERS_POLICY_JSON", "/nonexistent/policy.json", 1);
+	struct judged j;
+	judged_open(&j, "oci", "/a");
+	check_err(ERR_CONFIG, image_policy_check(&j.base, &j.raw, &none, NULL, &em));
+	assert_non_null(strstr(em.text, "/nonexistent/policy.json"));
+	judged_close(&j);
+	unsetenv("CONTAINERS_POLICY_JSON");
+	unsetenv("XDG_CONFIG_HOME");
+	assert_int_equal(system(text("rm -r %s", folder)), 0);
+}
+
+static void a_policy_whose_text_came_with_it_counts_alone(void **state)
+{
+	struct judged j;
+	struct image_access access = { .policy = "init data", .policy_text = bytes_str("{\"default\":" REJECT "}") };
+	(void)state;
+	setenv("CONTAINERS_POLICY_JSON", "/nonexistent/policy.json", 1);
+	judged_open(&j, "oci", "/a");
+	check_err(ERR_DENIED, image_policy_check(&j.base, &j.raw, &access, NULL, &em));
+	assert_non_null(strstr(em.text, "policy init data: the default, requirement 1 (reject)"));
+	access.policy_text = bytes_str("{\"default\":" ACCEPT "}");
+	check_ok(image_policy_check(&j.base, &j.raw, &access, NULL, &em));
+	access.policy_text = bytes_str("");
+	check_err(ERR_CONFIG, image_policy_check(&j.base, &j.raw, &access, NULL, &em));
+	judged_close(&j);
+	unsetenv("CONTAINERS_POLICY_JSON");
 }
 
 static void a_policy_is_fetched_by_its_uri_or_refused(void **state)
@@ -318,6 +383,9 @@ int main(void)
 		cmocka_unit_test(takes_the_policy_of_the_fixtures),
 		cmocka_unit_test(an_identity_fits_as_its_rule_says),
 		cmocka_unit_test(without_signatures_accept_reject_and_the_rest),
+		cmocka_unit_test(
+			where_there_is_no_policy_registries_are_refused_and_it_is_said_where_it_was_looked_for),
+		cmocka_unit_test(a_policy_whose_text_came_with_it_counts_alone),
 		cmocka_unit_test(a_policy_is_fetched_by_its_uri_or_refused),
 		cmocka_unit_test(each_key_of_registries_d_falls_through_by_itself),
 		cmocka_unit_test(refuses_registries_d_that_says_a_thing_twice_or_no_yaml),

@@ -204,6 +204,11 @@ static void signatures_are_found_in_a_lookaside(void **state)
 		 bytes_str(text("docker:\n  a.b:5000/ns:\n    lookaside: file://%s/l/\n", home)));
 	check_result(OK, judged_with(&j, signed_by("alice"), text("%s/r", home)), j.why.text, __FILE__, __LINE__);
 	assert_int_equal(judged_with(&j, signed_by("bob"), text("%s/r", home)), ERR_DENIED);
+	/* Not beside a registry that keeps signatures itself. */
+	j.kept.alone = true;
+	assert_int_equal(judged_with(&j, signed_by("alice"), text("%s/r", home)), ERR_DENIED);
+	assert_non_null(strstr(j.why.text, "no OpenPGP signature"));
+	j.kept.alone = false;
 	/* From a mirror: the place by the mirror's name, the identity by the name that was asked for. */
 	j.base.identity.physical = strdup("mirror/ns/c");
 	assert_int_equal(judged_with(&j, signed_by("alice"), text("%s/r", home)), ERR_DENIED);
