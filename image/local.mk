@@ -14,6 +14,7 @@ libimage_la_SOURCES = \
 	image/id_map.c image/id_map.h \
 	image/image_user.c image/image_user.h \
 	image/index.c image/index.h \
+	image/inflater.h image/inflater_zlib.c \
 	image/inspect.c \
 	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
 	image/layer_pipe.c image/layer_pipe.h \
@@ -47,4 +48,7 @@ libimage_la_SOURCES = \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c
-libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
+if HAVE_ISAL
+libimage_la_SOURCES += image/inflater_isal.c
+endif
