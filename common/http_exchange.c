@@ -117,8 +117,9 @@ static enum err target_read(CURLU *url, struct http_target *out, struct errmsg *
 	out->loopback = host_is_loopback(host.text);
 	int n = snprintf(out->origin, sizeof out->origin, "%s://%s:%s", out->plain ? "http" : "https", host.text,
 			 port.text);
-	if (n < 0 || (size_t)n >= sizeof out->origin)
+	if (n < 0 || (size_t)n >= sizeof out->origin || strlen(host.text) >= sizeof out->host)
 		return err_set(em, ERR_ARG, "a URL with too long a host");
+	snprintf(out->host, sizeof out->host, "%s", host.text);
 	snprintf(out->path, sizeof out->path, "%s", path.text);
 	return OK;
 }

@@ -17,6 +17,7 @@ size_t http_exchange_header(char *data, size_t size, size_t count, void *exchang
 /* The URL of a request, taken apart by libcurl itself, so that both read it alike. */
 struct http_target {
 	char origin[320]; /* "https://host:port": what errors and logs name */
+	char host[256];
 	char path[512]; /* without the query, which may hold more than logs should */
 	bool plain;
 	bool loopback;

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
 
-#define POLL_MS 1000
+#define POLL_MS 100 /* how long a wait goes on that is interrupted */
+#define SPEED_MIN 1024 /* bytes a second */
 
 static size_t spare_take(struct http_lane *l, struct stream_window to)
 {
@@ -171,12 +173,14 @@ static bool set_tls(const struct http_lane *l)
 {
 	CURL *c = l->easy;
 	const struct http_pool *p = l->pool;
+	/* Redirects lead anywhere: who we are is nobody else's business. */
+	bool known = !p->client_host || strcasecmp(p->client_host, l->target.host) == 0;
 	return curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, p->insecure ? 0L : 1L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, p->insecure ? 0L : 2L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 	       set_blob(c, CURLOPT_CAINFO_BLOB, buf_bytes(&p->ca_pem)) &&
-	       set_blob(c, CURLOPT_SSLCERT_BLOB, buf_bytes(&p->client_certificate)) &&
-	       set_blob(c, CURLOPT_SSLKEY_BLOB, secret_bytes(p->client_key));
+	       (!known || set_blob(c, CURLOPT_SSLCERT_BLOB, buf_bytes(&p->client_certificate))) &&
+	       (!known || set_blob(c, CURLOPT_SSLKEY_BLOB, secret_bytes(p->client_key)));
 }
 
 static bool set_method(struct http_lane *l, const struct http_call *call)
@@ -252,6 +256,7 @@ static enum err prepare(struct http_lane *l, const struct http_hop *hop, struct 
 	l->moved = 0;
 	l->waited_ms = 0;
 	l->patience_ms = l->pool->stall_ms;
+	l->until = deadline_in_ms(hop->call->total_ms > 0 ? hop->call->total_ms : INT64_MAX);
 	l->upload_failed = OK;
 	l->reason[0] = '\0';
 	l->head = (struct http_exchange){ .response = hop->head };
@@ -259,6 +264,14 @@ static enum err prepare(struct http_lane *l, const struct http_hop *hop, struct 
 	    curl_easy_setopt(l->easy, CURLOPT_URL, hop->url) != CURLE_OK)
 		return err_set(em, ERR_INTERNAL, "this libcurl lacks an option");
 	return headers_set(l, hop, em);
+}
+
+/* A connection that breaks while TLS begins says nothing of who is at its other end. */
+static bool tls_broke_off(const struct http_lane *l)
+{
+	long system_error = 0;
+	curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &system_error);
+	return system_error == ECONNRESET || system_error == EPIPE;
 }
 
 /* What libcurl says may quote the peer. */
@@ -285,7 +298,7 @@ static enum err map_error(struct http_lane *l, struct errmsg *em)
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_INVALIDCERTSTATUS:
-		return err_set(em, ERR_TLS, "%s: TLS: %s", origin, reason);
+		return err_set(em, tls_broke_off(l) ? ERR_NET : ERR_TLS, "%s: TLS: %s", origin, reason);
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(em, ERR_CONFIG, "%s: CA certificates: %s", origin, reason);
 	case CURLE_OPERATION_TIMEDOUT:
@@ -328,13 +341,21 @@ static enum err stall_check(struct http_lane *l, int64_t waited_ms, struct errms
 	l->waited_ms += waited_ms;
 	if (l->waited_ms < l->patience_ms)
 		return OK;
-	bool stalled = l->moved < (uint64_t)l->waited_ms / 1000 || l->moved == 0;
+	bool stalled = l->moved < (uint64_t)l->waited_ms * SPEED_MIN / 1000;
 	l->waited_ms = 0;
 	l->moved = 0;
 	if (!stalled)
 		return OK;
-	return err_set(em, ERR_TIMEOUT, "%s: fewer bytes than one a second for %lld s", l->target.origin,
+	return err_set(em, ERR_TIMEOUT, "%s: fewer than %d bytes a second for %lld s", l->target.origin, SPEED_MIN,
 		       (long long)(l->patience_ms / 1000));
+}
+
+static enum err wait_check(struct http_lane *l, int64_t waited_ms, struct errmsg *em)
+{
+	enum err e = http_pool_goes_on(l->pool, em);
+	if (e == OK && deadline_passed(l->until))
+		e = err_set(em, ERR_TIMEOUT, "%s: no whole answer in time", l->target.origin);
+	return e == OK ? stall_check(l, waited_ms, em) : e;
 }
 
 /* Until a byte of the body is there, or the end. */
@@ -357,7 +378,7 @@ static enum err lane_drive(struct http_lane *l, struct errmsg *em)
 		int64_t begin = monotonic_ms();
 		if (curl_multi_poll(l->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)
 			return err_set(em, ERR_INTERNAL, "libcurl cannot wait");
-		e = stall_check(l, monotonic_ms() - begin, em);
+		e = wait_check(l, monotonic_ms() - begin, em);
 	}
 	return e;
 }

@@ -13,14 +13,19 @@ struct http_pool {
 	struct secret *client_key;
 	struct buf ca_pem;
 	struct buf client_certificate;
+	char *client_host;
 	bool insecure;
 	int64_t connect_ms;
 	int64_t stall_ms;
+	bool (*interrupted)(void *user);
+	void *interrupted_user;
 	pthread_mutex_t lock; /* guards the two below */
 	struct http_lane *idle;
 	size_t idle_count;
 };
 void http_pool_leave(struct http_pool *pool);
+/* ERR_IO where somebody said so. */
+enum err http_pool_goes_on(const struct http_pool *pool, struct errmsg *em) MUST_USE;
 
 struct http_lane {
 	struct http_pool *pool;
@@ -45,6 +50,7 @@ struct http_lane {
 	uint64_t moved; /* since waiting began to count */
 	int64_t waited_ms;
 	int64_t patience_ms;
+	struct deadline until; /* of the whole answer */
 	char reason[CURL_ERROR_SIZE];
 };
 

@@ -10,6 +10,7 @@
 
 #define IDLE_MAX 8
 #define REDIRECTS_MAX 10
+#define PAUSE_STEP_MS 100
 
 static struct once curl_once = ONCE_INIT;
 
@@ -31,7 +32,13 @@ enum err http_pool_open(const struct http_pool_options *options, struct http_poo
 	p->insecure = options->insecure;
 	p->connect_ms = options->connect_ms > 0 ? options->connect_ms : 10000;
 	p->stall_ms = options->stall_ms > 0 ? options->stall_ms : 30000;
-	enum err e = buf_append(&p->ca_pem, options->ca_pem, 0, em);
+	p->interrupted = options->interrupted;
+	p->interrupted_user = options->interrupted_user;
+	p->client_host = options->client_host ? strdup(options->client_host) : NULL;
+	enum err e =
+		options->client_host && !p->client_host ? err_set(em, ERR_NOMEM, "no memory for an HTTP client") : OK;
+	if (e == OK)
+		e = buf_append(&p->ca_pem, options->ca_pem, 0, em);
 	if (e == OK)
 		e = buf_append(&p->client_certificate, options->client_certificate, 0, em);
 	if (e == OK && options->client_key)
@@ -57,6 +64,7 @@ void http_pool_leave(struct http_pool *p)
 	secret_free(p->client_key);
 	buf_clear(&p->ca_pem);
 	buf_clear(&p->client_certificate);
+	free(p->client_host);
 	free(p);
 }
 
@@ -64,6 +72,20 @@ void http_pool_free(struct http_pool *p)
 {
 	if (p)
 		http_pool_leave(p);
+}
+
+enum err http_pool_goes_on(const struct http_pool *p, struct errmsg *em)
+{
+	return p->interrupted && p->interrupted(p->interrupted_user) ? err_set(em, ERR_IO, "interrupted") : OK;
+}
+
+enum err http_pool_pause(const struct http_pool *p, int64_t ms, struct errmsg *em)
+{
+	struct deadline until = deadline_in_ms(ms);
+	enum err e = http_pool_goes_on(p, em);
+	while (e == OK && deadline_sleep_ms(until, PAUSE_STEP_MS))
+		e = http_pool_goes_on(p, em);
+	return e;
 }
 
 static enum err lane_take(struct http_pool *p, struct http_lane **out, struct errmsg *em)

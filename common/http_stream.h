@@ -9,10 +9,14 @@
 struct http_pool_options {
 	struct bytes ca_pem; /* trusted besides the system's; may be empty */
 	struct bytes client_certificate; /* PEM, with its chain; or empty */
+	const char *client_host; /* shown to this host alone, whatever its port; NULL: to whoever asks */
 	const struct secret *client_key; /* its key, PEM; or NULL */
 	bool insecure; /* certificates are not verified, and http:// is allowed */
 	int64_t connect_ms; /* 0 = 10,000 */
-	int64_t stall_ms; /* 0 = 30,000: fewer bytes than a byte a second for as long as that end an exchange */
+	int64_t stall_ms; /* 0 = 30,000: fewer bytes than a KiB a second for as long as that end an exchange */
+	/* Asked while waiting, ten times a second; true ends the wait with ERR_IO. NULL: never. */
+	bool (*interrupted)(void *user);
+	void *interrupted_user;
 };
 
 /* Connections, and how they are made. Any number of threads may call at once. */
@@ -34,6 +38,7 @@ struct http_call {
 	struct stream *body; /* borrowed; NULL: none */
 	int64_t body_size;
 	int64_t answer_ms; /* how long an upload's answer may take; 0 = 300,000 */
+	int64_t total_ms; /* each hop with its whole body; 0: as long as bytes come */
 };
 
 struct http_reply {
@@ -44,6 +49,9 @@ struct http_reply {
 };
 void http_reply_clear(struct http_reply *r);
 #define AUTO_HTTP_REPLY __attribute__((cleanup(http_reply_clear))) struct http_reply
+
+/* Waits `ms`. ERR_IO: interrupted. */
+enum err http_pool_pause(const struct http_pool *pool, int64_t ms, struct errmsg *em) MUST_USE;
 
 /* Blocks until the header is there. Any status counts as OK. GET and HEAD follow up to ten redirects, from https:// to
  * https:// only; other methods none.

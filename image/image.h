@@ -37,6 +37,9 @@ struct image_access {
 	/* What a kbs:// URI stands for: policy, credentials, keys for signatures. NULL: such URIs are refused. */
 	enum err (*resource)(void *user, const char *uri, struct secret **out, struct errmsg *em);
 	void *resource_user;
+	/* Asked while a registry is waited for; true ends that with ERR_IO. NULL: never. */
+	bool (*interrupted)(void *user);
+	void *interrupted_user;
 };
 
 struct image_reading {

@@ -115,8 +115,12 @@ static enum err http_read(const char *url, const struct image_access *access, st
 {
 	AUTO(http_pool) *pool = NULL;
 	AUTO_HTTP_REPLY reply = { 0 };
-	const struct http_pool_options options = { .insecure = access->insecure || strncmp(url, "http:", 5) == 0 };
-	const struct http_call call = { .method = "GET", .url = url };
+	const struct http_pool_options options = {
+		.insecure = access->insecure || strncmp(url, "http:", 5) == 0,
+		.interrupted = access->interrupted,
+		.interrupted_user = access->interrupted_user,
+	};
+	const struct http_call call = { .method = "GET", .url = url, .total_ms = 60000 };
 	enum err e = http_pool_open(&options, &pool, em);
 	if (e == OK)
 		e = http_pool_call(pool, &call, &reply, em);

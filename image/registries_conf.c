@@ -155,6 +155,7 @@ static enum err place_add(struct registry_places *to, const char *location, cons
 	p->host = strndup(whole, (size_t)(slash - whole));
 	p->path = strdup(slash + 1);
 	p->insecure = insecure;
+	p->mirror = false;
 	to->count++;
 	if (!p->host || !p->path)
 		return err_set(em, ERR_NOMEM, "no memory");
@@ -194,7 +195,10 @@ static enum err mirror_add(json_object *mirror, const struct mirrors *m, struct 
 		return OK;
 	if (out->count + 1 == REGISTRY_PLACES_MAX)
 		return err_set(em, ERR_LIMIT, "more than %d mirrors", REGISTRY_PLACES_MAX - 1);
-	return place_add(out, location, m->rest, insecure, em);
+	e = place_add(out, location, m->rest, insecure, em);
+	if (e == OK)
+		out->items[out->count - 1].mirror = true;
+	return e;
 }
 
 static enum err rule_apply(json_object *rule, struct mirrors *m, const char *own, struct registry_places *out,

@@ -10,6 +10,7 @@ struct registry_place {
 	char *host;
 	char *path; /* the repository there */
 	bool insecure;
+	bool mirror;
 };
 
 /* In the order in which they are to be asked; the last one is the registry itself, the others are its mirrors. */

@@ -10,6 +10,7 @@
 #define TRIES_MAX 6
 #define COMPLAINT_SIZE 4096
 #define PAUSE_MAX_MS 60000
+#define ANSWER_MS 120000 /* for manifests, tokens and the like: the whole of it */
 
 struct registry *registry_share(struct registry *r)
 {
@@ -119,19 +120,33 @@ static void authorization_set(struct registry *r, struct secret *value, struct d
 	secret_free(old);
 }
 
-/* What the registry wants, from an answer of 401. */
-static enum err authorize(struct registry *r, const struct http_reply *reply, struct errmsg *em)
+/* What the answer demands. Where it came from elsewhere, after a redirect or from where an upload goes on, it is no
+ * challenge: its realm would be given the registry's password. */
+static enum err challenge_read(const struct registry *r, const struct http_reply *reply, struct auth_challenge *out,
+			       struct errmsg *em)
 {
 	AUTO_STR
 	char *header = http_response_header(&reply->head, "www-authenticate");
+	bool ours = false;
+	enum err e = http_url_same_origin(reply->url, r->base, &ours, em);
+	if (e == OK && !ours)
+		return err_set(em, ERR_AUTH, "%s: sends us to another place, which wants credentials", r->host);
+	if (e == OK && header)
+		e = auth_challenge_parse(header, out, em);
+	return e == OK ? OK : err_wrap(em, ERR_PROTO, "%s", r->host);
+}
+
+/* What the registry wants, from an answer of 401. */
+static enum err authorize(struct registry *r, const struct http_reply *reply, struct errmsg *em)
+{
 	AUTO_AUTH_CHALLENGE challenge = { 0 };
 	AUTO_STR
 	char *scope = NULL;
 	struct secret *value = NULL;
 	struct deadline until = deadline_in_ms(INT32_MAX);
-	enum err e = header ? auth_challenge_parse(header, &challenge, em) : OK;
+	enum err e = challenge_read(r, reply, &challenge, em);
 	if (e != OK)
-		return err_wrap(em, ERR_PROTO, "%s", r->host);
+		return e;
 	if (asprintf(&scope, "repository:%s:%s", r->path, r->push ? "pull,push" : "pull") < 0) {
 		scope = NULL;
 		return err_set(em, ERR_NOMEM, "no memory");
@@ -212,6 +227,7 @@ static enum err ask_once(struct registry *r, const struct registry_request *q, s
 		.authorization = ours ? authorization : NULL,
 		.body = q->upload ? q->upload : content,
 		.body_size = q->upload ? q->upload_size : (int64_t)q->content.len,
+		.total_ms = q->large || q->upload ? 0 : ANSWER_MS,
 	};
 	return http_pool_call(r->pool, &call, out, em);
 }
@@ -261,32 +277,53 @@ enum err registry_ask(struct registry *r, const struct registry_request *q, stru
 		log_info("registry", "retry", "host=\"%s\" status=%ld result=%s try=%d ms=%lld", r->host, out->status,
 			 err_name(e), tries + 1, (long long)pause);
 		http_reply_clear(out);
-		deadline_sleep_ms(deadline_in_ms(pause + 1), pause);
+		e = http_pool_pause(r->pool, pause, em);
+		if (e != OK)
+			return e;
 		tries++;
 	}
 }
 
-static enum err pool_make(struct registry *r, const struct image_access *access, struct errmsg *em)
+/* Docker Hub is reached under another name than it is called. */
+static const char *server_of(const struct registry *r)
+{
+	return strcmp(r->host, "docker.io") == 0 ? "registry-1.docker.io" : r->host;
+}
+
+/* Without the port. malloc'd. */
+static char *server_host(const struct registry *r)
+{
+	const char *server = server_of(r);
+	const char *closing = strchr(server, ']');
+	return strndup(server, closing ? (size_t)(closing + 1 - server) : strcspn(server, ":"));
+}
+
+static enum err pool_make(struct registry *r, const struct registry_address *where, const struct image_access *access,
+			  struct errmsg *em)
 {
 	AUTO_REGISTRY_CERTS certs = { 0 };
-	enum err e = registry_certs_load(access, r->host, &certs, em);
+	AUTO_STR
+	char *host = server_host(r);
+	enum err e = host ? registry_certs_load(access, r->host, &certs, em) : err_set(em, ERR_NOMEM, "no memory");
 	if (e != OK)
 		return e;
+	bool known = !where->mirror || !access->cert_dir;
 	const struct http_pool_options options = {
 		.ca_pem = buf_bytes(&certs.ca_pem),
-		.client_certificate = buf_bytes(&certs.certificate),
-		.client_key = certs.key,
+		.client_certificate = known ? buf_bytes(&certs.certificate) : (struct bytes){ NULL, 0 },
+		.client_key = known ? certs.key : NULL,
+		.client_host = host,
 		.insecure = r->insecure,
+		.interrupted = access->interrupted,
+		.interrupted_user = access->interrupted_user,
 	};
 	return http_pool_open(&options, &r->pool, em);
 }
 
 static enum err base_set(struct registry *r, const char *scheme, struct errmsg *em)
 {
-	/* Docker Hub is reached under another name than it is called. */
-	const char *host = strcmp(r->host, "docker.io") == 0 ? "registry-1.docker.io" : r->host;
 	free(r->base);
-	if (asprintf(&r->base, "%s://%s", scheme, host) >= 0)
+	if (asprintf(&r->base, "%s://%s", scheme, server_of(r)) >= 0)
 		return OK;
 	r->base = NULL;
 	return err_set(em, ERR_NOMEM, "no memory");
@@ -317,7 +354,9 @@ static enum err ping(struct registry *r, struct errmsg *em)
 		bool again = e == ERR_BUSY || (!r->insecure && tries < 2 && (e == ERR_NET || e == ERR_TIMEOUT));
 		if (!again || tries + 1 == TRIES_MAX)
 			return e;
-		deadline_sleep_ms(deadline_in_ms(PAUSE_MAX_MS), (int64_t)500 << tries);
+		e = http_pool_pause(r->pool, (int64_t)500 << tries, em);
+		if (e != OK)
+			return e;
 	}
 }
 
@@ -336,8 +375,11 @@ enum err registry_open(const struct registry_address *where, const struct image_
 		       struct errmsg *em)
 {
 	AUTO(registry) *r = calloc(1, sizeof(*r));
+	struct image_access own = access ? *access : (struct image_access){ 0 };
 	if (!r)
 		return err_set(em, ERR_NOMEM, "no memory");
+	if (where->mirror)
+		own.credentials = NULL;
 	atomic_init(&r->users, 1);
 	pthread_mutex_init(&r->lock, NULL);
 	r->name = strdup(where->name);
@@ -347,9 +389,9 @@ enum err registry_open(const struct registry_address *where, const struct image_
 	r->push = where->push;
 	if (!r->name || !r->host || !r->path)
 		return err_set(em, ERR_NOMEM, "no memory");
-	enum err e = pool_make(r, access, em);
+	enum err e = pool_make(r, where, &own, em);
 	if (e == OK)
-		e = auth_find(access, &(struct auth_scope){ where->name, where->path }, &r->credentials, em);
+		e = auth_find(&own, &(struct auth_scope){ where->name, where->path }, &r->credentials, em);
 	if (e == OK)
 		e = connect_first(r, em);
 	if (e == OK)

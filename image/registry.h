@@ -16,6 +16,7 @@ struct registry_address {
 	const char *path; /* the repository there */
 	bool insecure;
 	bool push; /* for writing, too */
+	bool mirror; /* what was given for the registry that it mirrors is not for it */
 };
 
 struct registry {
@@ -47,6 +48,7 @@ struct registry_request {
 	const char *what; /* below /v2/PATH/, "manifests/latest"; or, from '/' on, below the registry; or a whole URL */
 	const char *accept; /* or NULL */
 	uint64_t from; /* a Range: the first byte wanted */
+	bool large; /* the answer may take as long as bytes come */
 	struct bytes content; /* sent as it is, again where it must be */
 	const char *content_type;
 	const char *content_range; /* or NULL */

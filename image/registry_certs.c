@@ -90,7 +90,8 @@ static enum err folder_read(const char *folder, struct registry_certs *out, stru
 		free(names[i]);
 	}
 	free(names);
-	return e;
+	/* Not found is the folder alone. */
+	return e == ERR_NOT_FOUND ? ERR_CONFIG : e;
 }
 
 enum err registry_certs_load(const struct image_access *access, const char *host, struct registry_certs *out,

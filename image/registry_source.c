@@ -271,6 +271,7 @@ static enum err place_open(const struct registry_place *place, const struct refe
 		.host = place->host,
 		.path = place->path,
 		.insecure = place->insecure || (access && access->insecure),
+		.mirror = place->mirror,
 	};
 	bool whole = name.host && name.path && (name.tag || name.digest);
 	enum err e = whole ? registry_open(&where, access, &registry, em) : err_set(em, ERR_NOMEM, "no memory");
@@ -289,15 +290,13 @@ static enum err place_open(const struct registry_place *place, const struct refe
 	return e;
 }
 
-/* A mirror counts if it has the image. It never sees what was given for the registry that it mirrors. */
+/* A mirror counts if it has the image. */
 static enum err mirror_open(const struct registry_place *place, const struct reference *asked,
 			    const struct image_access *access, struct registry_source **out, struct errmsg *em)
 {
-	struct image_access own = access ? *access : (struct image_access){ 0 };
 	AUTO_RAW_MANIFEST manifest = { 0 };
 	struct registry_source *s = NULL;
-	own.credentials = NULL;
-	enum err e = place_open(place, asked, &own, &s, em);
+	enum err e = place_open(place, asked, access, &s, em);
 	if (e == OK)
 		e = manifest_named(s, &manifest, em);
 	if (e == OK) {

@@ -6,6 +6,7 @@
 
 #define ANSWER_MAX ((size_t)1 << 20)
 #define ANSWER_FIRST ((size_t)16 << 10)
+#define ANSWER_MS 60000
 #define LIFETIME_MIN_S 60
 #define LIFETIME_MAX_S 86400
 #define CLIENT "kbs-pkcs11"
@@ -193,6 +194,7 @@ static enum err ask_by_form(struct registry *r, const struct token_request *q, s
 		.body = body,
 		.body_size = (int64_t)secret_len(form),
 		.answer_ms = 30000,
+		.total_ms = ANSWER_MS,
 	};
 	return http_pool_call(r->pool, &call, reply, em);
 }
@@ -208,7 +210,9 @@ static enum err ask_by_query(struct registry *r, const struct token_request *q, 
 		e = registry_basic(r, &basic, em);
 	if (e != OK)
 		return e;
-	const struct http_call call = { .method = "GET", .url = buf_cstr(&url), .authorization = basic };
+	const struct http_call call = {
+		.method = "GET", .url = buf_cstr(&url), .authorization = basic, .total_ms = ANSWER_MS
+	};
 	return http_pool_call(r->pool, &call, reply, em);
 }
 

@@ -1,6 +1,7 @@
 #include "tools/kbs_image_options.h"
 
 #include "tools/cli.h"
+#include "tools/kbs_image.h"
 #include "tools/kbs_image_kbs.h"
 
 #include <errno.h>
@@ -194,6 +195,8 @@ int image_options_parse(int argc, char **argv, struct image_options *out)
 	int failed = 0;
 	out->sides.source.access.resource = image_kbs_get;
 	out->sides.destination.access.resource = image_kbs_get;
+	out->sides.source.access.interrupted = image_interrupted;
+	out->sides.destination.access.interrupted = image_interrupted;
 	opterr = 0;
 	out->max_size = UINT64_C(64) << 30;
 	/* All of them, even after a mistake: every key must leave argv. */

@@ -210,6 +210,13 @@ fault redirect
 equal "follows redirects" "$digest" "$(through --src-creds u:p)"
 fault loop
 refuses "redirects without end" 8 'redirects' through
+fault elsewhere
+refuses "a challenge from where a redirect led" 5 'another place' through --src-creds u:p
+equal "which gets no credentials, and no request for a token" "0 0" "$(seen '/elsewhere.*auth=[^-]') $(seen '/token')"
+fault unended
+equal "takes a blob whose end alone was not said" "$digest" "$(through)"
+fault gzip
+refuses "an encoding that nobody asked for" 7 '' through
 fault downgrade
 refuses "a redirect to something that is not HTTP" '2|8' '' through
 fault token 2
@@ -219,6 +226,23 @@ equal "credentials go to the token's place alone" "0 yes" \
 fault token 2
 refuses "a token for the wrong password" 5 'not taken' through --src-creds u:q
 refuses "a token without credentials" 5 'without credentials' through
+fault uploads
+refuses "an upload that goes on elsewhere, and wants credentials there" "4|5" '' copy --tls-verify=false --dest-creds u:p \
+	"oci:$work/image:plain" "${faulty%/app:one}/new:one"
+equal "which gets none" "0 0" "$(seen '/elsewhere.*auth=[^-]') $(seen '/token')"
+# interrupted WHAT: what waits ends at a signal, and leaves nothing.
+interrupted() {
+	kbs-image copy -q --tls-verify=false "$faulty" "oci:$work/interrupted:x" 2>"$work/err" &
+	local copying=$! deadline=$((SECONDS + 20)) status=0
+	until [ "$(seen "$2")" -gt 0 ] || [ $SECONDS -ge $deadline ]; do sleep 0.05; done
+	kill -TERM $copying
+	wait $copying || status=$?
+	equal "$1" "143 no" "$status $([ -e "$work/interrupted" ] && echo yes || echo no)"
+}
+fault wait
+interrupted "a signal ends the wait that a registry asked for" manifests
+fault silent
+interrupted "and the wait for bytes" blobs
 fault cut 99 100000
 refuses "a blob that breaks off again and again" 4 'connection broke' through
 equal "nothing was made of what failed" no "$([ -e "$work/x" ] || ls "$work"/through.*/blobs/*/.??* 2>/dev/null && echo yes || echo no)"

@@ -8,6 +8,7 @@ read for every request; a new line begins to count anew. KIND:
   norange COUNT B    the same, and ranges are not understood
   wrongrange C B     the same, and the wrong part is sent as if it were the right one
   status COUNT CODE  that many answers below a repository are CODE; 429 comes with Retry-After
+  wait               every answer below a repository is 503 with Retry-After: 3600
   corrupt            a byte of every blob is another one
   longer, shorter    every blob has a byte more, or less, than its descriptor says
   manifest           a byte of every manifest is another one
@@ -15,10 +16,16 @@ read for every request; a new line begins to count anew. KIND:
   downgrade          manifests are said to be at ftp://
   loop               blobs are always elsewhere
   token COUNT        every COUNT-th answer asks for a new bearer token, for user "u", password "p"
+  elsewhere          blobs are at another origin, which wants a token
   silent             blobs begin, and then nothing comes
+  unended            every blob comes without the end that its answer promised
+  gzip               blobs and manifests are said to be gzip-encoded, and are
+  drip SECONDS       manifests come byte by byte, the last one after so many seconds
+  uploads            uploads go on at another origin, which wants a token
 The log has a line for each request: METHOD PATH range=R auth=SCHEME.
 """
 import base64
+import gzip
 import http.client
 import http.server
 import sys
@@ -103,6 +110,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         c.close()
         return r.status, keep, data
 
+    def head(self, status, headers):
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def chunks(self, status, headers, data):
+        self.head(status, headers + [("Transfer-Encoding", "chunked")])
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+        self.close_connection = True
+
+    def drip(self, status, headers, data, seconds):
+        self.head(status, headers + [("Content-Length", str(len(data)))])
+        try:
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(seconds / len(data))
+        except OSError:
+            self.close_connection = True
+
     def handle_any(self):
         length = int(self.headers.get("Content-Length", 0))
         kind, args = fault_now()
@@ -116,6 +145,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "status" and self.path != "/v2/" and counted(args[0]):
             self.rfile.read(length)
             self.answer(args[1], [("Retry-After", "1")] if args[1] == 429 else [])
+            return
+        if kind == "wait" and self.path != "/v2/":
+            self.rfile.read(length)
+            self.answer(503, [("Retry-After", "3600")])
+            return
+        if self.path.startswith("/elsewhere"):
+            self.answer(401, [("WWW-Authenticate", f'Bearer realm="{self.here()}/token",service="faults"')])
+            return
+        if blob and kind == "elsewhere":
+            self.answer(307, [("Location", self.here("localhost") + "/elsewhere")])
+            return
+        if kind == "uploads" and self.command == "POST":
+            self.rfile.read(length)
+            self.answer(202, [("Location", self.here("localhost") + "/elsewhere")])
             return
         if blob and (kind == "loop" or (kind == "redirect" and "moved" not in self.path)):
             where = self.path + "?moved=1" if kind == "redirect" else self.path
@@ -136,22 +179,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1:]
         if blob and kind == "longer":
             data += b"x"
+        if (blob or manifest) and kind == "gzip":
+            data = gzip.compress(data)
+            headers.append(("Content-Encoding", "gzip"))
+        if blob and kind == "unended":
+            self.chunks(status, headers, data)
+            return
+        if manifest and kind == "drip":
+            self.drip(status, headers, data, args[0])
+            return
         if blob and kind == "shorter":
             data = data[:-1]
         cut = blob and kind in ("cut", "norange", "wrongrange", "silent") and (kind == "silent" or counted(args[0]))
         if not cut:
             if self.command == "HEAD":
-                self.send_response_only(status)
-                for name, value in headers:
-                    self.send_header(name, value)
-                self.end_headers()
+                self.head(status, headers)
             else:
                 self.answer(status, headers, data)
             return
-        self.send_response_only(status)
-        for name, value in headers + [("Content-Length", str(len(data)))]:
-            self.send_header(name, value)
-        self.end_headers()
+        self.head(status, headers + [("Content-Length", str(len(data)))])
         self.wfile.write(data[:args[1] if len(args) > 1 else 1000])
         self.wfile.flush()
         if kind == "silent":
