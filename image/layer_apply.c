@@ -1,6 +1,7 @@
 #include "image/layer_apply.h"
 
 #include "image/entry_attributes.h"
+#include "image/entry_contents.h"
 #include "image/path_set.h"
 
 #include <dirent.h>
@@ -160,31 +161,13 @@ static enum err whiteout_take(struct layer_apply *a, const char *path, bool *don
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
-static enum err contents_write(struct layer_apply *a, struct tar *archive, int fd, struct errmsg *em)
-{
-	for (;;) {
-		size_t got = 0;
-		enum err e = tar_read(archive, (struct stream_window){ a->chunk, sizeof a->chunk }, &got, em);
-		if (e != OK || got == 0)
-			return e;
-		for (size_t at = 0; at < got;) {
-			ssize_t n = write(fd, a->chunk + at, got - at);
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n < 0)
-				return err_errno(em, ERR_IO, "writing");
-			at += (size_t)n;
-		}
-	}
-}
-
 static enum err file_make(struct layer_apply *a, const struct tar_entry *entry, struct tar *archive,
 			  struct tree_place at, struct errmsg *em)
 {
 	int fd = openat(at.folder, at.leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(em, ERR_IO, "making it");
-	enum err e = contents_write(a, archive, fd, em);
+	enum err e = entry_contents_write(entry, archive, (struct stream_window){ a->chunk, sizeof a->chunk }, fd, em);
 	if (e == OK)
 		e = attributes_set(fd, entry, a->options->unprivileged, &a->left_out, em);
 	if (close(fd) != 0 && e == OK)

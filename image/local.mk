@@ -8,7 +8,7 @@ libimage_la_SOURCES = \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
-	image/entry_attributes.c image/entry_attributes.h \
+	image/entry_attributes.c image/entry_attributes.h image/entry_contents.c image/entry_contents.h \
 	image/folder_source.c image/folder_source.h \
 	image/gunzip.c image/gunzip.h \
 	image/id_map.c image/id_map.h \
@@ -46,7 +46,7 @@ libimage_la_SOURCES = \
 	image/runtime_config.c image/runtime_config.h \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
-	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tree.c image/tree.h \
+	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tar_sparse.c image/tar_sparse.h image/tree.c image/tree.h \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c
 libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
 if HAVE_ISAL

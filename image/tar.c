@@ -8,6 +8,7 @@ struct tar {
 	int64_t left; /* of the entry's contents... */
 	size_t padding; /* ...and of what fills its last block */
 	bool ended;
+	bool due; /* an extended header wants its entry */
 	struct tar_extended global, extended;
 };
 
@@ -66,11 +67,12 @@ static enum err extended_take(struct tar *t, const struct tar_header *h, struct 
 	enum err e = contents_take(t, h, &text, em);
 	if (e != OK)
 		return e;
+	if (h->flag == 'g')
+		return tar_global_read(&t->global, buf_bytes(&text), em);
+	t->due = true;
 	switch (h->flag) {
 	case 'x':
 		return tar_extended_read(&t->extended, buf_bytes(&text), em);
-	case 'g':
-		return tar_extended_read(&t->global, buf_bytes(&text), em);
 	case 'L':
 		return tar_extended_set(&t->extended, TAR_PATH, buf_bytes(&text), em);
 	default:
@@ -94,14 +96,60 @@ static enum err block_take(struct tar *t, uint8_t block[TAR_BLOCK], bool *end, s
 	return e;
 }
 
-static enum err entry_make(struct tar *t, const struct tar_header *h, struct errmsg *em)
+/* GNU's own sparse file: more blocks of its map may follow the header. */
+static enum err map_take(struct tar *t, const uint8_t *header, struct errmsg *em)
 {
-	enum err e = tar_entry_make(h, &t->global, &t->extended, &t->entry, em);
+	uint8_t block[TAR_BLOCK];
+	bool more = false;
+	enum err e = tar_sparse_header(&t->extended.sparse, header, &more, em);
+	while (e == OK && more) {
+		e = read_whole(t, block, sizeof block, em);
+		if (e == OK)
+			e = tar_sparse_more(&t->extended.sparse, block, &more, em);
+	}
+	return e;
+}
+
+/* PAX 1.0: what is stored of the entry begins with the map. */
+static enum err map_read(struct tar *t, struct errmsg *em)
+{
+	uint8_t block[TAR_BLOCK];
+	struct tar_map_text text = { .map = &t->entry.map };
+	enum err e = OK;
+	for (bool done = false; e == OK && !done;) {
+		if (t->entry.stored < TAR_BLOCK)
+			return err_set(em, ERR_PARSE, "the map of a sparse file is cut short");
+		e = read_whole(t, block, sizeof block, em);
+		if (e == OK)
+			e = tar_map_text_take(&text, block, &done, em);
+		t->entry.stored -= TAR_BLOCK;
+	}
+	return e;
+}
+
+static enum err map_finish(struct tar *t, bool follows, struct errmsg *em)
+{
+	enum err e = follows ? map_read(t, em) : OK;
+	if (e == OK)
+		e = tar_map_check(&t->entry.map, t->entry.size, t->entry.stored, em);
+	return e == OK ? OK : err_wrap(em, e, "%.200s", t->entry.path);
+}
+
+static enum err entry_make(struct tar *t, const struct tar_header *h, const uint8_t *block, struct errmsg *em)
+{
+	enum err e = h->flag == 'S' ? map_take(t, block, em) : OK;
+	if (e != OK)
+		return err_wrap(em, e, "%.200s", h->path);
+	bool follows = tar_sparse_is_before_contents(&t->extended.sparse);
+	e = tar_entry_make(h, &t->global, &t->extended, &t->entry, em);
 	tar_extended_clear(&t->extended);
+	t->due = false;
+	if (e == OK && t->entry.sparse)
+		e = map_finish(t, follows, em);
 	if (e != OK)
 		return e;
-	t->left = t->entry.size;
-	t->padding = padding_of((uint64_t)t->entry.size);
+	t->left = t->entry.stored;
+	t->padding = padding_of((uint64_t)t->entry.stored);
 	return OK;
 }
 
@@ -116,6 +164,8 @@ enum err tar_next(struct tar *t, const struct tar_entry **out, struct errmsg *em
 	t->padding = 0;
 	while (e == OK && !end) {
 		e = block_take(t, block, &end, em);
+		if (e == OK && end && t->due)
+			e = err_set(em, ERR_PARSE, "an extended header without its entry");
 		if (e != OK || end)
 			break;
 		e = tar_header_read(block, &h, em);
@@ -124,7 +174,7 @@ enum err tar_next(struct tar *t, const struct tar_entry **out, struct errmsg *em
 			continue;
 		}
 		if (e == OK)
-			e = entry_make(t, &h, em);
+			e = entry_make(t, &h, block, em);
 		if (e == OK)
 			*out = &t->entry;
 		break;

@@ -3,13 +3,9 @@
 #include <limits.h>
 #include <stdio.h>
 
-/* Where the fields stand: offset and length. */
-struct field {
-	size_t at, len;
-};
-static const struct field NAME = { 0, 100 }, MODE = { 100, 8 }, UID = { 108, 8 }, GID = { 116, 8 }, SIZE = { 124, 12 },
-			  MTIME = { 136, 12 }, CHECKSUM = { 148, 8 }, LINK = { 157, 100 }, MAGIC = { 257, 6 },
-			  MAJOR = { 329, 8 }, MINOR = { 337, 8 }, PREFIX = { 345, 155 };
+static const struct tar_field NAME = { 0, 100 }, MODE = { 100, 8 }, UID = { 108, 8 }, GID = { 116, 8 },
+			      SIZE = { 124, 12 }, MTIME = { 136, 12 }, CHECKSUM = { 148, 8 }, LINK = { 157, 100 },
+			      MAGIC = { 257, 6 }, MAJOR = { 329, 8 }, MINOR = { 337, 8 }, PREFIX = { 345, 155 };
 
 bool tar_header_is_zero(const uint8_t block[TAR_BLOCK])
 {
@@ -35,8 +31,7 @@ static bool binary_number(const uint8_t *from, size_t len, int64_t *out)
 	return (value >> 63) == negative;
 }
 
-/* Octal digits, blanks before, a blank or NUL behind; nothing at all is 0. */
-static bool number(const uint8_t *block, struct field f, int64_t *out)
+bool tar_number(const uint8_t *block, struct tar_field f, int64_t *out)
 {
 	const uint8_t *from = block + f.at;
 	size_t i = 0;
@@ -64,10 +59,10 @@ static bool checksum_holds(const uint8_t block[TAR_BLOCK])
 		sum += own ? ' ' : block[i];
 		signed_sum += own ? ' ' : (int8_t)block[i];
 	}
-	return number(block, CHECKSUM, &said) && (said == sum || said == signed_sum);
+	return tar_number(block, CHECKSUM, &said) && (said == sum || said == signed_sum);
 }
 
-static void text_take(const uint8_t *block, struct field f, char *to)
+static void text_take(const uint8_t *block, struct tar_field f, char *to)
 {
 	size_t len = strnlen((const char *)block + f.at, f.len);
 	memcpy(to, block + f.at, len);
@@ -88,14 +83,14 @@ static void path_take(const uint8_t *block, struct tar_header *out)
 enum err tar_header_read(const uint8_t block[TAR_BLOCK], struct tar_header *out, struct errmsg *em)
 {
 	int64_t values[7];
-	const struct field fields[7] = { MODE, UID, GID, SIZE, MTIME, MAJOR, MINOR };
+	const struct tar_field fields[7] = { MODE, UID, GID, SIZE, MTIME, MAJOR, MINOR };
 	*out = (struct tar_header){ .flag = block[156] ? (char)block[156] : '0' };
 	if (!checksum_holds(block))
 		return err_set(em, ERR_PARSE, "not a tar archive: a header's checksum does not hold");
 	bool device = out->flag == '3' || out->flag == '4';
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		values[i] = 0;
-		if ((i < 5 || device) && !number(block, fields[i], &values[i]))
+		if ((i < 5 || device) && !tar_number(block, fields[i], &values[i]))
 			return err_set(em, ERR_PARSE, "a header's number is none");
 		if (values[i] < 0 && i != 4)
 			return err_set(em, ERR_PARSE, "a header's number is negative");
@@ -116,6 +111,7 @@ void tar_extended_clear(struct tar_extended *x)
 {
 	free(x->text[TAR_PATH]);
 	free(x->text[TAR_LINK]);
+	tar_sparse_clear(&x->sparse);
 	for (size_t i = 0; i < x->xattr_count; i++) {
 		free(x->xattrs[i].name);
 		buf_clear(&x->xattrs[i].value);
@@ -128,12 +124,16 @@ enum err tar_extended_set(struct tar_extended *to, enum tar_key key, struct byte
 	size_t len = strnlen((const char *)text.data, text.len);
 	if (len > TAR_PATH_MAX)
 		return err_set(em, ERR_LIMIT, "a path of more than %d bytes", TAR_PATH_MAX);
+	/* GNU tar believes the PAX record then, Go the other. */
+	if (to->text[key] && (strlen(to->text[key]) != len || memcmp(to->text[key], text.data, len) != 0))
+		return err_set(em, ERR_PARSE, "two extended headers of one entry differ in its %s",
+			       key == TAR_PATH ? "path" : "link");
 	free(to->text[key]);
 	to->text[key] = strndup((const char *)text.data, len);
 	return to->text[key] ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
 }
 
-static bool decimal(struct bytes text, uint64_t max, uint64_t *out)
+bool tar_decimal(struct bytes text, uint64_t max, uint64_t *out)
 {
 	*out = 0;
 	for (size_t i = 0; i < text.len; i++) {
@@ -158,7 +158,7 @@ static bool time_read(struct bytes text, struct timespec *out)
 		fraction = (struct bytes){ dot + 1, whole.len - (size_t)(dot - whole.data) - 1 };
 		whole.len = (size_t)(dot - whole.data);
 	}
-	if (!decimal(whole, INT64_MAX / 2, &seconds))
+	if (!tar_decimal(whole, INT64_MAX / 2, &seconds))
 		return false;
 	long place = 100000000;
 	for (size_t i = 0; i < fraction.len; i++, place /= 10) {
@@ -173,7 +173,7 @@ static bool time_read(struct bytes text, struct timespec *out)
 	return true;
 }
 
-static bool key_is(struct bytes key, const char *name)
+bool tar_key_is(struct bytes key, const char *name)
 {
 	return key.len == strlen(name) && memcmp(key.data, name, key.len) == 0;
 }
@@ -199,26 +199,28 @@ static enum err xattr_add(struct tar_extended *to, struct bytes name, struct byt
 static enum err record_take(struct tar_extended *to, struct bytes key, struct bytes value, struct errmsg *em)
 {
 	static const char xattr[] = "SCHILY.xattr.";
+	static const char sparse[] = "GNU.sparse.";
 	uint64_t size = 0;
 	bool good = true;
-	if (key_is(key, "path") || key_is(key, "linkpath")) {
+	if (tar_key_is(key, "path") || tar_key_is(key, "linkpath")) {
 		if (value.len == 0 || memchr(value.data, '\0', value.len))
 			return err_set(em, ERR_PARSE, "a path in an extended header is none");
-		return tar_extended_set(to, key_is(key, "path") ? TAR_PATH : TAR_LINK, value, em);
+		return tar_extended_set(to, tar_key_is(key, "path") ? TAR_PATH : TAR_LINK, value, em);
 	}
 	if (key_begins(key, xattr))
 		return xattr_add(to, (struct bytes){ key.data + strlen(xattr), key.len - strlen(xattr) }, value, em);
-	if (key_is(key, "size")) {
-		good = to->has_size = decimal(value, INT64_MAX, &size);
+	if (tar_key_is(key, "size")) {
+		good = to->has_size = tar_decimal(value, INT64_MAX, &size);
 		to->size = (int64_t)size;
-	} else if (key_is(key, "uid")) {
-		good = to->has_uid = decimal(value, UINT32_MAX - 1, &to->uid);
-	} else if (key_is(key, "gid")) {
-		good = to->has_gid = decimal(value, UINT32_MAX - 1, &to->gid);
-	} else if (key_is(key, "mtime")) {
+	} else if (tar_key_is(key, "uid")) {
+		good = to->has_uid = tar_decimal(value, UINT32_MAX - 1, &to->uid);
+	} else if (tar_key_is(key, "gid")) {
+		good = to->has_gid = tar_decimal(value, UINT32_MAX - 1, &to->gid);
+	} else if (tar_key_is(key, "mtime")) {
 		good = to->has_mtime = time_read(value, &to->mtime);
-	} else if (key_begins(key, "GNU.sparse.")) {
-		to->sparse = true;
+	} else if (key_begins(key, sparse)) {
+		return tar_sparse_record(
+			&to->sparse, (struct bytes){ key.data + strlen(sparse), key.len - strlen(sparse) }, value, em);
 	}
 	return good ? OK : err_set(em, ERR_PARSE, "a number in an extended header is none");
 }
@@ -228,7 +230,8 @@ enum err tar_extended_read(struct tar_extended *to, struct bytes text, struct er
 	while (text.len > 0) {
 		const uint8_t *blank = memchr(text.data, ' ', text.len < 21 ? text.len : 21);
 		uint64_t len = 0;
-		if (!blank || !decimal((struct bytes){ text.data, (size_t)(blank - text.data) }, TAR_PAX_MAX, &len) ||
+		if (!blank ||
+		    !tar_decimal((struct bytes){ text.data, (size_t)(blank - text.data) }, TAR_PAX_MAX, &len) ||
 		    len > text.len || len < (size_t)(blank - text.data) + 2 || text.data[len - 1] != '\n')
 			return err_set(em, ERR_PARSE, "an extended header is malformed");
 		struct bytes record = { blank + 1, (size_t)len - (size_t)(blank - text.data) - 2 };
@@ -245,10 +248,21 @@ enum err tar_extended_read(struct tar_extended *to, struct bytes text, struct er
 	return OK;
 }
 
+enum err tar_global_read(struct tar_extended *to, struct bytes text, struct errmsg *em)
+{
+	enum err e = tar_extended_read(to, text, em);
+	if (e == OK &&
+	    (to->text[TAR_PATH] || to->text[TAR_LINK] || to->has_size || to->xattr_count > 0 || to->sparse.said))
+		e = err_set(em, ERR_UNSUPPORTED,
+			    "a global header with a path, a size, extended attributes or a map of a sparse file");
+	return e;
+}
+
 void tar_entry_clear(struct tar_entry *e)
 {
 	free(e->path);
 	free(e->link);
+	tar_map_clear(&e->map);
 	for (size_t i = 0; i < e->xattr_count; i++) {
 		free(e->xattrs[i].name);
 		buf_clear(&e->xattrs[i].value);
@@ -258,12 +272,13 @@ void tar_entry_clear(struct tar_entry *e)
 
 static bool type_of(char flag, enum tar_type *out)
 {
-	/* '7', contiguous files, and what a vendor may have invented are files to everyone. */
+	/* '7', contiguous files, are files to everyone. */
 	static const struct {
 		char flag;
 		enum tar_type type;
-	} types[] = { { '0', TAR_FILE }, { '7', TAR_FILE },         { '1', TAR_HARD_LINK }, { '2', TAR_SYMLINK },
-		      { '3', TAR_CHAR }, { '4', TAR_BLOCK_DEVICE }, { '5', TAR_DIRECTORY }, { '6', TAR_FIFO } };
+	} types[] = { { '0', TAR_FILE },         { '7', TAR_FILE },      { 'S', TAR_FILE },
+		      { '1', TAR_HARD_LINK },    { '2', TAR_SYMLINK },   { '3', TAR_CHAR },
+		      { '4', TAR_BLOCK_DEVICE }, { '5', TAR_DIRECTORY }, { '6', TAR_FIFO } };
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		if (types[i].flag == flag) {
 			*out = types[i].type;
@@ -271,12 +286,6 @@ static bool type_of(char flag, enum tar_type *out)
 		}
 	}
 	return false;
-}
-
-static const char *text_of(const struct tar_extended *global, const struct tar_extended *x, enum tar_key key,
-			   const char *otherwise)
-{
-	return x->text[key] ? x->text[key] : global->text[key] ? global->text[key] : otherwise;
 }
 
 static enum err numbers_set(const struct tar_header *h, const struct tar_extended *global, const struct tar_extended *x,
@@ -294,8 +303,11 @@ static enum err numbers_set(const struct tar_header *h, const struct tar_extende
 	out->mtime = x->has_mtime        ? x->mtime
 		     : global->has_mtime ? global->mtime
 					 : (struct timespec){ (time_t)h->mtime, 0 };
+	/* What is no file has nothing behind its header, whatever that says: archive/tar of Go, which most layers are
+	 * made and read with. */
 	if (out->type == TAR_FILE)
-		out->size = x->has_size ? x->size : global->has_size ? global->size : h->size;
+		out->stored = x->has_size ? x->size : h->size;
+	out->size = out->sparse ? x->sparse.size : out->stored;
 	return OK;
 }
 
@@ -303,15 +315,23 @@ enum err tar_entry_make(const struct tar_header *h, const struct tar_extended *g
 			struct tar_entry *out, struct errmsg *em)
 {
 	tar_entry_clear(out);
-	const char *path = text_of(global, x, TAR_PATH, h->path);
-	const char *link = text_of(global, x, TAR_LINK, h->link);
+	const char *path = x->sparse.name ? x->sparse.name : x->text[TAR_PATH] ? x->text[TAR_PATH] : h->path;
+	const char *link = x->text[TAR_LINK] ? x->text[TAR_LINK] : h->link;
 	size_t len = strlen(path);
-	if (x->sparse || global->sparse || h->flag == 'S')
-		return err_set(em, ERR_UNSUPPORTED, "%.200s: sparse files in archives are not supported", path);
 	if (!type_of(h->flag, &out->type))
 		return err_set(em, ERR_UNSUPPORTED, "%.200s: an entry of type 0x%02x", path, (unsigned char)h->flag);
+	if (len == 0)
+		return err_set(em, ERR_PARSE, "an entry without a name");
+	bool slash = out->type == TAR_FILE && path[len - 1] == '/';
+	enum err e = x->sparse.said ? tar_sparse_check(&x->sparse, em) : OK;
+	if (e == OK && x->sparse.said && (out->type != TAR_FILE || slash))
+		e = err_set(em, ERR_PARSE, "sparse, and no file");
 	/* Before POSIX a directory was a file with a slash behind its name. */
-	if (out->type == TAR_FILE && len > 0 && path[len - 1] == '/')
+	if (e == OK && slash && (x->has_size ? x->size : h->size) != 0)
+		e = err_set(em, ERR_PARSE, "a folder by its name, with contents");
+	if (e != OK)
+		return err_wrap(em, e, "%.200s", path);
+	if (slash)
 		out->type = TAR_DIRECTORY;
 	out->path = strdup(path);
 	if (out->type == TAR_HARD_LINK || out->type == TAR_SYMLINK)
@@ -321,5 +341,8 @@ enum err tar_entry_make(const struct tar_header *h, const struct tar_extended *g
 	memcpy(out->xattrs, x->xattrs, sizeof x->xattrs);
 	out->xattr_count = x->xattr_count;
 	x->xattr_count = 0;
+	out->sparse = x->sparse.said;
+	out->map = x->sparse.map;
+	x->sparse.map = (struct tar_map){ .count = 0 };
 	return numbers_set(h, global, x, out, em);
 }

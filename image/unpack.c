@@ -27,7 +27,7 @@ static enum err size_count(struct unpacking *u, const struct tar_entry *entry, s
 		return err_set(em, ERR_IO, "interrupted");
 	if (entry->type != TAR_FILE)
 		return OK;
-	u->size += (uint64_t)entry->size;
+	u->size += (uint64_t)entry->stored; /* holes take no room */
 	if (o->max_size > 0 && u->size > o->max_size)
 		return err_set(em, ERR_LIMIT, "its files are larger than %llu bytes in all",
 			       (unsigned long long)o->max_size);

@@ -5,6 +5,7 @@ IMAGE_TESTS = \
 	tests/unit/image/policy_test \
 	tests/unit/image/signature_test \
 	tests/unit/image/layer_apply_test \
+	tests/unit/image/tar_test \
 	tests/unit/image/name_test \
 	tests/unit/image/manifest_test \
 	tests/unit/image/layout_test \
@@ -23,7 +24,11 @@ tests_unit_image_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
 tests_unit_image_gunzip_test_SOURCES = tests/unit/image/gunzip_test.c
 tests_unit_image_gunzip_test_LDADD = libimage.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
 
-tests_unit_image_layer_apply_test_SOURCES = tests/unit/image/layer_apply_test.c $(IMAGE_TEST_SUPPORT)
+IMAGE_TAR_SUPPORT = tests/unit/image/tar_fixture.c tests/unit/image/tar_fixture.h
+tests_unit_image_tar_test_SOURCES = tests/unit/image/tar_test.c $(IMAGE_TAR_SUPPORT)
+tests_unit_image_tar_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_layer_apply_test_SOURCES = tests/unit/image/layer_apply_test.c $(IMAGE_TAR_SUPPORT) $(IMAGE_TEST_SUPPORT)
 tests_unit_image_layer_apply_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_name_test_SOURCES = tests/unit/image/name_test.c $(IMAGE_TEST_SUPPORT)
