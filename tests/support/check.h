@@ -41,6 +41,24 @@ __attribute__((unused)) static void check_bytes_at(const char *file, int line, s
 	_fail(file, line);
 }
 
+/* Ends a test as skipped that forks amid threads where a sanitizer's allocator may stay locked in such a child: gcc
+ * 12's AddressSanitizer and ThreadSanitizer let their child wait for a thread that it has not (both seen in a
+ * debugger). */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CHECK_FORKS_AMID_THREADS 0
+#elif defined(__has_feature)
+#define CHECK_FORKS_AMID_THREADS (!__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer))
+#else
+#define CHECK_FORKS_AMID_THREADS 1
+#endif
+__attribute__((unused)) static void check_forks_amid_threads(void)
+{
+	if (CHECK_FORKS_AMID_THREADS)
+		return;
+	print_message("skipped: this sanitizer's allocator may stay locked in a child that is forked amid threads\n");
+	skip();
+}
+
 /* A new folder; check_folder_remove() takes it and the files in it away. */
 __attribute__((unused)) static void check_folder_make(char to[64])
 {

@@ -386,15 +386,7 @@ static int use_in_child(void *arg)
 static void serves_a_child_forked_amid_threads(void **state)
 {
 	(void)state;
-#if defined(__SANITIZE_ADDRESS__)
-	print_message("skipped: AddressSanitizer's own malloc may stay locked in such a child\n");
-	skip();
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-	print_message("skipped: AddressSanitizer's own malloc may stay locked in such a child\n");
-	skip();
-#endif
-#endif
+	check_forks_amid_threads();
 	pthread_t threads[THREADS];
 	start(threads);
 	for (int i = 0; i < 20; i++)

@@ -243,10 +243,7 @@ static void *sign_until_told(void *stop)
 static void children_of_a_parent_that_signs_meanwhile_do_not_hang(void **state)
 {
 	(void)state;
-#ifdef __SANITIZE_ADDRESS__
-	print_message("skipped: AddressSanitizer's allocator may be locked in a child that is forked amid threads\n");
-	skip();
-#endif
+	check_forks_amid_threads();
 	atomic_bool stop = false;
 	pthread_t signer;
 	CK_SESSION_HANDLE s = fixture_session();
