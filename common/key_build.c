@@ -7,6 +7,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/objects.h>
+#include <stdatomic.h>
 
 AUTO_OF_DEFINE(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 AUTO_OF_DEFINE(BN_CTX, BN_CTX_free)
@@ -263,50 +264,103 @@ static enum err ec_public_of(const struct ec_numbers *k, struct point *out, stru
 	return e;
 }
 
-/* The uncompressed form of `from`, which must lie on the curve. */
-static enum err point_read(const struct ec_curve *curve, struct bytes from, struct point *out, struct errmsg *em)
+/* Whether `form`, in any of SEC1's, is the point. */
+static bool point_is(const struct point *point, struct bytes form, size_t size)
 {
-	AUTO_OF(EC_GROUP) *group = EC_GROUP_new_by_curve_name_ex(libctx(), NULL, curve->nid);
-	AUTO_OF(EC_POINT) *point = group ? EC_POINT_new(group) : NULL;
-	if (!point)
+	uint8_t odd = point->data[point->len - 1] & 1;
+	uint8_t tag = form.data[0];
+	bool compressed = tag == (2 | odd);
+	size_t len = 1 + (compressed ? size : 2 * size);
+	return (compressed || tag == 4 || tag == (6 | odd)) && form.len == len &&
+	       memcmp(form.data + 1, point->data + 1, len - 1) == 0;
+}
+
+static enum err ec_params_build(const struct ec_numbers *k, struct bytes point, int selection, EVP_PKEY **out,
+				struct errmsg *em)
+{
+	struct params p;
+	struct bytes group = bytes_str(k->curve->group);
+	enum err e = params_begin(&p, k->d.len, em);
+	if (e != OK)
+		return e;
+	p.list[p.count++] =
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group.data, group.len);
+	p.list[p.count] = OSSL_PARAM_construct_end();
+	if (point.len)
+		params_add_octets(&p, OSSL_PKEY_PARAM_PUB_KEY, point);
+	if (k->d.len)
+		params_add(&p, OSSL_PKEY_PARAM_PRIV_KEY, k->d);
+	e = params_build(&p, LIBCTX_EC, selection, out, em);
+	params_end(&p);
+	return e;
+}
+
+/* A key that has nothing but its curve. OpenSSL makes a group of numbers anew for each key, which takes half as long as
+ * a derivation; copied from another key it takes nothing. Never freed; made again where libctx() is another. */
+struct curve_key {
+	OSSL_LIB_CTX *ctx;
+	EVP_PKEY *key;
+	struct curve_key *before;
+};
+
+static enum err curve_key_get(const struct ec_curve *curve, const EVP_PKEY **out, struct errmsg *em)
+{
+	static _Atomic(struct curve_key *) made[ARRAY_LEN(curves)];
+	_Atomic(struct curve_key *) *at = &made[curve - curves];
+	struct curve_key *known = atomic_load(at);
+	if (known && known->ctx == libctx()) {
+		*out = known->key;
+		return OK;
+	}
+	struct curve_key *mine = calloc(1, sizeof(*mine));
+	if (!mine)
+		return err_set(em, ERR_NOMEM, "no memory for an EC key");
+	const struct ec_numbers none = { .curve = curve };
+	*mine = (struct curve_key){ .ctx = libctx(), .before = known };
+	enum err e = ec_params_build(&none, (struct bytes){ NULL, 0 }, EVP_PKEY_KEY_PARAMETERS, &mine->key, em);
+	if (e == OK && atomic_compare_exchange_strong(at, &known, mine)) {
+		*out = mine->key;
+		return OK;
+	}
+	EVP_PKEY_free(mine->key);
+	free(mine);
+	return e == OK ? curve_key_get(curve, out, em) : e; /* another thread was faster */
+}
+
+/* Of a point alone, which has to lie on the curve; the key writes it uncompressed. */
+static enum err ec_public_build(const struct ec_numbers *k, EVP_PKEY **out, struct errmsg *em)
+{
+	const EVP_PKEY *curve = NULL;
+	enum err e = curve_key_get(k->curve, &curve, em);
+	if (e != OK)
+		return e;
+	AUTO_OF(EVP_PKEY) *key = EVP_PKEY_new();
+	if (!key || EVP_PKEY_copy_parameters(key, curve) != 1)
 		return err_openssl(em, ERR_CRYPTO, "cannot read an EC key");
-	if (EC_POINT_oct2point(group, point, from.data, from.len, NULL) != 1 || EC_POINT_is_at_infinity(group, point))
-		return err_openssl(em, ERR_KEY, "not a point on %s", curve->crv);
-	out->len = EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, out->data, sizeof out->data, NULL);
-	return out->len ? OK : err_openssl(em, ERR_CRYPTO, "cannot read an EC key");
+	/* (The point at infinity is shorter.) */
+	if (k->point.len <= k->curve->size || EVP_PKEY_set1_encoded_public_key(key, k->point.data, k->point.len) != 1)
+		return err_openssl(em, ERR_KEY, "not a point on %s", k->curve->crv);
+	if (k->point.data[0] != 4 &&
+	    EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+					   OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) != 1)
+		return err_openssl(em, ERR_CRYPTO, "cannot read an EC key");
+	*out = steal(&key);
+	return OK;
 }
 
 enum err ec_key_build(const struct ec_numbers *k, EVP_PKEY **out, struct errmsg *em)
 {
-	struct point computed = { { 0 }, 0 };
-	struct point given = { { 0 }, 0 };
-	enum err e = OK;
+	struct point computed;
 	if (k->d.len > k->curve->size || (k->d.len == 0 && k->point.len == 0))
 		return err_set(em, ERR_KEY, "a number of this %s key has the wrong length", k->curve->crv);
-	if (k->d.len)
-		e = ec_public_of(k, &computed, em);
-	if (e == OK && k->point.len)
-		e = point_read(k->curve, k->point, &given, em);
+	if (k->d.len == 0)
+		return ec_public_build(k, out, em);
+	enum err e = ec_public_of(k, &computed, em);
 	if (e != OK)
 		return e;
-	const struct point *point = k->d.len ? &computed : &given;
-	if (given.len &&
-	    !bytes_equal((struct bytes){ point->data, point->len }, (struct bytes){ given.data, given.len }))
+	if (k->point.len && !point_is(&computed, k->point, k->curve->size))
 		return err_set(em, ERR_KEY, "the halves of this %s key do not belong together", k->curve->crv);
-
-	struct params p;
-	e = params_begin(&p, k->d.len, em);
-	if (e != OK)
-		return e;
-	struct bytes group = bytes_str(k->curve->group);
-	p.list[p.count++] =
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group.data, group.len);
-	params_add_octets(&p, OSSL_PKEY_PARAM_PUB_KEY, (struct bytes){ point->data, point->len });
-	if (k->d.len)
-		params_add(&p, OSSL_PKEY_PARAM_PRIV_KEY, k->d);
-	e = params_build(&p, LIBCTX_EC, k->d.len ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, out, em);
-	params_end(&p);
-	return e;
+	return ec_params_build(k, (struct bytes){ computed.data, computed.len }, EVP_PKEY_KEYPAIR, out, em);
 }
 
 enum err okp_key_build(const struct okp_numbers *k, EVP_PKEY **out, struct errmsg *em)

@@ -1,11 +1,15 @@
 #include "common/key.h"
 
 #include "common/jwk.h"
+#include "common/key_build.h"
 #include "common/libctx.h"
 #include "tests/support/vector.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct secret *passphrase(const char *text)
 {
@@ -389,6 +393,115 @@ static void opens_the_golden_keys(void **state)
 	}
 }
 
+/* SEC1 2.3.3: one key's point in each form. */
+struct point_form {
+	uint8_t data[EC_POINT_MAX];
+	size_t len;
+};
+
+static struct ec_numbers forms_read(const char *file, struct point_form forms[3], uint8_t d[66])
+{
+	AUTO_OF(EVP_PKEY) *pair = reference(file);
+	const struct ec_curve *curve = ec_curve_of(pair);
+	struct point_form *whole = &forms[0];
+	BIGNUM *number = NULL;
+	assert_non_null(curve);
+	assert_int_equal(EVP_PKEY_get_octet_string_param(pair, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, whole->data,
+							 sizeof(whole->data), &whole->len),
+			 1);
+	assert_int_equal(whole->len, 1 + 2 * curve->size);
+	assert_int_equal(EVP_PKEY_get_bn_param(pair, OSSL_PKEY_PARAM_PRIV_KEY, &number), 1);
+	assert_int_equal(BN_bn2binpad(number, d, (int)curve->size), (int)curve->size);
+	BN_clear_free(number);
+	uint8_t odd = whole->data[whole->len - 1] & 1;
+	forms[1] = forms[2] = *whole;
+	forms[1].data[0] = 2 | odd; /* compressed */
+	forms[1].len = 1 + curve->size;
+	forms[2].data[0] = 6 | odd; /* hybrid */
+	return (struct ec_numbers){ .curve = curve };
+}
+
+static void every_form_of_a_point_makes_one_key(void **state)
+{
+	(void)state;
+	static const char *const files[] = { "ec256.pkcs8.pem", "ec384.pkcs8.pem", "ec521.pkcs8.pem" };
+	for (size_t f = 0; f < ARRAY_LEN(files); f++) {
+		struct point_form forms[3];
+		uint8_t d[66];
+		struct ec_numbers n = forms_read(files[f], forms, d);
+		AUTO_OF(EVP_PKEY) *wanted = reference(files[f]);
+		for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+			for (int pair = 0; pair < 2; pair++) {
+				AUTO_OF(EVP_PKEY) *key = NULL;
+				unsigned char *point = NULL;
+				n.point = (struct bytes){ forms[i].data, forms[i].len };
+				n.d = (struct bytes){ d, pair ? n.curve->size : 0 };
+				check_ok(ec_key_build(&n, &key, &em));
+				assert_int_equal(EVP_PKEY_eq(key, wanted), 1);
+				assert_int_equal(EVP_PKEY_get1_encoded_public_key(key, &point), forms[0].len);
+				assert_memory_equal(point, forms[0].data, forms[0].len);
+				OPENSSL_free(point);
+			}
+	}
+}
+
+static void what_is_no_point_makes_no_key(void **state)
+{
+	(void)state;
+	struct point_form forms[3];
+	uint8_t d[66];
+	struct ec_numbers n = forms_read("ec256.pkcs8.pem", forms, d);
+	for (int pair = 0; pair < 2; pair++)
+		for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+			const struct point_form *form = &forms[i];
+			struct point_form bad[5] = {
+				*form, *form, *form, *form, { { 0 }, 1 }
+			}; /* the last: infinity */
+			bad[0].len--;
+			bad[1].len = form->len + 1;
+			bad[2].data[form->len - 1] ^= i == 1 ? 0 : 1; /* y; off the curve, or of another parity */
+			bad[2].data[0] = i == 1 ? 5 : bad[2].data[0];
+			bad[3].data[0] = 1;
+			for (size_t b = 0; b < ARRAY_LEN(bad); b++) {
+				EVP_PKEY *key = NULL;
+				n.point = (struct bytes){ bad[b].data, bad[b].len };
+				n.d = (struct bytes){ d, pair ? n.curve->size : 0 };
+				check_err(ERR_KEY, ec_key_build(&n, &key, &em));
+				assert_null(key);
+				assert_int_equal(ERR_peek_error(), 0);
+			}
+		}
+	/* The other half of another pair. */
+	d[31] ^= 1;
+	EVP_PKEY *key = NULL;
+	n.point = (struct bytes){ forms[1].data, forms[1].len };
+	n.d = (struct bytes){ d, 32 };
+	check_err(ERR_KEY, ec_key_build(&n, &key, &em));
+}
+
+/* What is kept of a curve belongs to its process's libctx(). */
+static void a_forked_child_makes_its_own_keys(void **state)
+{
+	(void)state;
+	struct point_form forms[3];
+	uint8_t d[66];
+	struct ec_numbers n = forms_read("ec256.pkcs8.pem", forms, d);
+	n.point = (struct bytes){ forms[0].data, forms[0].len };
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	check_ok(ec_key_build(&n, &key, &em));
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		EVP_PKEY *again = NULL;
+		bool good = ec_key_build(&n, &again, &em) == OK && EVP_PKEY_get0_provider(again) &&
+			    EVP_PKEY_get0_provider(again) != EVP_PKEY_get0_provider(key);
+		_exit(good ? 0 : 1);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +520,9 @@ int main(void)
 		cmocka_unit_test(finds_the_key_among_other_blocks),
 		cmocka_unit_test(line_ends_of_both_worlds_are_read),
 		cmocka_unit_test(names_a_pair_by_its_public_half),
+		cmocka_unit_test(every_form_of_a_point_makes_one_key),
+		cmocka_unit_test(what_is_no_point_makes_no_key),
+		cmocka_unit_test(a_forked_child_makes_its_own_keys),
 		cmocka_unit_test(opens_the_golden_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
