@@ -9,7 +9,7 @@ libpkcs11_la_SOURCES = \
 	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
 	pkcs11/entry.c pkcs11/entry.h pkcs11/entry_more.c pkcs11/entry_more.h pkcs11/entry_read.h pkcs11/entry_scan.c \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
-	pkcs11/entry_message.c pkcs11/entry_message_sign.c pkcs11/entry_object.c pkcs11/entry_session.c \
+	pkcs11/entry_message.c pkcs11/entry_object.c pkcs11/entry_session.c \
 	pkcs11/entry_sign.c pkcs11/entry_wrap.c \
 	pkcs11/function_list.c pkcs11/function_list.h \
 	pkcs11/handle_list.c pkcs11/handle_list.h \
@@ -50,7 +50,7 @@ pkcs11/attribute_list.lo pkcs11/broker.lo pkcs11/catalog.lo pkcs11/catalog_index
 pkcs11/check_value.lo pkcs11/entry_object.lo pkcs11/object.lo pkcs11/object_attributes.lo pkcs11/shelf.lo pkcs11/source.lo pkcs11/ckr.lo pkcs11/entry.lo pkcs11/entry_more.lo pkcs11/function_list.lo \
 pkcs11/mech_eddsa.lo pkcs11/mech_key_wrap.lo pkcs11/mech_pqc.lo pkcs11/mechanism_names.lo pkcs11/message_iv.lo pkcs11/object_rows.lo \
 pkcs11/reason.lo pkcs11/source_get.lo pkcs11/entry_derive.lo pkcs11/entry_general.lo pkcs11/entry_generate.lo \
-pkcs11/entry_message_sign.lo pkcs11/entry_session.lo pkcs11/entry_wrap.lo pkcs11/key_export.lo pkcs11/key_params.lo \
+pkcs11/entry_message.lo pkcs11/message.lo pkcs11/entry_session.lo pkcs11/entry_wrap.lo pkcs11/key_export.lo pkcs11/key_params.lo \
 pkcs11/lease.lo pkcs11/login.lo pkcs11/material.lo pkcs11/material_chain.lo pkcs11/mech_generate.lo pkcs11/mech_kdf.lo \
 pkcs11/mech_rsa_aes.lo pkcs11/message_sign.lo pkcs11/new_object.lo pkcs11/pin_count.lo pkcs11/pin_policy.lo \
 pkcs11/renewal.lo pkcs11/session_content.lo pkcs11/session_object.lo pkcs11/spki_pin.lo pkcs11/template.lo \

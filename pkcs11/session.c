@@ -2,6 +2,13 @@
 
 #define SESSIONS_MAX 65535 /* 16 bits of a handle */
 
+void message_process_clear(struct message_process *process)
+{
+	message_free(process->crypt);
+	message_sign_free(process->sign);
+	*process = (struct message_process){ NULL, NULL };
+}
+
 struct session *session_new(struct token *token, CK_SLOT_ID slot, CK_FLAGS flags)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -19,11 +26,9 @@ void session_free(struct session *s)
 {
 	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < OP_KINDS; i++)
+	for (size_t i = 0; i < OP_KINDS; i++) {
 		operation_clear(&s->operations[i]);
-	for (size_t i = 0; i < 2; i++) {
-		message_free(s->messages[i]);
-		message_sign_free(s->signed_messages[i]);
+		message_process_clear(&s->by_messages[i]);
 	}
 	free(s->found.items);
 	pthread_mutex_destroy(&s->lock);
@@ -44,36 +49,26 @@ bool session_is_busy(struct session *s)
 	bool busy = false;
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < OP_KINDS; i++)
-		busy = busy || s->operations[i].mechanism;
-	for (size_t i = 0; i < 2; i++)
-		busy = busy || s->messages[i] || s->signed_messages[i];
+		busy = busy || s->operations[i].mechanism || s->by_messages[i].crypt || s->by_messages[i].sign;
 	pthread_mutex_unlock(&s->lock);
 	return busy;
 }
 
-static void cancel_messages(struct session *s, CK_FLAGS flags)
-{
-	static const CK_FLAGS crypt[2] = { CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_DECRYPT };
-	static const CK_FLAGS sign[2] = { CKF_MESSAGE_SIGN, CKF_MESSAGE_VERIFY };
-	for (size_t i = 0; i < 2; i++) {
-		if (flags & crypt[i]) {
-			message_free(s->messages[i]);
-			s->messages[i] = NULL;
-		}
-		if (flags & sign[i]) {
-			message_sign_free(s->signed_messages[i]);
-			s->signed_messages[i] = NULL;
-		}
-	}
-}
-
 void session_cancel(struct session *s, CK_FLAGS flags)
 {
+	static const CK_FLAGS by_messages[OP_KINDS] = {
+		[OP_ENCRYPT] = CKF_MESSAGE_ENCRYPT,
+		[OP_DECRYPT] = CKF_MESSAGE_DECRYPT,
+		[OP_SIGN] = CKF_MESSAGE_SIGN,
+		[OP_VERIFY] = CKF_MESSAGE_VERIFY,
+	};
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < OP_KINDS; i++)
+	for (size_t i = 0; i < OP_KINDS; i++) {
 		if (flags & mechanism_flag((enum operation_kind)i))
 			operation_end(&s->operations[i]);
-	cancel_messages(s, flags);
+		if (flags & by_messages[i])
+			message_process_clear(&s->by_messages[i]);
+	}
 	if (flags & CKF_FIND_OBJECTS) {
 		s->searching = false;
 		free(s->found.items);
@@ -86,10 +81,11 @@ bool session_awaits_login(struct session *s)
 {
 	bool awaits = false;
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < OP_KINDS; i++)
-		awaits = awaits || (s->operations[i].mechanism && s->operations[i].needs_login);
-	for (size_t i = 0; i < 2; i++)
-		awaits = awaits || (s->signed_messages[i] && message_sign_awaits_login(s->signed_messages[i]));
+	for (size_t i = 0; i < OP_KINDS; i++) {
+		const struct message_sign *signs = s->by_messages[i].sign;
+		awaits = awaits || (s->operations[i].mechanism && s->operations[i].needs_login) ||
+			 (signs && message_sign_awaits_login(signs));
+	}
 	pthread_mutex_unlock(&s->lock);
 	return awaits;
 }
@@ -97,11 +93,11 @@ bool session_awaits_login(struct session *s)
 void session_context_login(struct session *s)
 {
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < OP_KINDS; i++)
+	for (size_t i = 0; i < OP_KINDS; i++) {
 		s->operations[i].needs_login = false;
-	for (size_t i = 0; i < 2; i++)
-		if (s->signed_messages[i])
-			message_sign_login(s->signed_messages[i]);
+		if (s->by_messages[i].sign)
+			message_sign_login(s->by_messages[i].sign);
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -3,6 +3,13 @@
 #include "pkcs11/message_sign.h"
 #include "pkcs11/token.h"
 
+/* Work on many messages, PKCS #11 3.0. One of the two, as its kind has it; neither: none is active. */
+struct message_process {
+	struct message *crypt; /* OP_ENCRYPT, OP_DECRYPT */
+	struct message_sign *sign; /* OP_SIGN, OP_VERIFY */
+};
+void message_process_clear(struct message_process *process);
+
 /* One session; counted, so that a call in flight outlives C_CloseSession and C_Finalize in another thread. */
 struct session {
 	atomic_uint refs;
@@ -12,8 +19,7 @@ struct session {
 	struct token *token; /* a reference */
 	pthread_mutex_t lock; /* guards what follows; never held across I/O */
 	struct operation operations[OP_KINDS];
-	struct message *messages[2]; /* OP_ENCRYPT, OP_DECRYPT; NULL: none is active */
-	struct message_sign *signed_messages[2]; /* OP_SIGN, OP_VERIFY, in this order */
+	struct message_process by_messages[OP_KINDS];
 	bool searching;
 	struct handle_list found;
 	size_t found_next;
