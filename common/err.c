@@ -67,6 +67,11 @@ enum err err_set(struct errmsg *em, enum err e, const char *fmt, ...)
 	return e;
 }
 
+enum err err_nomem(struct errmsg *em, const char *what)
+{
+	return err_set(em, ERR_NOMEM, "no memory for %s", what);
+}
+
 enum err err_wrap(struct errmsg *em, enum err e, const char *fmt, ...)
 {
 	if (!em)

@@ -39,6 +39,9 @@ struct errmsg {
 /* Sets the text and returns `e`. `em` may be NULL. Never put a secret into it. */
 enum err err_set(struct errmsg *em, enum err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* "no memory for WHAT"; returns ERR_NOMEM. */
+enum err err_nomem(struct errmsg *em, const char *what);
+
 /* Puts "fmt: " before the text that is there and returns `e`. */
 enum err err_wrap(struct errmsg *em, enum err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -50,7 +50,7 @@ static enum err options_copy(const struct http_options *from, struct http *to, s
 	to->ca_file = from->ca_file ? strdup(from->ca_file) : NULL;
 	to->ca_pem = from->ca_pem ? strdup(from->ca_pem) : NULL;
 	if ((from->ca_file && !to->ca_file) || (from->ca_pem && !to->ca_pem))
-		return err_set(em, ERR_NOMEM, "no memory for an HTTP client");
+		return err_nomem(em, "an HTTP client");
 	/* libcurl's own words for this come late and are unclear. */
 	if (to->ca_file && access(to->ca_file, R_OK) != 0)
 		return err_errno(em, ERR_CONFIG, "CA certificates %s", to->ca_file);
@@ -61,7 +61,7 @@ static enum err curl_open(const struct http_options *options, struct http **out,
 {
 	struct http *http = libctx_prepare() ? calloc(1, sizeof *http) : NULL;
 	if (!http)
-		return err_set(em, ERR_NOMEM, "no memory for an HTTP client");
+		return err_nomem(em, "an HTTP client");
 	http_sockets_init(&http->sockets);
 	enum err e = options_copy(options, http, em);
 	if (e == OK) {
@@ -291,7 +291,7 @@ static enum err perform(struct http *http, const struct http_request *req, const
 	if (e == OK)
 		e = http_headers_build(req, &headers, em);
 	if (e == OK && curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers) != CURLE_OK)
-		e = err_set(em, ERR_NOMEM, "no memory for a request");
+		e = err_nomem(em, "a request");
 	if (e == OK) {
 		struct sigpipe_guard pipe = sigpipe_block();
 		CURLcode code = curl_easy_perform(http->easy);

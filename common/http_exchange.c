@@ -106,7 +106,7 @@ static enum err target_read(CURLU *url, struct http_target *out, struct errmsg *
 		      { CURLUPART_FRAGMENT, &fragment } };
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (part_get(url, parts[i].which, parts[i].part) != OK)
-			return err_set(em, ERR_NOMEM, "no memory for a URL");
+			return err_nomem(em, "a URL");
 	if (!scheme.text || !host.text || !port.text || !path.text)
 		return err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 	out->plain = strcasecmp(scheme.text, "http") == 0;
@@ -128,7 +128,7 @@ static enum err url_read(CURLU *to, const char *url, struct errmsg *em)
 {
 	CURLUcode code = curl_url_set(to, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
 	if (code == CURLUE_OUT_OF_MEMORY)
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	return code == CURLUE_OK ? OK : err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
 }
 
@@ -136,7 +136,7 @@ enum err http_target_parse(const char *url, struct http_target *out, struct errm
 {
 	CURLU *parsed = curl_url();
 	if (!parsed)
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	enum err e = OK;
 	/* libcurl takes the path's first segment for the host of "https:///path". */
 	const char *slashes = strstr(url, "://");
@@ -159,7 +159,7 @@ static enum err header_add(struct curl_slist **list, const char *line, struct er
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
 	if (!longer)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	*list = longer;
 	return OK;
 }
@@ -171,7 +171,7 @@ static enum err header_join(struct curl_slist **list, const struct http_header *
 	size_t cap = strlen(h->name) + strlen(h->value) + 3;
 	char *line = malloc(cap);
 	if (!line)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	snprintf(line, cap, "%s: %s", h->name, h->value);
 	enum err e = header_add(list, line, em);
 	secret_wipe(line, cap); /* cookies, results of attestation */

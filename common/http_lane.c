@@ -83,7 +83,7 @@ enum err http_lane_new(struct http_pool *pool, struct http_lane **out, struct er
 {
 	struct http_lane *l = calloc(1, sizeof(*l));
 	if (!l)
-		return err_set(em, ERR_NOMEM, "no memory for a connection");
+		return err_nomem(em, "a connection");
 	l->pool = pool;
 	l->spare = malloc(CURL_MAX_WRITE_SIZE);
 	struct libctx_guard guard = libctx_enter();
@@ -95,7 +95,7 @@ enum err http_lane_new(struct http_pool *pool, struct http_lane **out, struct er
 		return OK;
 	}
 	http_lane_free(l);
-	return err_set(em, ERR_NOMEM, "no memory for a connection");
+	return err_nomem(em, "a connection");
 }
 
 void http_lane_stop(struct http_lane *l)
@@ -226,7 +226,7 @@ static enum err add_authorization(struct http_lane *l, const struct secret *auth
 	memcpy(secret_data(line) + sizeof(name) - 1, value.data, value.len);
 	struct curl_slist *longer = curl_slist_append(l->headers, (char *)secret_data(line));
 	if (!longer)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	l->headers = longer;
 	return OK;
 }
@@ -238,7 +238,7 @@ static enum err headers_set(struct http_lane *l, const struct http_hop *hop, str
 	if (e == OK && hop->authorized)
 		e = add_authorization(l, hop->call->authorization, em);
 	if (e == OK && curl_easy_setopt(l->easy, CURLOPT_HTTPHEADER, l->headers) != CURLE_OK)
-		e = err_set(em, ERR_NOMEM, "no memory for a request");
+		e = err_nomem(em, "a request");
 	return e;
 }
 
@@ -406,7 +406,7 @@ enum err http_lane_begin(struct http_lane *l, const struct http_hop *hop, struct
 	if (e != OK)
 		return e;
 	if (curl_multi_add_handle(l->multi, l->easy) != CURLM_OK)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	l->running = true;
 	e = lane_run(l, em);
 	if (e == OK)

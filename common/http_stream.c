@@ -26,7 +26,7 @@ enum err http_pool_open(const struct http_pool_options *options, struct http_poo
 	libctx_leave(guard);
 	struct http_pool *p = ready ? calloc(1, sizeof(*p)) : NULL;
 	if (!p)
-		return err_set(em, ERR_NOMEM, "no memory for an HTTP client");
+		return err_nomem(em, "an HTTP client");
 	atomic_init(&p->users, 1);
 	pthread_mutex_init(&p->lock, NULL);
 	p->insecure = options->insecure;
@@ -145,7 +145,7 @@ enum err http_url_resolve(const char *base, const char *location, char **out, st
 	CURLU *url = curl_url();
 	char *text = NULL;
 	if (!url)
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	CURLUcode code = curl_url_set(url, CURLUPART_URL, base, 0);
 	if (code == CURLUE_OK)
 		code = curl_url_set(url, CURLUPART_URL, location, 0);
@@ -159,7 +159,7 @@ enum err http_url_resolve(const char *base, const char *location, char **out, st
 	if (*out)
 		return OK;
 	if (code == CURLUE_OK || code == CURLUE_OUT_OF_MEMORY)
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	return err_set(em, ERR_PROTO, "the server names a place that is no URL");
 }
 
@@ -236,7 +236,7 @@ enum err http_pool_call(struct http_pool *p, const struct http_call *call, struc
 	http_reply_clear(out);
 	out->url = strdup(call->url);
 	if (!out->url)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	hop.url = out->url;
 	enum err e = lane_take(p, &lane, em);
 	if (e != OK)

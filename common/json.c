@@ -109,7 +109,7 @@ static enum err build(struct bytes text, json_object **out, struct errmsg *em)
 {
 	AUTO_OF(json_tokener) *tokener = json_tokener_new_ex(PARSE_DEPTH + 2);
 	if (!tokener)
-		return err_set(em, ERR_NOMEM, "no memory for JSON");
+		return err_nomem(em, "JSON");
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	if (text.len > INT32_MAX)
 		return err_set(em, ERR_LIMIT, "more than %d bytes of JSON", INT32_MAX);
@@ -125,7 +125,7 @@ static enum err build(struct bytes text, json_object **out, struct errmsg *em)
 	 * lost. */
 	if (values_made(made) != values_said(text)) {
 		json_object_put(made);
-		return err_set(em, ERR_NOMEM, "no memory for JSON");
+		return err_nomem(em, "JSON");
 	}
 	*out = made;
 	return OK;

@@ -148,7 +148,7 @@ static enum err put_object(struct canonical *c, json_object *obj)
 	int count = json_object_object_length(obj);
 	const char **names = calloc(count > 0 ? (size_t)count : 1, sizeof(*names));
 	if (!names)
-		return err_set(c->em, ERR_NOMEM, "no memory for JSON");
+		return err_nomem(c->em, "JSON");
 	enum err e = put_members(c, obj, names);
 	free(names);
 	return e;
@@ -192,7 +192,7 @@ enum err json_canonical(json_object *obj, char **out, struct errmsg *em)
 	char *text = e == OK ? buf_cstr(&c.text) : NULL;
 	if (!text) {
 		buf_clear(&c.text);
-		return e == OK ? err_set(em, ERR_NOMEM, "no memory for JSON") : e;
+		return e == OK ? err_nomem(em, "JSON") : e;
 	}
 	*out = text;
 	return OK;

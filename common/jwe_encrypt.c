@@ -24,7 +24,7 @@ struct sealing {
 
 static enum err no_memory(struct errmsg *em)
 {
-	return err_set(em, ERR_NOMEM, "no memory for a JWE");
+	return err_nomem(em, "a JWE");
 }
 
 static enum err put(json_object *object, const char *name, json_object *value, struct errmsg *em)

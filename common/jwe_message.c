@@ -28,7 +28,7 @@ static enum err take_protected(struct jwe_message *m, struct bytes text, struct 
 {
 	if (text.len == 0) {
 		m->protected_header = json_object_new_object();
-		return m->protected_header ? OK : err_set(em, ERR_NOMEM, "no memory for a JWE");
+		return m->protected_header ? OK : err_nomem(em, "a JWE");
 	}
 	AUTO_BUF
 	header = { 0 };
@@ -151,7 +151,7 @@ enum err jwe_message_parse(struct bytes text, size_t max, struct jwe_message **o
 		return err_set(em, ERR_LIMIT, "JWE of %zu bytes: at most %zu are accepted", text.len, max);
 	AUTO(jwe_message) *m = calloc(1, sizeof *m);
 	if (!m)
-		return err_set(em, ERR_NOMEM, "no memory for a JWE");
+		return err_nomem(em, "a JWE");
 	enum err e = begins_object(text) ? parse_json(text, max, m, em) : parse_compact(text, m, em);
 	if (e == OK)
 		e = check_lengths(m, em);

@@ -15,7 +15,7 @@ static enum err put_text(json_object *jwk, const char *name, const char *value, 
 	json_object *text = value ? json_object_new_string(value) : NULL;
 	if (!text || json_object_object_add(jwk, name, text) != 0) {
 		json_object_put(text);
-		return err_set(em, ERR_NOMEM, "no memory for a JWK");
+		return err_nomem(em, "a JWK");
 	}
 	return OK;
 }
@@ -93,7 +93,7 @@ enum err jwk_from_public(EVP_PKEY *key, const char *alg, json_object **out, stru
 {
 	AUTO_OF(json_object) *jwk = json_object_new_object();
 	if (!jwk)
-		return err_set(em, ERR_NOMEM, "no memory for a JWK");
+		return err_nomem(em, "a JWK");
 	enum err e;
 	if (EVP_PKEY_is_a(key, "EC"))
 		e = ec_members(jwk, key, alg, em);

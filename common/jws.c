@@ -76,7 +76,7 @@ enum err jws_parse(struct bytes compact, struct jws **out, struct errmsg *em)
 		return err_set(em, ERR_PARSE, "JWS: three parts are wanted");
 	AUTO(jws) *jws = calloc(1, sizeof *jws);
 	if (!jws)
-		return err_set(em, ERR_NOMEM, "no memory for a JWS");
+		return err_nomem(em, "a JWS");
 	enum err e = parse_header((struct bytes){ compact.data, (size_t)(first - compact.data) }, jws, em);
 	if (e != OK)
 		return e;
@@ -216,7 +216,7 @@ static enum err append_base64(struct buf *to, struct bytes from, struct errmsg *
 {
 	AUTO_STR
 	char *text = base64_encode(BASE64_URL, from);
-	return text ? buf_append(to, bytes_str(text), 0, em) : err_set(em, ERR_NOMEM, "no memory for a JWS");
+	return text ? buf_append(to, bytes_str(text), 0, em) : err_nomem(em, "a JWS");
 }
 
 /* The header with "alg" set, as text. malloc'd. */
@@ -264,7 +264,7 @@ enum err jws_sign(EVP_PKEY *key, json_object *header, struct bytes payload, char
 	AUTO_STR
 	char *head = header_text(header, alg->name);
 	if (!head)
-		return err_set(em, ERR_NOMEM, "no memory for a JWS");
+		return err_nomem(em, "a JWS");
 	AUTO_BUF
 	text = { 0 };
 	AUTO_BUF
@@ -284,7 +284,7 @@ enum err jws_sign(EVP_PKEY *key, json_object *header, struct bytes payload, char
 		return e;
 	char *result = buf_cstr(&text);
 	if (!result)
-		return err_set(em, ERR_NOMEM, "no memory for a JWS");
+		return err_nomem(em, "a JWS");
 	*compact = result;
 	text = (struct buf){ 0 };
 	return OK;

@@ -267,7 +267,7 @@ static enum err x509_read(struct bytes der, X509 **out, struct errmsg *em)
 	const unsigned char *at = der.data;
 	X509 *certificate = X509_new_ex(libctx(), NULL);
 	if (!certificate)
-		return err_set(em, ERR_NOMEM, "no memory for a certificate");
+		return err_nomem(em, "a certificate");
 	if (!d2i_X509(&certificate, &at, (long)der.len) || at != der.data + der.len) {
 		X509_free(certificate);
 		return err_openssl(em, ERR_PARSE, "malformed certificate");

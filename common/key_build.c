@@ -179,14 +179,14 @@ static enum err rsa_check(const struct rsa_numbers *k, int min_bits, struct errm
 			return err_set(em, ERR_KEY, "RSA key of more than %d bits", RSA_BITS_MAX);
 	AUTO_OF(BN_CTX) *ctx = BN_CTX_secure_new_ex(libctx());
 	if (!ctx)
-		return err_set(em, ERR_NOMEM, "no memory for an RSA key");
+		return err_nomem(em, "an RSA key");
 	BN_CTX_start(ctx);
 	struct rsa_bn bn;
 	enum err e = OK;
 	if (!bn_take(ctx, k->n, &bn.n) || !bn_take(ctx, k->e, &bn.e) || !bn_take(ctx, k->d, &bn.d) ||
 	    !bn_take(ctx, k->p, &bn.p) || !bn_take(ctx, k->q, &bn.q) || !bn_take(ctx, k->dp, &bn.dp) ||
 	    !bn_take(ctx, k->dq, &bn.dq) || !bn_take(ctx, k->qi, &bn.qi))
-		e = err_set(em, ERR_NOMEM, "no memory for an RSA key");
+		e = err_nomem(em, "an RSA key");
 	else if (BN_num_bits(bn.n) < min_bits)
 		e = err_set(em, ERR_KEY, "RSA key of %d bits: at least %d are needed", BN_num_bits(bn.n), min_bits);
 	else if (!BN_is_odd(bn.n) || !BN_is_odd(bn.e) || BN_is_one(bn.e) || BN_cmp(bn.e, bn.n) >= 0)
@@ -314,7 +314,7 @@ static enum err curve_key_get(const struct ec_curve *curve, const EVP_PKEY **out
 	}
 	struct curve_key *mine = calloc(1, sizeof(*mine));
 	if (!mine)
-		return err_set(em, ERR_NOMEM, "no memory for an EC key");
+		return err_nomem(em, "an EC key");
 	const struct ec_numbers none = { .curve = curve };
 	*mine = (struct curve_key){ .ctx = libctx(), .before = known };
 	enum err e = ec_params_build(&none, (struct bytes){ NULL, 0 }, EVP_PKEY_KEY_PARAMETERS, &mine->key, em);

@@ -149,7 +149,7 @@ static enum err lock_make(struct pgp_home *home, struct errmsg *em)
 	AUTO_STR
 	char *name = NULL;
 	if (asprintf(&made, "%s/" LOCK ".new", home->path) < 0 || asprintf(&name, "%s/" LOCK, home->path) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a home of GnuPG");
+		return err_nomem(em, "a home of GnuPG");
 	home->lock = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (home->lock < 0 || flock(home->lock, LOCK_EX | LOCK_NB) != 0 || rename(made, name) != 0)
 		return err_errno(em, ERR_IO, "cannot lock %s", home->path);
@@ -174,7 +174,7 @@ static enum err settings_write(const struct pgp_home *home, struct errmsg *em)
 		AUTO_STR
 		char *path = NULL;
 		if (asprintf(&path, "%s/%s", home->path, files[i].name) < 0)
-			return err_set(em, ERR_NOMEM, "no memory for a home of GnuPG");
+			return err_nomem(em, "a home of GnuPG");
 		enum err e = file_write_atomic(path, bytes_str(files[i].text), (struct file_write){ .mode = 0600 }, em);
 		if (e != OK)
 			return e;
@@ -187,7 +187,7 @@ static enum err home_fill(struct pgp_home *home, const char *folder, struct errm
 	int ends[2];
 	if (asprintf(&home->path, "%s/" PREFIX "XXXXXX", folder) < 0) {
 		home->path = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a home of GnuPG");
+		return err_nomem(em, "a home of GnuPG");
 	}
 	if (!mkdtemp(home->path)) {
 		enum err e = err_errno(em, ERR_IO, "cannot make a folder in %s", folder);
@@ -210,7 +210,7 @@ enum err pgp_home_new(struct pgp_home **out, struct errmsg *em)
 	AUTO(pgp_home) *home = calloc(1, sizeof(*home));
 	const char *folder = memory_folder();
 	if (!home)
-		return err_set(em, ERR_NOMEM, "no memory for a home of GnuPG");
+		return err_nomem(em, "a home of GnuPG");
 	home->lock = home->alive = -1;
 	if (!folder)
 		return err_set(em, ERR_IO,

@@ -85,7 +85,7 @@ enum err pgp_loop_new(const struct pgp_lib *lib, gpgme_ctx_t ctx, struct pgp_loo
 {
 	struct pgp_loop *loop = calloc(1, sizeof(*loop));
 	if (!loop)
-		return err_set(em, ERR_NOMEM, "no memory for GnuPG");
+		return err_nomem(em, "GnuPG");
 	struct gpgme_io_cbs callbacks = { loop_add, loop, loop_remove, loop_event, loop };
 	loop->lib = lib;
 	loop->ctx = ctx;

@@ -215,6 +215,6 @@ enum err pin_verifier_make(const char *kind, struct bytes pin, char **out, struc
 		return err_openssl(em, ERR_CRYPTO, "a random salt");
 	enum err e = derive(&v, pin, v.hash, em);
 	if (e == OK && !(*out = write_text(kind, &v)))
-		e = err_set(em, ERR_NOMEM, "no memory for a PIN verifier");
+		e = err_nomem(em, "a PIN verifier");
 	return e;
 }

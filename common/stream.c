@@ -30,7 +30,7 @@ enum err stream_new(const struct stream_ops *ops, void *ctx, struct stream **out
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s) {
 		ops->free(ctx);
-		return err_set(em, ERR_NOMEM, "no memory for a stream");
+		return err_nomem(em, "a stream");
 	}
 	*s = (struct stream){ .ops = ops, .ctx = ctx };
 	*out = s;
@@ -97,7 +97,7 @@ enum err stream_from_fd(int fd, struct stream **out, struct errmsg *em)
 	struct fd_source *source = malloc(sizeof(*source));
 	if (!source) {
 		close(fd);
-		return err_set(em, ERR_NOMEM, "no memory for a stream");
+		return err_nomem(em, "a stream");
 	}
 	source->fd = fd;
 	return stream_new(&ops, source, out, em);
@@ -122,7 +122,7 @@ enum err stream_from_bytes(struct bytes contents, struct stream **out, struct er
 	static const struct stream_ops ops = { bytes_source_read, free };
 	struct bytes *left = malloc(sizeof(*left));
 	if (!left)
-		return err_set(em, ERR_NOMEM, "no memory for a stream");
+		return err_nomem(em, "a stream");
 	*left = contents;
 	return stream_new(&ops, left, out, em);
 }

@@ -54,7 +54,7 @@ static enum err digester_new(struct stream *inner, const char *name, struct dige
 	AUTO(digester) *d = calloc(1, sizeof(*d));
 	if (!d) {
 		stream_free(inner);
-		return err_set(em, ERR_NOMEM, "no memory for a digest");
+		return err_nomem(em, "a digest");
 	}
 	d->inner = inner;
 	d->expected_size = -1;
@@ -139,7 +139,7 @@ enum err stream_verify(struct stream *inner, struct stream_expect expect, struct
 	d->expected_size = expect.size < 0 ? -1 : expect.size;
 	d->what = strdup(expect.what ? expect.what : expect.digest);
 	if (!d->what)
-		return err_set(em, ERR_NOMEM, "no memory for a digest");
+		return err_nomem(em, "a digest");
 	return stream_new(&ops, steal(&d), out, em);
 }
 
@@ -152,7 +152,7 @@ static enum err measure_end(struct digester *d, struct errmsg *em)
 	AUTO_STR
 	char *hex = hex_encode((struct bytes){ digest, len });
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a digest");
+		return err_nomem(em, "a digest");
 	snprintf(d->tally->digest, sizeof(d->tally->digest), "sha256:%s", hex);
 	return OK;
 }

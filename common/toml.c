@@ -22,7 +22,7 @@ struct reader {
 
 static enum err no_memory(struct errmsg *em)
 {
-	return err_set(em, ERR_NOMEM, "no memory for TOML");
+	return err_nomem(em, "TOML");
 }
 
 /* A mark is looked for from the newest: what is being read is near. */

@@ -177,7 +177,7 @@ enum err toml_string(struct toml_lex *l, bool lines, struct buf *out, struct err
 	enum err e = OK;
 	while (l->at < l->end && e == OK) {
 		if (string_ends(l, kind, out, &e, em))
-			return e == OK && !buf_cstr(out) ? err_set(em, ERR_NOMEM, "no memory for TOML") : e;
+			return e == OK && !buf_cstr(out) ? err_nomem(em, "TOML") : e;
 		e = letter(l, kind, out, em);
 	}
 	return e == OK ? toml_fault(l, em, "a string does not end") : e;
@@ -199,5 +199,5 @@ enum err toml_key(struct toml_lex *l, struct buf *out, struct errmsg *em)
 	if (l->at == from)
 		return toml_fault(l, em, "a key is wanted");
 	enum err e = append(out, (struct bytes){ from, (size_t)(l->at - from) }, em);
-	return e == OK && !buf_cstr(out) ? err_set(em, ERR_NOMEM, "no memory for TOML") : e;
+	return e == OK && !buf_cstr(out) ? err_nomem(em, "TOML") : e;
 }

@@ -31,7 +31,7 @@ static enum err events_check(struct bytes text, struct errmsg *em)
 	yaml_event_t event;
 	enum err e = OK;
 	if (!yaml_parser_initialize(&parser))
-		return err_set(em, ERR_NOMEM, "no memory for a YAML file");
+		return err_nomem(em, "a YAML file");
 	yaml_parser_set_input_string(&parser, text.data, text.len);
 	unsigned documents = 0;
 	for (bool more = true; e == OK && more;) {
@@ -62,7 +62,7 @@ enum err yaml_doc_parse(struct bytes text, struct yaml_doc *out, struct errmsg *
 	if (e != OK)
 		return e;
 	if (!yaml_parser_initialize(&parser))
-		return err_set(em, ERR_NOMEM, "no memory for a YAML file");
+		return err_nomem(em, "a YAML file");
 	yaml_parser_set_input_string(&parser, text.data, text.len);
 	out->loaded = yaml_parser_load(&parser, &out->document) == 1;
 	if (!out->loaded)

@@ -28,7 +28,7 @@ enum err attestation_result_new(struct cc_grant *grant, struct tee_key *key, str
 {
 	struct attestation_result *r = calloc(1, sizeof(*r));
 	if (!r)
-		return err_set(em, ERR_NOMEM, "no memory for an attestation result");
+		return err_nomem(em, "an attestation result");
 	atomic_init(&r->refs, 1);
 	r->bearer_small = grant->bearer && secret_len(grant->bearer) <= CC_BEARER_SMALL;
 	r->cookie = steal(&grant->cookie);

@@ -21,7 +21,7 @@ static enum err copy_urls(struct cc_exchange *x, const struct kbc_options *optio
 	for (size_t i = 0; i < options->url_count; i++) {
 		x->urls[i] = strdup(options->urls[i]);
 		if (!x->urls[i])
-			return err_set(em, ERR_NOMEM, "no memory for a URL");
+			return err_nomem(em, "a URL");
 		x->url_count++;
 	}
 	return OK;
@@ -32,7 +32,7 @@ enum err cc_exchange_new(const struct kbc_options *options, const struct http_tr
 {
 	struct cc_exchange *x = calloc(1, sizeof(*x));
 	if (!x)
-		return err_set(em, ERR_NOMEM, "no memory for a connection");
+		return err_nomem(em, "a connection");
 	x->share_ms = options->timeout_ms / (int64_t)options->url_count;
 	struct http_options http = {
 		.ca_file = options->ca_file,
@@ -100,7 +100,7 @@ enum err cc_exchange_send(struct cc_exchange *x, const struct cc_call *call, str
 	const struct cc_request *request = call->request;
 	if (asprintf(&url, "%s%s", x->urls[call->url], request->target) < 0) {
 		url = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	}
 	struct http_request req = {
 		.method = request->method,

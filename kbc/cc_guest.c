@@ -39,7 +39,7 @@ enum err cc_guest_new(const struct kbc_options *options, struct cc_guest **out, 
 		g->device_count += good;
 	}
 	if (!good)
-		return err_set(em, ERR_NOMEM, "no memory for an attester's name");
+		return err_nomem(em, "an attester's name");
 	memcpy(g->attester, options->attester, sizeof g->attester);
 	if (options->init_data) {
 		enum err e = init_data_parse(init_data_text(options->init_data), &g->init_data, em);

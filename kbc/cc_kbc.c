@@ -60,7 +60,7 @@ enum err cc_handshake_new(struct cc_handshake_setup setup, struct cc_handshake *
 {
 	AUTO(cc_handshake) *h = calloc(1, sizeof(*h));
 	if (!h)
-		return err_set(em, ERR_NOMEM, "no memory for a handshake");
+		return err_nomem(em, "a handshake");
 	h->setup = setup;
 	h->grant.session_s = CC_SESSION_SECONDS;
 	enum err e = cc_request_write(setup.tee, &h->body, em);
@@ -219,7 +219,7 @@ enum err cc_get_new(const struct resource_uri *uri, struct cc_get **out, struct 
 {
 	struct cc_get *g = calloc(1, sizeof(*g));
 	if (!g)
-		return err_set(em, ERR_NOMEM, "no memory for a resource request");
+		return err_nomem(em, "a resource request");
 	request_start(&g->request, "resource", "GET");
 	snprintf(g->request.target, sizeof(g->request.target), PREFIX "%s/%s%s%s", uri->plugin, uri->path,
 		 uri->query[0] ? "?" : "", uri->query);

@@ -26,7 +26,7 @@ enum err cc_request_write(const char *tee, char **out, struct errmsg *em)
 		     "{\"version\":\"" PROTOCOL_VERSION "\",\"tee\":\"%s\",\"extra-params\":"
 		     "{\"supported-hash-algorithms\":[\"sha256\",\"sha384\",\"sha512\"]}}",
 		     tee) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a request");
+		return err_nomem(em, "a request");
 	return OK;
 }
 
@@ -119,7 +119,7 @@ enum err cc_attestation_write(const struct cc_attestation *from, char **out, str
 {
 	AUTO_OF(json_object) *root = json_object_new_object();
 	*out = root && fill(root, from) ? json_text(root) : NULL;
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for evidence");
+	return *out ? OK : err_nomem(em, "evidence");
 }
 
 enum err cc_token_read(struct bytes body, struct secret **token, struct errmsg *em)

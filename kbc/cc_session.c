@@ -265,7 +265,7 @@ static enum err session_open(const struct kbc_options *options, const struct htt
 {
 	struct cc_session *s = calloc(1, sizeof(*s));
 	if (!s)
-		return err_set(em, ERR_NOMEM, "no memory for a Key Broker Client");
+		return err_nomem(em, "a Key Broker Client");
 	memcpy(s->key_type, options->key_type, sizeof(s->key_type));
 	s->lifetime_ms = options->lifetime_ms;
 	s->max_resource = options->max_resource;

@@ -38,7 +38,7 @@ enum err client_pool_new(const struct http_transport *transport, const struct ht
 		return err_set(em, ERR_CONFIG, "the HTTP half is of another version than this library");
 	struct client_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
-		return err_set(em, ERR_NOMEM, "no memory for HTTP clients");
+		return err_nomem(em, "HTTP clients");
 	pool->transport = transport;
 	pool->options = *options;
 	if (options->ca_file)
@@ -51,7 +51,7 @@ enum err client_pool_new(const struct http_transport *transport, const struct ht
 		free(pool->ca_file);
 		free(pool->ca_pem);
 		free(pool);
-		return err_set(em, ERR_NOMEM, "no memory for HTTP clients");
+		return err_nomem(em, "HTTP clients");
 	}
 	pthread_mutex_init(&pool->lock, NULL);
 	*out = pool;

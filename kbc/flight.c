@@ -26,7 +26,7 @@ enum err flight_new(struct flight_pilot pilot, struct flight **out, struct errms
 	struct flight *f = calloc(1, sizeof(*f));
 	if (!f || pthread_condattr_init(&attr) != 0) {
 		free(f);
-		return err_set(em, ERR_NOMEM, "no memory for an attestation");
+		return err_nomem(em, "an attestation");
 	}
 	f->pilot = pilot;
 	pthread_mutex_init(&f->lock, NULL);

@@ -33,7 +33,7 @@ static enum err hosts_copy(struct kbc *kbc, const struct kbc_options *options, s
 {
 	kbc->hosts = calloc(options->url_count, sizeof(*kbc->hosts));
 	if (!kbc->hosts)
-		return err_set(em, ERR_NOMEM, "no memory for a Key Broker Client");
+		return err_nomem(em, "a Key Broker Client");
 	for (size_t i = 0; i < options->url_count; i++) {
 		enum err e = kbc_url_authority(options->urls[i], &kbc->hosts[i], em);
 		if (e != OK)
@@ -55,7 +55,7 @@ enum err kbc_new(const struct kbc_options *options, const struct http_transport 
 		return err_set(em, ERR_CONFIG, "a Key Broker Client needs one to %d URLs", KBC_URLS_MAX);
 	AUTO(kbc) *kbc = calloc(1, sizeof(*kbc));
 	if (!kbc)
-		return err_set(em, ERR_NOMEM, "no memory for a Key Broker Client");
+		return err_nomem(em, "a Key Broker Client");
 	kbc->kind = kind;
 	kbc->timeout_ms = options->timeout_ms;
 	e = hosts_copy(kbc, options, em);

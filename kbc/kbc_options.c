@@ -66,7 +66,7 @@ enum err kbc_options_add_url(struct kbc_options *o, const char *url, struct errm
 		len--;
 	o->urls[o->url_count] = strndup(url, len);
 	if (!o->urls[o->url_count])
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	o->url_count++;
 	return OK;
 }
@@ -126,7 +126,7 @@ enum err kbc_options_find_params(struct bytes cmdline, char **out, struct errmsg
 		free(*out); /* as the kernel does: the last one counts */
 		*out = strndup(text + from, to - from);
 		if (!*out)
-			return err_set(em, ERR_NOMEM, "no memory for the kernel command line");
+			return err_nomem(em, "the kernel command line");
 	}
 	return OK;
 }
@@ -238,7 +238,7 @@ static enum err read_ca(json_object *kbs, struct kbc_options *o, struct errmsg *
 	if (o->ca_pem)
 		return err_set(em, ERR_CONFIG, "the init data name the KBS's certificates");
 	o->ca_file = strdup(path);
-	return o->ca_file ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
+	return o->ca_file ? OK : err_nomem(em, "a path");
 }
 
 static enum err read_timeout(json_object *kbs, struct kbc_options *o, struct errmsg *em)

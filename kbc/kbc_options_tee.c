@@ -17,7 +17,7 @@ static enum err path_read(json_object *kbs, const char *member, char **out, stru
 	if (!*text)
 		return err_set(em, ERR_CONFIG, "is empty");
 	*out = strdup(text);
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
+	return *out ? OK : err_nomem(em, "a path");
 }
 
 enum err kbc_options_read_root(json_object *kbs, struct kbc_options *o, struct errmsg *em)
@@ -49,7 +49,7 @@ enum err kbc_options_read_devices(json_object *kbs, struct kbc_options *o, struc
 		e = attester_device_check(name, em);
 		o->devices[i] = e == OK ? strdup(name) : NULL;
 		if (e == OK && !o->devices[i])
-			e = err_set(em, ERR_NOMEM, "no memory for a name");
+			e = err_nomem(em, "a name");
 		o->device_count += e == OK;
 	}
 	return e;

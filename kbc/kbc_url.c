@@ -112,7 +112,7 @@ enum err kbc_url_authority(const char *url, char **out, struct errmsg *em)
 	if (e != OK)
 		return err_wrap(em, e, "the KBS's URL");
 	if (asprintf(out, "%s:%s", parts.host, parts.port) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	return OK;
 }
 

@@ -46,7 +46,7 @@ int okw_layer_is_encrypted(const struct okw_annotations *annotations)
 
 static enum err no_memory(struct errmsg *em)
 {
-	return err_set(em, ERR_NOMEM, "no memory for annotations");
+	return err_nomem(em, "annotations");
 }
 
 enum err annotation_set(struct okw_annotations *annotations, const char *key, const char *value, struct errmsg *em)

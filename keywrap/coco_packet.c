@@ -142,7 +142,7 @@ enum err coco_packet_write(const struct coco_packet *packet, int version, struct
 		     version == 2 ? "\"version\":\"" V2 "\",\"provider\":\"kbs\"," : "", packet->kid, wrapped, iv, type,
 		     version == 2 ? ",\"provider_settings\":{},\"annotations\":{}" : "") < 0) {
 		text = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for an annotation packet");
+		return err_nomem(em, "an annotation packet");
 	}
 	return buf_append(out, bytes_str(text), COCO_PACKET_MAX, em);
 }

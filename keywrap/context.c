@@ -110,7 +110,7 @@ static enum err encryption_key_add(struct okw_context *context, const char *spec
 		return e;
 	struct wrap_key **more = realloc(context->wrap, (context->wrap_count + 1) * sizeof(*more));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	context->wrap = more;
 	more[context->wrap_count++] = steal(&key);
 	return OK;
@@ -128,7 +128,7 @@ static enum err certificate_add(struct certificates *to, X509 **certificate, str
 {
 	X509 **more = realloc(to->list, (to->count + 1) * sizeof(X509 *));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for a certificate");
+		return err_nomem(em, "a certificate");
 	to->list = more;
 	more[to->count++] = steal(certificate);
 	return OK;
@@ -145,7 +145,7 @@ static enum err decryption_key_add(struct okw_context *context, const char *spec
 	key->certificates = &context->certificates;
 	struct unwrap_key **more = realloc(context->unwrap, (context->unwrap_count + 1) * sizeof(*more));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	context->unwrap = more;
 	more[context->unwrap_count++] = steal(&key);
 	return OK;

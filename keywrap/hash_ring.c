@@ -28,13 +28,13 @@ enum err hash_ring_new(struct layer_hash *hash, struct hash_ring **out, struct e
 {
 	struct hash_ring *ring = calloc(1, sizeof(*ring));
 	if (!ring)
-		return err_set(em, ERR_NOMEM, "no memory for a layer's buffers");
+		return err_nomem(em, "a layer's buffers");
 	ring->hash = hash;
 	/* Pages are only touched as far as the layer is long. */
 	ring->memory = malloc(RING_BLOCKS * HASH_RING_BLOCK);
 	if (!ring->memory) {
 		free(ring);
-		return err_set(em, ERR_NOMEM, "no memory for a layer's buffers");
+		return err_nomem(em, "a layer's buffers");
 	}
 	pthread_mutex_init(&ring->lock, NULL);
 	pthread_cond_init(&ring->changed, NULL);

@@ -91,7 +91,7 @@ enum err http2_input(struct http2 *h, struct bytes in, struct errmsg *em)
 	if (n == (ssize_t)in.len)
 		return OK;
 	if (n == NGHTTP2_ERR_NOMEM)
-		return err_set(em, ERR_NOMEM, "no memory for HTTP/2");
+		return err_nomem(em, "HTTP/2");
 	return err_set(em, ERR_PROTO, "HTTP/2: %s", n < 0 ? nghttp2_strerror((int)n) : "it was stopped");
 }
 

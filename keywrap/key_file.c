@@ -12,7 +12,7 @@ static enum err env_add(struct token_ref *ref, const char *name, const char *val
 	entry->name = strdup(name);
 	entry->value = strdup(value);
 	ref->env_count++;
-	return entry->name && entry->value ? OK : err_set(em, ERR_NOMEM, "no memory for a key file");
+	return entry->name && entry->value ? OK : err_nomem(em, "a key file");
 }
 
 static enum err env_read(struct yaml_doc *doc, struct token_ref *ref, struct errmsg *em)
@@ -30,7 +30,7 @@ static enum err env_read(struct yaml_doc *doc, struct token_ref *ref, struct err
 		return err_set(em, ERR_LIMIT, "module.env has more than %d variables", ENV_MAX);
 	ref->env = calloc(ENV_MAX, sizeof(*ref->env));
 	if (!ref->env)
-		return err_set(em, ERR_NOMEM, "no memory for a key file");
+		return err_nomem(em, "a key file");
 	for (yaml_node_pair_t *p = env->data.mapping.pairs.start; e == OK && p < env->data.mapping.pairs.top; p++) {
 		const char *name = NULL;
 		const char *value = NULL;

@@ -135,7 +135,7 @@ static enum err kek_from_spec(struct token_pool *tokens, const char *rest, struc
 	free(key->label);
 	key->label = label_of(ref->label);
 	if (!key->label)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	e = token_ref_check_key(ref, em);
 	if (e != OK)
 		return e;
@@ -160,7 +160,7 @@ static enum err provider_from_spec(const char *spec, struct provider_key **provi
 	if (e != OK)
 		return e;
 	*label = provider_label(*provider);
-	return *label ? OK : err_set(em, ERR_NOMEM, "no memory for a key");
+	return *label ? OK : err_nomem(em, "a key");
 }
 
 enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct wrap_key **out, struct errmsg *em)
@@ -169,7 +169,7 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 	const char *colon = strchr(spec, ':');
 	enum err e = OK;
 	if (!key)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	if (provider_key_is(spec)) {
 		e = provider_from_spec(spec, &key->provider, &key->label, em);
 		if (e == OK)
@@ -201,7 +201,7 @@ enum err wrap_key_from_spec(struct token_pool *tokens, const char *spec, struct 
 	else
 		e = public_from_file(tokens, colon + 1, key, em);
 	if (e == OK && !key->label)
-		e = err_set(em, ERR_NOMEM, "no memory for a key");
+		e = err_nomem(em, "a key");
 	if (e != OK)
 		return e;
 	e = key->scheme->fits(key->public_key, em);
@@ -219,7 +219,7 @@ static enum err token_key_from_ref(struct token_pool *tokens, struct token_ref *
 	free(key->label);
 	key->label = label_of((*ref)->label);
 	if (!key->label)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	enum err e = token_ref_check_key(*ref, em);
 	return e == OK ? token_key_new(tokens, steal(ref), &key->token, em) : e;
 }
@@ -316,7 +316,7 @@ static enum err private_from_file(struct token_pool *tokens, const char *spec, s
 	AUTO_STR
 	char *path = strndup(spec, path_len);
 	if (!path || !(key->label = label_of(path)))
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	if (!path[0])
 		return err_set(em, ERR_ARG, "a decryption key without a file's name");
 	enum err e = file_read_secret(path, KEY_FILE_MAX, &text, em);
@@ -343,7 +343,7 @@ static enum err pgp_key_from_token_spec(struct token_pool *tokens, const char *u
 		return e;
 	key->label = label_of(ref->label);
 	if (!key->label)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	return pgp_key_from_token(tokens, steal(&ref), &key->pgp, em);
 }
 
@@ -356,7 +356,7 @@ static enum err kek_key_from_spec(struct token_pool *tokens, const char *rest, s
 	CK_ATTRIBUTE attribute = { CKA_CLASS, &class, sizeof(class) };
 	enum err e = kek_ref_read(rest, &ref, em);
 	if (e == OK && p11_kit_uri_set_attribute(ref->uri, &attribute) != P11_KIT_URI_OK)
-		e = err_set(em, ERR_NOMEM, "no memory for a key");
+		e = err_nomem(em, "a key");
 	return e == OK ? token_key_from_ref(tokens, &ref, key, em) : e;
 }
 
@@ -365,15 +365,14 @@ enum err unwrap_key_from_spec(struct token_pool *tokens, const char *spec, struc
 	AUTO(unwrap_key) *key = calloc(1, sizeof(*key));
 	enum err e = OK;
 	if (!key)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	if (provider_key_is(spec)) {
 		e = provider_from_spec(spec, &key->provider, &key->label, em);
 	} else if (strncmp(spec, PGP, strlen(PGP)) == 0 && token_ref_is_uri(spec + strlen(PGP))) {
 		e = pgp_key_from_token_spec(tokens, spec + strlen(PGP), key, em);
 	} else if (strncmp(spec, PGP, strlen(PGP)) == 0) {
 		key->label = label_of(spec);
-		e = key->label ? pgp_key_from_ring(spec + strlen(PGP), &key->pgp, em)
-			       : err_set(em, ERR_NOMEM, "no memory for a key");
+		e = key->label ? pgp_key_from_ring(spec + strlen(PGP), &key->pgp, em) : err_nomem(em, "a key");
 	} else if (strncmp(spec, KEK, strlen(KEK)) == 0) {
 		e = kek_key_from_spec(tokens, spec + strlen(KEK), key, em);
 	} else if (token_ref_is_uri(spec)) {

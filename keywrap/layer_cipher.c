@@ -90,7 +90,7 @@ enum err layer_cipher_new(const struct layer_cipher_options *options, struct lay
 {
 	AUTO(layer_cipher) *c = calloc(1, sizeof(*c));
 	if (!c)
-		return err_set(em, ERR_NOMEM, "no memory for a layer's cipher");
+		return err_nomem(em, "a layer's cipher");
 	c->options = *options;
 	enum err e = cipher_start(c, em);
 	if (e != OK)
@@ -143,7 +143,7 @@ static enum err digest_finish(struct layer_cipher *c, struct errmsg *em)
 	AUTO_STR
 	char *hex = hex_encode((struct bytes){ hash, len });
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for the layer's digest");
+		return err_nomem(em, "the layer's digest");
 	snprintf(c->result.digest, sizeof(c->result.digest), "%s:%s", c->digest_name, hex);
 	return OK;
 }

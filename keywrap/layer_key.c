@@ -231,7 +231,7 @@ static enum err scheme_wrap(const struct okw_context *context, const struct wrap
 	AUTO_STR
 	char *keys = calloc(context->wrap_count, sizeof(struct wrap_key *));
 	if (!keys)
-		return err_set(em, ERR_NOMEM, "no memory for the recipients");
+		return err_nomem(em, "the recipients");
 	struct wrap_key **list = (struct wrap_key **)(void *)keys;
 	for (size_t i = 0; i < context->wrap_count; i++)
 		if (context->wrap[i]->scheme == scheme)
@@ -267,7 +267,7 @@ static enum err provider_wrap(const struct okw_context *context, size_t first, s
 		return e;
 	if (asprintf(&name, ANNOTATION_KEYS "%s", key->label) < 0) {
 		name = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for the recipients");
+		return err_nomem(em, "the recipients");
 	}
 	return annotation_append(made, name, secret_bytes(element), em);
 }

@@ -28,7 +28,7 @@ enum err privopts_write(const struct layer_options *o, struct secret **out, stru
 	AUTO_STR
 	char *nonce = base64_encode(BASE64_STD, BYTES(o->nonce));
 	if (!nonce)
-		return err_set(em, ERR_NOMEM, "no memory for a layer's options");
+		return err_nomem(em, "a layer's options");
 	enum err e = base64_encode_secret(BASE64_STD, secret_bytes(o->symkey), &key, em);
 	if (e != OK)
 		return e;
@@ -61,9 +61,9 @@ enum err pubopts_write(const struct layer_options *o, char **base64, struct errm
 	AUTO_STR
 	char *json = NULL;
 	if (!hmac || asprintf(&json, "{\"cipher\":\"" CIPHER_NAME "\",\"hmac\":\"%s\",\"cipheroptions\":{}}", hmac) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a layer's options");
+		return err_nomem(em, "a layer's options");
 	*base64 = base64_encode(BASE64_STD, bytes_str(json));
-	return *base64 ? OK : err_set(em, ERR_NOMEM, "no memory for a layer's options");
+	return *base64 ? OK : err_nomem(em, "a layer's options");
 }
 
 /* A member that may be missing or null: raw->data stays NULL then. */

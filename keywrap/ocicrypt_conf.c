@@ -49,7 +49,7 @@ static enum err list_add(struct path_list list, const char *path, struct errmsg 
 		return err_set(em, ERR_LIMIT, "more than %d paths", OCICRYPT_CONF_PATHS);
 	list.paths[*list.count] = strdup(path);
 	if (!list.paths[*list.count])
-		return err_set(em, ERR_NOMEM, "no memory for a list of modules");
+		return err_nomem(em, "a list of modules");
 	(*list.count)++;
 	return OK;
 }
@@ -110,7 +110,7 @@ static enum err conf_read(const char *path, struct ocicrypt_conf *out, struct er
 	if (e != OK)
 		return err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "%s", path);
 	out->file = strdup(path);
-	return out->file ? OK : err_set(em, ERR_NOMEM, "no memory for %s", path);
+	return out->file ? OK : err_nomem(em, path);
 }
 
 static enum err defaults_load(struct ocicrypt_conf *out, bool internal, struct errmsg *em)
@@ -135,7 +135,7 @@ static enum err place_try(const char *folder, const char *rest, struct ocicrypt_
 	if (!folder || !folder[0])
 		return ERR_NOT_FOUND;
 	if (asprintf(&path, "%s%s", folder, rest) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	return conf_read(path, out, em);
 }
 

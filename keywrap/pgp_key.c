@@ -200,7 +200,7 @@ static enum err ring_search(const struct work *w, struct search *s, struct errms
 	if (s->found == 0)
 		return err_set(em, ERR_KEY, "the key ring has no %s key with just that user id or address%s", what,
 			       s->unusable ? " that can encrypt: revoked, expired or for signatures alone" : "");
-	return s->fingerprint ? OK : err_set(em, ERR_NOMEM, "no memory for a key");
+	return s->fingerprint ? OK : err_nomem(em, "a key");
 }
 
 static enum err recipient_export(const struct work *w, struct pgp_recipient *recipient, struct errmsg *em)
@@ -226,7 +226,7 @@ enum err pgp_recipient_find(const char *name, struct pgp_recipient **out, struct
 	AUTO_WORK w = { .ctx = NULL };
 	struct search s = { .name = name };
 	if (!recipient)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	enum err e = work_begin(&w, NULL, em);
 	if (e == OK)
 		e = ring_search(&w, &s, em);
@@ -279,7 +279,7 @@ enum err pgp_encrypt(struct pgp_recipients to, struct bytes plain, struct buf *o
 	char *list = calloc(to.count + 1, sizeof(gpgme_key_t));
 	gpgme_key_t *keys = (gpgme_key_t *)(void *)list; /* ended by a NULL */
 	if (!keys)
-		return err_set(em, ERR_NOMEM, "no memory for the recipients");
+		return err_nomem(em, "the recipients");
 	enum err e = pgp_home_new(&home, em);
 	if (e != OK)
 		return e;
@@ -301,7 +301,7 @@ static enum err key_new(struct pgp_key **out, struct errmsg *em)
 {
 	struct pgp_key *key = calloc(1, sizeof(*key));
 	if (!key)
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	pthread_mutex_init(&key->lock, NULL);
 	*out = key;
 	return OK;
@@ -341,7 +341,7 @@ enum err pgp_key_from_ring(const char *name, struct pgp_key **out, struct errmsg
 	key->name = strdup(name);
 	if (!key->name) {
 		pgp_key_free(key);
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	}
 	*out = key;
 	return OK;

@@ -27,7 +27,7 @@ enum err provider_key_parse(const char *spec, struct provider_key **out, struct 
 	const char *name = spec + strlen(SPEC);
 	size_t len = strcspn(name, ":");
 	if (!key || !(key->name = strndup(name, len)))
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	if (!provider_name_valid(key->name))
 		return err_set(em, ERR_ARG,
 			       "provider:NAME[:ARGUMENTS] takes a name of letters, digits, '-', '_' and '.'");

@@ -32,7 +32,7 @@ bool provider_name_valid(const char *name)
 static enum err argument_add(struct provider_config *config, size_t at, const char *text, struct errmsg *em)
 {
 	config->argv[at] = strdup(text);
-	return config->argv[at] ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+	return config->argv[at] ? OK : err_nomem(em, "a key provider");
 }
 
 static enum err command_read(json_object *cmd, struct provider_config *config, struct errmsg *em)
@@ -69,7 +69,7 @@ static enum err ttrpc_take(const char *address, struct provider_config *config, 
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "\"ttrpc\"");
 	config->ttrpc = strdup(address);
-	return config->ttrpc ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+	return config->ttrpc ? OK : err_nomem(em, "a key provider");
 }
 
 static enum err text_take(json_object *from, const char *member, char **out, struct errmsg *em)
@@ -79,7 +79,7 @@ static enum err text_take(json_object *from, const char *member, char **out, str
 	if (e != OK || !text || !text[0]) /* the Go library takes an empty one for none */
 		return e;
 	*out = strdup(text);
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+	return *out ? OK : err_nomem(em, "a key provider");
 }
 
 static enum err tls_take(json_object *tls, struct provider_config *config, struct errmsg *em)
@@ -120,7 +120,7 @@ static enum err grpc_take(json_object *provider, const char *address, struct pro
 			       "layers' keys would go to %s unprotected: say \"grpc-tls\", or \"grpc-plain\": true",
 			       address);
 	config->grpc = strdup(address);
-	return config->grpc ? OK : err_set(em, ERR_NOMEM, "no memory for a key provider");
+	return config->grpc ? OK : err_nomem(em, "a key provider");
 }
 
 static enum err provider_read(json_object *provider, struct provider_config *config, struct errmsg *em)

@@ -155,7 +155,7 @@ static enum err crowd_new(const struct provider_daemon *daemon, struct crowd **o
 	pthread_condattr_t attr;
 	struct crowd *crowd = calloc(1, sizeof(*crowd));
 	if (!crowd)
-		return err_set(em, ERR_NOMEM, "no memory for a daemon");
+		return err_nomem(em, "a daemon");
 	enum err e = provider_jobs_new(daemon->server, &crowd->jobs, em);
 	if (e != OK) {
 		free(crowd);

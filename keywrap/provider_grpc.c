@@ -125,7 +125,7 @@ static enum err session_begin(struct call *c, struct errmsg *em)
 	nghttp2_option_del(option);
 	if (error == 0)
 		error = nghttp2_submit_settings(c->http2.session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
-	return error == 0 ? OK : err_set(em, ERR_NOMEM, "no memory for HTTP/2");
+	return error == 0 ? OK : err_nomem(em, "HTTP/2");
 }
 
 static enum err request_submit(struct call *c, const struct provider_grpc_call *call, struct deadline until,
@@ -151,7 +151,7 @@ static enum err request_submit(struct call *c, const struct provider_grpc_call *
 		return e;
 	nghttp2_data_provider provider = http2_provider(&c->request);
 	c->stream = nghttp2_submit_request(c->http2.session, NULL, headers, ARRAY_LEN(headers), &provider, NULL);
-	return c->stream > 0 ? OK : err_set(em, ERR_NOMEM, "no memory for HTTP/2");
+	return c->stream > 0 ? OK : err_nomem(em, "HTTP/2");
 }
 
 /* What there is to send, as far as the socket takes it. */

@@ -207,7 +207,7 @@ enum err provider_jobs_new(struct provider_server *server, struct provider_jobs 
 	pthread_condattr_t attr;
 	struct provider_jobs *jobs = calloc(1, sizeof(*jobs));
 	if (!jobs)
-		return err_set(em, ERR_NOMEM, "no memory for a daemon");
+		return err_nomem(em, "a daemon");
 	jobs->server = server;
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_cond_init(&jobs->more, NULL);

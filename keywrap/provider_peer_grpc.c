@@ -246,7 +246,7 @@ static enum err job_make(struct grpc_peer *p, struct stream *s, struct provider_
 	if (e != OK)
 		return e;
 	*out = provider_job_new((uint32_t)s->id, steal(&copy));
-	return *out ? OK : err_set(&s->why, ERR_NOMEM, "no memory for a request");
+	return *out ? OK : err_nomem(&s->why, "a request");
 }
 
 static int request_whole(struct grpc_peer *p, struct stream *s)
@@ -316,7 +316,7 @@ static enum err grpc_answer(struct provider_peer *peer, struct provider_job *job
 		error = job->e == OK ? answer_give(p, s, secret_bytes(job->answer))
 				     : answer_fail(p, s, rpc_code_of(job->e), job->why.text);
 	provider_job_free(job);
-	return error == 0 ? OK : err_set(em, ERR_NOMEM, "no memory for an answer");
+	return error == 0 ? OK : err_nomem(em, "an answer");
 }
 
 static struct deadline grpc_until(const struct provider_peer *peer)
@@ -342,7 +342,7 @@ static enum err grpc_due(struct provider_peer *peer, struct errmsg *em)
 				? answer_fail(p, s, RPC_DEADLINE_EXCEEDED, "no answer in time")
 				: nghttp2_submit_rst_stream(p->http2.session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL);
 	}
-	return error == 0 ? OK : err_set(em, ERR_NOMEM, "no memory for an answer");
+	return error == 0 ? OK : err_nomem(em, "an answer");
 }
 
 static enum err grpc_finish(struct provider_peer *peer, struct errmsg *em)
@@ -354,7 +354,7 @@ static enum err grpc_finish(struct provider_peer *peer, struct errmsg *em)
 	for (const struct stream *s = p->streams; s && error == 0; s = s->next)
 		if (s->phase == RECEIVING)
 			error = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_REFUSED_STREAM);
-	return error == 0 ? OK : err_set(em, ERR_NOMEM, "no memory for an answer");
+	return error == 0 ? OK : err_nomem(em, "an answer");
 }
 
 static bool grpc_idle(const struct provider_peer *peer)

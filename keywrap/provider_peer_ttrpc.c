@@ -46,7 +46,7 @@ static enum err reply_add(struct ttrpc_peer *p, uint32_t stream, const struct tt
 {
 	struct ttrpc_reply *reply = calloc(1, sizeof(*reply));
 	if (!reply)
-		return err_set(em, ERR_NOMEM, "no memory for an answer");
+		return err_nomem(em, "an answer");
 	enum err e = ttrpc_response_write(stream, response, &reply->frame, em);
 	if (e != OK) {
 		free(reply);

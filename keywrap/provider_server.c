@@ -57,7 +57,7 @@ enum err provider_server_new(const struct provider_server_options *options, stru
 	AUTO(provider_server) *server = calloc(1, sizeof(*server));
 	const char *token = options->token ? options->token : "pkcs11:";
 	if (!server || !(server->token = strdup(token)) || (options->name && !(server->name = strdup(options->name))))
-		return err_set(em, ERR_NOMEM, "no memory for a key provider");
+		return err_nomem(em, "a key provider");
 	server->packet_version = options->packet_version;
 	enum err e = token_check(token, em);
 	if (e == OK)
@@ -78,7 +78,7 @@ static enum err kek_ref(struct provider_server *server, const char *kid, struct 
 		return e;
 	CK_ATTRIBUTE label = { CKA_LABEL, (char *)kid, strlen(kid) };
 	if (p11_kit_uri_set_attribute(ref->uri, &label) != P11_KIT_URI_OK)
-		return err_set(em, ERR_NOMEM, "no memory for a PKCS#11 URI");
+		return err_nomem(em, "a PKCS#11 URI");
 	ref->pin_refused = atomic_load(&server->pin_refused);
 	*out = steal(&ref);
 	return OK;

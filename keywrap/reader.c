@@ -64,7 +64,7 @@ static enum err reader_encrypt(struct okw_context *context, struct layer_source 
 		return err_set(em, ERR_ARG, "no encryption key was given");
 	AUTO(okw_reader) *reader = calloc(1, sizeof(*reader));
 	if (!reader)
-		return err_set(em, ERR_NOMEM, "no memory for a reader");
+		return err_nomem(em, "a reader");
 	reader->context = context;
 	reader->encrypts = true;
 	enum err e = keys_make(&reader->options, em);
@@ -92,7 +92,7 @@ static enum err reader_decrypt(struct okw_context *context, const struct okw_ann
 	AUTO(secret) *priv = NULL;
 	AUTO(okw_reader) *reader = calloc(1, sizeof(*reader));
 	if (!reader)
-		return err_set(em, ERR_NOMEM, "no memory for a reader");
+		return err_nomem(em, "a reader");
 	reader->context = context;
 	enum err e = layer_key_unwrap(context, annotations, &priv, em);
 	if (e != OK)

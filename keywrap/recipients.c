@@ -15,7 +15,7 @@ enum err recipient_list_add(struct recipient_list *list, struct errmsg *em, cons
 		return err_set(em, ERR_LIMIT, "more than %d recipients", RECIPIENTS_LISTED_MAX);
 	struct okw_recipient *more = reallocarray(list->list, list->count + 1, sizeof(*more));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for a list of recipients");
+		return err_nomem(em, "a list of recipients");
 	list->list = more;
 	struct okw_recipient *to = &more[list->count++];
 	va_list args;
@@ -165,7 +165,7 @@ static enum err element_replace(struct okw_annotation *a, struct bytes element, 
 	char *base64 = base64_encode(BASE64_STD, with);
 	char *value = base64 ? value_replace(a->value, element, base64) : NULL;
 	if (!value)
-		return err_set(em, ERR_NOMEM, "no memory for annotations");
+		return err_nomem(em, "annotations");
 	free(a->value);
 	a->value = value;
 	return OK;

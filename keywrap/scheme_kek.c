@@ -94,7 +94,7 @@ enum err kek_recipient_new(struct token_pool *pool, struct token_ref *ref, struc
 	AUTO(kek_recipient) *recipient = calloc(1, sizeof(*recipient));
 	if (!recipient) {
 		token_ref_free(ref);
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	}
 	recipient->pool = pool;
 	recipient->ref = ref;

@@ -101,7 +101,7 @@ static enum err recipient_write(struct wrap_key *key, int hash, struct bytes pla
 	base64 = base64_encode(BASE64_STD, buf_bytes(&blob));
 	if (!base64 ||
 	    asprintf(&text, "{\"version\":0,\"blob\":\"%s\",\"hash\":\"%s\"}", base64, hashes[hash].name) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a recipient");
+		return err_nomem(em, "a recipient");
 	return buf_append(json, bytes_str(text), 0, em);
 }
 

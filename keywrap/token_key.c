@@ -45,7 +45,7 @@ enum err token_key_new(struct token_pool *pool, struct token_ref *ref, struct to
 	struct token_key *key = calloc(1, sizeof(*key));
 	if (!key) {
 		token_ref_free(ref);
-		return err_set(em, ERR_NOMEM, "no memory for a key");
+		return err_nomem(em, "a key");
 	}
 	key->pool = pool;
 	key->ref = ref;

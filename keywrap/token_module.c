@@ -61,7 +61,7 @@ static enum err module_path(const struct token_modules *modules, const struct to
 		return OK;
 	if (!wanted.name && is_trusted(modules, wanted.path)) {
 		*path = strdup(modules->trusted);
-		return *path ? OK : err_set(em, ERR_NOMEM, "no memory for a module");
+		return *path ? OK : err_nomem(em, "a module");
 	}
 	size_t len = wanted.path ? strlen(wanted.path) : 0;
 	if (len > strlen(PROXY_NAME) && strcmp(wanted.path + len - strlen(PROXY_NAME), PROXY_NAME) == 0)
@@ -130,7 +130,7 @@ static enum err module_initialize(struct token_module *module, struct errmsg *em
 	module->functions = calloc(2, sizeof(CK_FUNCTION_LIST *));
 	if (e == OK && !module->functions) {
 		(void)p11_kit_module_finalize(functions);
-		e = err_set(em, ERR_NOMEM, "no memory for a module");
+		e = err_nomem(em, "a module");
 	}
 	if (e != OK) {
 		p11_kit_module_release(functions);
@@ -149,7 +149,7 @@ static enum err module_load(const struct token_ref *ref, struct token_module *mo
 	char *memory = calloc(ref->env_count + 1, sizeof(char *));
 	char **before = (char **)(void *)memory;
 	if (!before)
-		return err_set(em, ERR_NOMEM, "no memory for a module");
+		return err_nomem(em, "a module");
 	pthread_mutex_lock(&env_lock);
 	enum err e = env_set(ref, before) ? module_initialize(module, em)
 					  : err_set(em, ERR_NOMEM, "the module's environment cannot be set");
@@ -167,7 +167,7 @@ static enum err module_at(struct token_modules *modules, const struct token_ref 
 	AUTO_STR
 	char *env = env_text(ref);
 	if (!env)
-		return err_set(em, ERR_NOMEM, "no memory for a module");
+		return err_nomem(em, "a module");
 	for (struct token_module *m = modules->loaded; m; m = m->next) {
 		if (m->path ? !path || strcmp(m->path, path) != 0 : path != NULL)
 			continue;
@@ -180,7 +180,7 @@ static enum err module_at(struct token_modules *modules, const struct token_ref 
 	}
 	AUTO(token_module) *module = calloc(1, sizeof(*module));
 	if (!module)
-		return err_set(em, ERR_NOMEM, "no memory for a module");
+		return err_nomem(em, "a module");
 	module->path = steal(&owned);
 	module->env = steal(&env);
 	enum err e = module_load(ref, module, em);
@@ -206,5 +206,5 @@ enum err token_module_trusted(struct token_modules *modules, const struct token_
 	if (!modules->trusted || names_module(ref))
 		return OK;
 	char *path = strdup(modules->trusted);
-	return path ? module_at(modules, ref, path, out, em) : err_set(em, ERR_NOMEM, "no memory for a module");
+	return path ? module_at(modules, ref, path, out, em) : err_nomem(em, "a module");
 }

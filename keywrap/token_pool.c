@@ -34,7 +34,7 @@ enum err token_pool_new(struct token_pool **out, struct errmsg *em)
 {
 	struct token_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
-		return err_set(em, ERR_NOMEM, "no memory for tokens");
+		return err_nomem(em, "tokens");
 	pthread_mutex_init(&pool->opening, NULL);
 	pthread_mutex_init(&pool->state, NULL);
 	*out = pool;
@@ -45,7 +45,7 @@ enum err token_pool_trust(struct token_pool *pool, const char *path, struct errm
 {
 	char *copy = strdup(path);
 	if (!copy)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	pthread_mutex_lock(&pool->opening);
 	free(pool->modules.trusted);
 	pool->modules.trusted = copy;
@@ -179,7 +179,7 @@ static enum err token_find(struct token_pool *pool, const struct token_ref *ref,
 		}
 	struct token *token = calloc(1, sizeof(*token));
 	if (!token)
-		return err_set(em, ERR_NOMEM, "no memory for a token");
+		return err_nomem(em, "a token");
 	token->functions = search.functions;
 	token->slot = search.slot;
 	token->flags = search.flags;

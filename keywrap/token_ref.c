@@ -119,7 +119,7 @@ enum err token_ref_from_masked(struct token_ref_masked from, struct token_ref **
 {
 	AUTO(token_ref) *ref = calloc(1, sizeof(*ref));
 	if (!ref || !(ref->uri = p11_kit_uri_new()) || !(ref->label = label_make(from.uri)))
-		return err_set(em, ERR_NOMEM, "no memory for a PKCS#11 URI");
+		return err_nomem(em, "a PKCS#11 URI");
 	int result = p11_kit_uri_parse(from.uri, P11_KIT_URI_FOR_ANY, ref->uri);
 	if (result != P11_KIT_URI_OK)
 		return err_set(em, ERR_PARSE, "%s: %s", ref->label, p11_kit_uri_message(result));
@@ -144,6 +144,6 @@ enum err token_ref_parse(const char *uri, struct token_ref **out, struct errmsg 
 		return e;
 	const char *text = buf_cstr(&masked);
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for a PKCS#11 URI");
+		return err_nomem(em, "a PKCS#11 URI");
 	return token_ref_from_masked((struct token_ref_masked){ text, &mask }, out, em);
 }

@@ -126,7 +126,7 @@ enum err wire_lookup(const char *host, const char *port, struct deadline until, 
 		return OK;
 	struct lookup *l = lookup_new(host, port);
 	if (!l)
-		return err_set(em, ERR_NOMEM, "no memory for a name of a host");
+		return err_nomem(em, "a name of a host");
 	enum err e = lookup_start(l) ? lookup_wait(l, until, out, em)
 				     : err_set(em, ERR_NOMEM, "no thread for a name of a host");
 	lookup_leave(l);

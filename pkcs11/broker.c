@@ -11,7 +11,7 @@ enum err broker_new(struct kbc_options *options, struct broker **out, struct err
 {
 	AUTO(broker) *b = calloc(1, sizeof(*b));
 	if (!b)
-		return err_set(em, ERR_NOMEM, "no memory for a KBS client");
+		return err_nomem(em, "a KBS client");
 	b->refs = 1;
 	b->options = *options;
 	memset(options, 0, sizeof(*options));

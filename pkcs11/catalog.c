@@ -18,7 +18,7 @@ static enum err make_room_locked(struct catalog *c, size_t more, struct errmsg *
 		cap = c->count + more;
 	struct catalog_row **rows = reallocarray(c->rows, cap, sizeof(*rows));
 	if (!rows)
-		return err_set(em, ERR_NOMEM, "no memory for objects");
+		return err_nomem(em, "objects");
 	c->rows = rows;
 	c->cap = cap;
 	return OK;
@@ -61,7 +61,7 @@ enum err catalog_add_locked(struct catalog *c, const struct entry *entry, struct
 		return e;
 	struct catalog_row *row = pool_take(&c->pool, sizeof(*row));
 	if (!row)
-		return err_set(em, ERR_NOMEM, "no memory for objects");
+		return err_nomem(em, "objects");
 	put_row(c, row, entry);
 	*out = row;
 	/* Its key may lie under a data object's label already: making the object guards it. */
@@ -77,7 +77,7 @@ static enum err add_all(struct catalog *c, struct entry_list *entries, struct er
 		return e;
 	struct catalog_row *rows = pool_take(&entries->pool, entries->count * sizeof(*rows));
 	if (!rows)
-		return err_set(em, ERR_NOMEM, "no memory for objects");
+		return err_nomem(em, "objects");
 	/* From here on they are the catalog's. */
 	c->pool = entries->pool;
 	c->configured = entries->items;
@@ -97,7 +97,7 @@ static enum err add_profiles(struct catalog *c, struct errmsg *em)
 		struct entry_more *more = pool_take(&c->pool, sizeof(*more));
 		struct catalog_row *row;
 		if (!entry || !more)
-			return err_set(em, ERR_NOMEM, "no memory for objects");
+			return err_nomem(em, "objects");
 		more->profile = profiles[i];
 		*entry = (struct entry){
 			.label = "", .class = CKO_PROFILE, .more = more, .key_type = CK_UNAVAILABLE_INFORMATION
@@ -112,7 +112,7 @@ enum err catalog_new(const struct catalog_options *options, struct entry_list *e
 {
 	AUTO(catalog) *c = calloc(1, sizeof(*c));
 	if (!c)
-		return err_set(em, ERR_NOMEM, "no memory for a catalog");
+		return err_nomem(em, "a catalog");
 	pthread_mutex_init(&c->lock, NULL);
 	c->lease = options->lease;
 	c->login = options->login;
@@ -439,7 +439,7 @@ static enum err add_on_demand(struct catalog *c, const char *label, CK_OBJECT_CL
 		e = err_set(em, ERR_LIMIT, "more than %d labels without an entry", ON_DEMAND_MAX);
 	} else if (!(entry = pool_take(&c->pool, sizeof(*entry))) ||
 		   !(entry->label = pool_text(&c->pool, bytes_str(label)))) {
-		e = err_set(em, ERR_NOMEM, "no memory for an object");
+		e = err_nomem(em, "an object");
 	} else {
 		entry->uri = entry->label;
 		entry->label_len = (uint8_t)strlen(label);

@@ -21,7 +21,7 @@ static enum err add_copy_locked(struct catalog *c, const struct entry *entry, st
 {
 	struct entry *copy = pool_take(&c->pool, sizeof(*copy));
 	if (!copy)
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	enum err e = entry_copy(entry, &c->pool, copy, em);
 	if (e == OK)
 		e = catalog_add_locked(c, copy, out, em);

@@ -88,7 +88,7 @@ static enum err read_id(json_object *obj, struct pool *pool, struct entry *to, s
 		return err_set(em, ERR_PARSE, "\"id\" is 1 to %d bytes in hex", ENTRY_ID_MAX);
 	uint8_t *id = pool_take(pool, len);
 	if (!id)
-		return err_set(em, ERR_NOMEM, "no memory for \"id\"");
+		return err_nomem(em, "\"id\"");
 	to->id = id;
 	to->id_len = (uint8_t)len;
 	e = hex_decode(hex, id, len, em);
@@ -422,7 +422,7 @@ enum err entry_copy(const struct entry *from, struct pool *pool, struct entry *t
 		good = good && to->id;
 	}
 	if (!good)
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	enum err e = entry_more_copy(from->more, pool, &to->more, em);
 	to->pins = e == OK ? spki_pins_ref(from->pins) : NULL;
 	return e;

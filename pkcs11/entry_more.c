@@ -65,7 +65,7 @@ static enum err read_mechanisms(json_object *obj, struct pool *pool, struct entr
 	size_t count = json_object_array_length(words);
 	CK_MECHANISM_TYPE *list = pool_take(pool, count * sizeof(*list));
 	if (!list)
-		return err_set(em, ERR_NOMEM, "no memory for \"mechanisms\"");
+		return err_nomem(em, "\"mechanisms\"");
 	for (size_t i = 0; i < count; i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(words, i));
 		if (!mechanism_by_name(name, &list[i]))
@@ -126,7 +126,7 @@ enum err entry_more_read(json_object *obj, struct pool *pool, const struct entry
 		return OK;
 	struct entry_more *more = pool_take(pool, sizeof(*more));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	enum err e = read_usages(obj, more, em);
 	if (e == OK)
 		e = read_mechanisms(obj, pool, more, em);
@@ -179,7 +179,7 @@ enum err entry_more_copy(const struct entry_more *from, struct pool *pool, const
 	struct entry_more *copy = pool_take(pool, sizeof(*copy));
 	CK_MECHANISM_TYPE *mechanisms = size ? pool_take(pool, size) : NULL;
 	if (!copy || (size && !mechanisms))
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	*copy = *from;
 	copy->mechanisms = mechanisms;
 	if (size)

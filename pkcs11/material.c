@@ -238,7 +238,7 @@ enum err material_from_secret(struct secret *raw, struct material **out, struct 
 	struct material *m = material_new();
 	if (!m) {
 		secret_free(raw);
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	}
 	m->raw = raw;
 	*out = m;
@@ -249,7 +249,7 @@ enum err material_from_key(EVP_PKEY *key, bool private_key, struct material **ou
 {
 	AUTO(material) *m = material_new();
 	if (!m || !EVP_PKEY_up_ref(key))
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	m->key = key;
 	m->private_key = private_key;
 	struct libctx_guard guard = libctx_enter();

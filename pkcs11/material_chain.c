@@ -10,7 +10,7 @@ static enum err add(struct material *m, struct material *next, struct errmsg *em
 	struct material **more = reallocarray(m->chain, m->chain_len + 1, sizeof(*more));
 	if (!more) {
 		material_free(next);
-		return err_set(em, ERR_NOMEM, "no memory for a chain of certificates");
+		return err_nomem(em, "a chain of certificates");
 	}
 	m->chain = more;
 	m->chain[m->chain_len++] = next;

@@ -88,7 +88,7 @@ enum err object_new(struct source_set *sources, const struct entry *entry, CK_OB
 	if (o)
 		o->refs = 1;
 	if (!o || !(o->label = strdup(entry->label)))
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	o->class = class;
 	o->hint = entry->key_type;
 	o->label_len = entry->label_len;
@@ -115,7 +115,7 @@ enum err object_set_chain(struct object *o, unsigned position, struct errmsg *em
 	char *label = NULL;
 	int len = asprintf(&label, "%s" CHAIN_MARK "%u", o->label, position);
 	if (len < 0)
-		return err_set(em, ERR_NOMEM, "no memory for an object");
+		return err_nomem(em, "an object");
 	free(o->label);
 	o->label = label;
 	o->label_len = (size_t)len;

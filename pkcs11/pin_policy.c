@@ -38,7 +38,7 @@ static enum err read_verifier_file(const char *path, struct pin_verifier *out, s
 		return e;
 	char *line = buf_cstr(&text);
 	if (!line)
-		return err_set(em, ERR_NOMEM, "no memory for %s", path);
+		return err_nomem(em, path);
 	line[strcspn(line, "\r\n")] = 0;
 	e = pin_verifier_read(line, out, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", path);
@@ -108,7 +108,7 @@ enum err pin_policy_new(struct pin_config *config, struct pin_policy **out, stru
 {
 	struct pin_policy *p = calloc(1, sizeof(*p));
 	if (!p)
-		return err_set(em, ERR_NOMEM, "no memory for a PIN policy");
+		return err_nomem(em, "a PIN policy");
 	p->config = *config;
 	memset(config, 0, sizeof(*config));
 	pthread_mutex_init(&p->lock, NULL);

@@ -11,7 +11,7 @@ enum err source_set_new(struct broker *broker, const struct lease_terms *terms, 
 {
 	struct source_set *set = calloc(1, sizeof(*set));
 	if (!set)
-		return err_set(em, ERR_NOMEM, "no memory for objects");
+		return err_nomem(em, "objects");
 	set->refs = 1;
 	set->broker = broker_ref(broker);
 	set->terms = *terms;
@@ -84,7 +84,7 @@ static enum err find_or_make(struct source_set *set, const char *name, bool loca
 	}
 	*out = *at;
 	pthread_mutex_unlock(&set->lock);
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for %s", name);
+	return *out ? OK : err_nomem(em, name);
 }
 
 enum err source_of_uri(struct source_set *set, const char *uri, struct source **out, struct errmsg *em)
@@ -129,7 +129,7 @@ static enum err add_mate_locked(struct source *to, struct source *mate, struct e
 			return OK;
 	struct source_mate *made = calloc(1, sizeof(*made));
 	if (!made)
-		return err_set(em, ERR_NOMEM, "no memory for %s", to->name);
+		return err_nomem(em, to->name);
 	*made = (struct source_mate){ mate, to->mates };
 	to->mates = made;
 	return OK;

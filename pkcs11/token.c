@@ -61,7 +61,7 @@ static enum err token_make(struct token_config *config, const struct token_set *
 {
 	AUTO(token) *t = calloc(1, sizeof(*t));
 	if (!t || !(t->shelf = shelf_new()))
-		return err_set(em, ERR_NOMEM, "no memory for a token");
+		return err_nomem(em, "a token");
 	t->refs = 1;
 	memcpy(t->label, config->label, sizeof(t->label));
 	make_serial(t, config);
@@ -83,7 +83,7 @@ static enum err set_make(struct token_configs *configs, const struct token_set *
 	AUTO(token_set) *set = calloc(1, sizeof(*set));
 	if (!set || !(set->items = calloc(configs->count, sizeof(struct token *))) ||
 	    !(set->wrong = calloc(configs->count, sizeof(char *))))
-		return err_set(em, ERR_NOMEM, "no memory for tokens");
+		return err_nomem(em, "tokens");
 	set->refs = 1;
 	set->count = configs->count;
 	const struct token_set *const sets[2] = { set, before };

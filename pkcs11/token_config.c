@@ -16,7 +16,7 @@ static enum err stamp_take(struct token_config_stamp *stamp, struct errmsg *em)
 	stamp->path = strdup(variable && *variable ? variable : SETTINGS_DEFAULT);
 	if (!stamp->path || (variable && !stamp->variable)) {
 		token_config_stamp_clear(stamp);
-		return err_set(em, ERR_NOMEM, "no memory for the configuration");
+		return err_nomem(em, "the configuration");
 	}
 	struct stat st;
 	stamp->absent = stat(stamp->path, &st) != 0;
@@ -53,7 +53,7 @@ bool token_config_unchanged(const struct token_config_stamp *stamp)
 static enum err copy_text(const char *text, char **to, struct errmsg *em)
 {
 	*to = strdup(text);
-	return *to ? OK : err_set(em, ERR_NOMEM, "no memory for the configuration");
+	return *to ? OK : err_nomem(em, "the configuration");
 }
 
 static enum err read_label(json_object *token, bool needed, struct token_config *out, struct errmsg *em)
@@ -316,8 +316,7 @@ enum err token_configs_load(struct token_configs *out, struct token_config_stamp
 	AUTO(settings) *settings = NULL;
 	AUTO(early) *early = calloc(1, sizeof(*early));
 	const struct json_cut_reader reader = { take_list, early };
-	e = early ? settings_load_with(NULL, &reader, &settings, em)
-		  : err_set(em, ERR_NOMEM, "no memory for the configuration");
+	e = early ? settings_load_with(NULL, &reader, &settings, em) : err_nomem(em, "the configuration");
 	if (e == OK || e == ERR_NOT_FOUND) {
 		e = read_root(settings, early, out, em);
 		/* What is no JSON at all is said better by who reads all of it. */

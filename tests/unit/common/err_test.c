@@ -38,6 +38,14 @@ static void names_the_code_where_there_is_no_text(void **state)
 	assert_string_equal("key: not-found", em.text);
 }
 
+static void says_what_there_is_no_memory_for(void **state)
+{
+	(void)state;
+	assert_int_equal(ERR_NOMEM, err_nomem(&em, "a 100% key"));
+	assert_string_equal("no memory for a 100% key", em.text);
+	assert_int_equal(ERR_NOMEM, err_nomem(NULL, "a key"));
+}
+
 static void cuts_what_does_not_fit(void **state)
 {
 	(void)state;
@@ -169,6 +177,7 @@ int main(void)
 		cmocka_unit_test(puts_context_before_the_text),
 		cmocka_unit_test(may_take_its_own_text_as_an_argument),
 		cmocka_unit_test(names_the_code_where_there_is_no_text),
+		cmocka_unit_test(says_what_there_is_no_memory_for),
 		cmocka_unit_test(cuts_what_does_not_fit),
 		cmocka_unit_test(works_without_a_place_for_the_text),
 		cmocka_unit_test(want_of_memory_is_told_as_that),
