@@ -50,3 +50,13 @@ enum err attester_device_check(const char *name, struct errmsg *em) MUST_USE;
  * no network). The sample TEE carries none and agrees to anything. ERR_ATTEST: it was not: both values are named;
  * ERR_UNSUPPORTED: this kind cannot tell. */
 enum err attester_carries(const struct attester *a, const struct attester_request *request, struct errmsg *em) MUST_USE;
+
+/* attester_find(), and attester_carries() of these init data's digest. init_data NULL: finds alone. The sample TEE is
+ * found with any: attester_tee() tells. */
+struct attester_choice {
+	const char *name;
+	const struct attester_machine *machine; /* or NULL */
+	struct deadline deadline;
+};
+enum err attester_find_with(const struct attester_choice *how, const struct init_data *init_data,
+			    const struct attester **out, struct errmsg *em) MUST_USE;

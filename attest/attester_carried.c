@@ -57,3 +57,15 @@ enum err attester_carries(const struct attester *a, const struct attester_reques
 	enum err e = carries(a, request, em);
 	return e == OK ? OK : err_wrap(em, e, "init data: attester \"%s\"", a->tee);
 }
+
+enum err attester_find_with(const struct attester_choice *how, const struct init_data *init_data,
+			    const struct attester **out, struct errmsg *em)
+{
+	struct attest_digest digest;
+	const struct attester_request request = { how->machine, &digest, how->deadline };
+	enum err e = attester_find(how->name, how->machine, out, em);
+	if (e != OK || !init_data)
+		return e;
+	e = init_data_digest(init_data, &digest, em);
+	return e == OK ? attester_carries(*out, &request, em) : e;
+}

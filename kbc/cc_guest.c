@@ -59,15 +59,11 @@ enum err cc_guest_attester(const struct cc_guest *g, struct deadline deadline, c
 			   struct errmsg *em)
 {
 	struct attester_machine machine = machine_of(g);
-	struct attest_digest digest;
-	struct attester_request request = { &machine, &digest, deadline };
-	enum err e = attester_find(g->attester, &machine, out, em);
-	if (e != OK || !g->init_data)
-		return e;
-	if (strcmp(attester_tee(*out), "sample") == 0)
+	const struct attester_choice how = { g->attester, &machine, deadline };
+	enum err e = attester_find_with(&how, g->init_data, out, em);
+	if (e == OK && g->init_data && strcmp(attester_tee(*out), "sample") == 0)
 		log_warn("kbc", "init_data", "the sample TEE carries none: nothing vouches for %s", "them");
-	e = init_data_digest(g->init_data, &digest, em);
-	return e == OK ? attester_carries(*out, &request, em) : e;
+	return e;
 }
 
 const struct init_data *cc_guest_init_data(const struct cc_guest *g)

@@ -37,6 +37,8 @@ struct kbc_options {
  * command line ("cc_kbc::URL"). Init data may name the KBS and its certificates, which then count alone.
  * ERR_CONFIG names the member; ERR_NOT_FOUND: nothing says where a KBS is. Clear it afterwards. */
 enum err kbc_options_read(json_object *kbs, struct kbc_options *out, struct errmsg *em) MUST_USE;
+/* What of it concerns the guest, its TEE and its init data: no KBS need be named. kbs NULL: the defaults. */
+enum err kbc_options_read_guest(json_object *kbs, struct kbc_options *out, struct errmsg *em) MUST_USE;
 void kbc_options_clear(struct kbc_options *o);
 bool kbc_options_equal(const struct kbc_options *a, const struct kbc_options *b);
 

@@ -254,25 +254,26 @@ static enum err read_allow_http(json_object *kbs, struct kbc_options *o, struct 
 	return json_get_bool_opt(kbs, "allow-http", &o->allow_plain, em);
 }
 
-static enum err read_object(json_object *kbs, struct kbc_options *o, struct errmsg *em)
+static enum err read_object(json_object *kbs, struct kbc_options *o, bool guest, struct errmsg *em)
 {
 	/* "allow-http" and "kbc" come before the URLs, which are held against the one and may replace the other; init
 	 * data before what they may replace. */
 	static const struct {
 		const char *member;
 		enum err (*read)(json_object *kbs, struct kbc_options *o, struct errmsg *em);
+		bool guest;
 	} readers[] = {
-		{ "allow-http", read_allow_http },
-		{ "kbc", read_kind },
-		{ "init-data", kbc_options_read_init_data },
-		{ "url", read_urls },
-		{ "ca", read_ca },
-		{ "attester", read_attester },
-		{ "timeout", read_timeout },
-		{ "tee-key", read_key_type },
-		{ "tee-root", kbc_options_read_root },
-		{ "tpm", kbc_options_read_tpm },
-		{ "devices", kbc_options_read_devices },
+		{ "allow-http", read_allow_http, true },
+		{ "kbc", read_kind, true },
+		{ "init-data", kbc_options_read_init_data, true },
+		{ "url", read_urls, false },
+		{ "ca", read_ca, false },
+		{ "attester", read_attester, true },
+		{ "timeout", read_timeout, true },
+		{ "tee-key", read_key_type, false },
+		{ "tee-root", kbc_options_read_root, true },
+		{ "tpm", kbc_options_read_tpm, true },
+		{ "devices", kbc_options_read_devices, false },
 	};
 	if (!json_object_is_type(kbs, json_type_object))
 		return err_set(em, ERR_CONFIG, "\"kbs\" is not an object");
@@ -280,7 +281,7 @@ static enum err read_object(json_object *kbs, struct kbc_options *o, struct errm
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "\"kbs\"");
 	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
-		e = readers[i].read(kbs, o, em);
+		e = guest && !readers[i].guest ? OK : readers[i].read(kbs, o, em);
 		if (e == ERR_PARSE)
 			e = ERR_CONFIG;
 		if (e != OK)
@@ -292,7 +293,16 @@ static enum err read_object(json_object *kbs, struct kbc_options *o, struct errm
 enum err kbc_options_read(json_object *kbs, struct kbc_options *out, struct errmsg *em)
 {
 	set_defaults(out);
-	enum err e = kbs ? read_object(kbs, out, em) : read_params(out, em);
+	enum err e = kbs ? read_object(kbs, out, false, em) : read_params(out, em);
+	if (e != OK)
+		kbc_options_clear(out);
+	return e;
+}
+
+enum err kbc_options_read_guest(json_object *kbs, struct kbc_options *out, struct errmsg *em)
+{
+	set_defaults(out);
+	enum err e = kbs ? read_object(kbs, out, true, em) : OK;
 	if (e != OK)
 		kbc_options_clear(out);
 	return e;

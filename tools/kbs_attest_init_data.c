@@ -147,18 +147,16 @@ static enum err digest(const struct guest_args *args, struct errmsg *em)
 static enum err check(const struct guest_args *args, struct errmsg *em)
 {
 	struct attester_machine machine = guest_args_machine(args);
-	struct attest_digest value;
-	struct attester_request request = { &machine, &value, deadline_in_ms(CHECK_MS) };
+	const struct attester_choice how = { args->attester ? args->attester : "auto", &machine,
+					     deadline_in_ms(CHECK_MS) };
 	const struct attester *attester = NULL;
 	AUTO(init_data) *d = NULL;
 	enum err e = read_parsed(args->words[0], &d, em);
 	if (e == OK)
-		e = init_data_digest(d, &value, em);
-	if (e == OK)
-		e = attester_find(args->attester ? args->attester : "auto", &machine, &attester, em);
+		e = attester_find_with(&how, d, &attester, em);
 	if (e == OK && strcmp(attester_tee(attester), "sample") == 0)
-		return err_set(em, ERR_ATTEST, "the sample TEE carries no init data");
-	return e == OK ? attester_carries(attester, &request, em) : e;
+		e = err_set(em, ERR_ATTEST, "the sample TEE carries no init data");
+	return e;
 }
 
 static enum err unpack(const struct guest_args *args, struct errmsg *em)

@@ -44,6 +44,8 @@ static const char help[] =
 	"copy, unpack and verify obey a policy, containers-policy.json(5):\n"
 	"  --policy FILE           this one, a file or a kbs:// URI, instead of $CONTAINERS_POLICY_JSON, else\n"
 	"                          ~/.config, /etc or /usr/share/containers/policy.json\n"
+	"  --init-data FILE        the one in these init data, which the TEE must have been started with; also where\n"
+	"                          the token's configuration names them\n"
 	"  --insecure-policy       none: whatever comes is taken\n"
 	"  --registries.d DIR      where it stands where signatures lie, instead of ~/.config/containers/registries.d\n"
 	"                          or /etc/containers/registries.d\n"
@@ -221,12 +223,22 @@ static int inspect_command(const struct image_options *o)
 static const struct {
 	const char *name;
 	int (*run)(const struct image_options *o);
+	bool judged; /* obeys a policy */
 } commands[] = {
-	{ "bundle", bundle_command },         { "copy", copy_command },     { "inspect", inspect_command },
-	{ "recipients", recipients_command }, { "unpack", unpack_command }, { "verify", verify_command },
+	{ "bundle", bundle_command, true },    { "copy", copy_command, true },
+	{ "inspect", inspect_command, false }, { "recipients", recipients_command, false },
+	{ "unpack", unpack_command, true },    { "verify", verify_command, true },
 };
 
-static int command_run(const struct image_options *o)
+/* Before anything is fetched. */
+static int policy_prepare(struct image_options *o)
+{
+	struct errmsg em = { "" };
+	enum err e = image_init_data_read(o->init_data, &o->sides.source.access, &o->vouched, &em);
+	return e == OK ? 0 : cli_fail(e, &em);
+}
+
+static int command_run(struct image_options *o)
 {
 	if (o->help) {
 		fputs(help, stdout);
@@ -234,9 +246,15 @@ static int command_run(const struct image_options *o)
 	}
 	if (!o->command)
 		return cli_usage("a command is missing: bundle, copy, inspect, recipients, unpack or verify");
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(o->command, commands[i].name) == 0)
-			return commands[i].run(o);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(o->command, commands[i].name) != 0)
+			continue;
+		if (o->init_data && !commands[i].judged)
+			return cli_usage("%s asks no policy: --init-data is for copy, unpack, bundle and verify",
+					 o->command);
+		int result = commands[i].judged ? policy_prepare(o) : 0;
+		return result == 0 ? commands[i].run(o) : result;
+	}
 	return cli_usage("unknown command \"%s\"", o->command);
 }
 

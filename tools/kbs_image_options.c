@@ -24,6 +24,7 @@ enum option_code {
 	OPT_POLICY,
 	OPT_INSECURE_POLICY,
 	OPT_REGISTRIES_D,
+	OPT_INIT_DATA,
 };
 
 static const struct option options[] = {
@@ -43,6 +44,7 @@ static const struct option options[] = {
 	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "insecure-policy", no_argument, NULL, OPT_INSECURE_POLICY },
 	{ "registries.d", required_argument, NULL, OPT_REGISTRIES_D },
+	{ "init-data", required_argument, NULL, OPT_INIT_DATA },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -60,6 +62,7 @@ void image_options_clear(struct image_options *o)
 	key_list_clear(&o->encryption);
 	key_list_clear(&o->decryption);
 	free(o->layers);
+	image_init_data_clear(&o->vouched);
 	image_kbs_end();
 	image_side_clear(&o->sides.source);
 	image_side_clear(&o->sides.destination);
@@ -140,6 +143,9 @@ static int option_take(struct image_options *o, int code)
 		return 0;
 	case OPT_REGISTRIES_D:
 		o->sides.source.access.registries_d = optarg;
+		return 0;
+	case OPT_INIT_DATA:
+		o->init_data = optarg;
 		return 0;
 	case OPT_ENCRYPTION_KEY:
 		return key_take(&o->encryption, optarg);

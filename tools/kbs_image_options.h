@@ -2,6 +2,7 @@
 #include "common/secret.h"
 #include "image/image.h"
 #include "tools/kbs_image_access.h"
+#include "tools/kbs_image_init_data.h"
 
 /* The command line of kbs-image. */
 
@@ -21,6 +22,8 @@ struct image_options {
 	bool layers_named; /* with --layer, not --encrypt-layer */
 	struct image_platform platform;
 	struct image_sides sides;
+	const char *init_data; /* a file */
+	struct image_init_data vouched; /* what came with it, if the source's access obeys it */
 	bool json;
 	bool quiet;
 	bool raw;

@@ -99,16 +99,11 @@ static bool check_init_data(struct report *r, const struct kbc_options *o)
 {
 	const struct attester *attester;
 	struct attester_machine machine = { o->tee_root, o->tpm };
-	struct attest_digest digest;
-	struct attester_request request = { &machine, &digest, deadline_in_ms(o->timeout_ms) };
+	const struct attester_choice how = { o->attester, &machine, deadline_in_ms(o->timeout_ms) };
 	struct errmsg em = { "" };
 	if (!o->init_data)
 		return true;
-	enum err e = attester_find(o->attester, &machine, &attester, &em);
-	if (e == OK)
-		e = init_data_digest(o->init_data, &digest, &em);
-	if (e == OK)
-		e = attester_carries(attester, &request, &em);
+	enum err e = attester_find_with(&how, o->init_data, &attester, &em);
 	if (e != OK)
 		report_fail(r,
 			    (struct report_fault){ "init data", e,

@@ -199,6 +199,89 @@ carry "$work/init.toml"
 token_conf "$work/init.toml"
 passes "with the first ones it opens again" opens
 
+# --- the image policy comes with the init data ------------------------------------------------------------------------
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/signer.key" 2>/dev/null
+blob_put() { # LAYOUT FILE MEDIA-TYPE: prints a descriptor
+	local digest
+	digest=$(sha256sum <"$2" | cut -d' ' -f1)
+	cp "$2" "$1/blobs/sha256/$digest"
+	printf '{"mediaType":"%s","digest":"sha256:%s","size":%d}' "$3" "$digest" "$(stat -c %s "$2")"
+}
+# sign_layout LAYOUT TAG NAME: as cosign does it, under the tag of the manifest's digest.
+sign_layout() {
+	local digest signature layer
+	digest=$(jq -r --arg tag "$2" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $tag) | .digest' "$1/index.json")
+	printf '{"critical":{"identity":{"docker-reference":"%s"},"image":{"docker-manifest-digest":"%s"},"type":"cosign container image signature"},"optional":null}' \
+		"$3" "$digest" >"$work/statement"
+	signature=$(openssl dgst -sha256 -sign "$work/signer.key" "$work/statement" | base64 -w0)
+	printf '{}' >"$work/empty"
+	layer=$(blob_put "$1" "$work/statement" application/vnd.dev.cosign.simplesigning.v1+json)
+	jq -nc --argjson layer "$layer" --argjson config "$(blob_put "$1" "$work/empty" application/vnd.oci.image.config.v1+json)" \
+		--arg signature "$signature" '{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config: $config,
+			layers: [$layer + {annotations: {"dev.cosignproject.cosign/signature": $signature}}]}' >"$work/signature.manifest"
+	jq -c --argjson m "$(blob_put "$1" "$work/signature.manifest" application/vnd.oci.image.manifest.v1+json)" \
+		--arg tag "${digest/:/-}.sig" '.manifests += [$m + {annotations: {"org.opencontainers.image.ref.name": $tag}}]' \
+		"$1/index.json" >"$work/index"
+	cp "$work/index" "$1/index.json"
+}
+# init_data OUT [NAME=FILE]...: which the TD then carries.
+init_data() {
+	local out=$1
+	shift
+	kbs-attest init-data make "$@" >"$out"
+	carry "$out"
+}
+attested() { grep -c 'event=attest ' "$work/kbs.log"; }
+# only_with_these PATH: the KBS gives it to a TD with the init data of now.
+only_with_these() {
+	jq --arg value "$(cat "$root/carried")" --arg path "$1" \
+		'.rules[0].path = $path | .rules[0].claims = {"/init_data": [$value]}' "$work/policy.json" >"$work/policy2.json"
+	kbs-server policy set --url "$kbs_url" --admin-key "$work/kbs/admin.key" "$work/policy2.json"
+}
+
+cp -r "$work/enc" "$work/signed"
+sign_layout "$work/signed" enc registry.example/app
+cat >"$work/images.json" <<-END
+	{"default": [{"type": "sigstoreSigned", "keyData": "$(openssl pkey -in "$work/signer.key" -pubout | base64 -w0)",
+		"signedIdentity": {"type": "exactRepository", "dockerRepository": "registry.example/app"}}]}
+END
+printf "[image]\nimage_security_policy = '''\n%s\n'''\n" "$(cat "$work/images.json")" >"$work/cdh.toml"
+init_data "$work/images.toml" "aa.toml=$work/aa.toml" "cdh.toml=$work/cdh.toml"
+only_with_these default/image/key
+token_conf "$work/images.toml"
+before=$(attested)
+rm -rf "$work/open"
+open_image() { kbs-image copy --decryption-key "$(key_uri key)" "$@" "oci:$work/open:plain"; }
+refuses "an unsigned image, by the policy of the init data" 5 \
+	'policy of the init data: the default, requirement 1 \(sigstoreSigned.*no sigstore signature' open_image "oci:$work/enc:enc"
+refuses "nor does the command line know better" 3 'neither --policy nor --insecure-policy' open_image --insecure-policy "oci:$work/enc:enc"
+for command in unpack bundle; do
+	refuses "$command refuses it, too" 5 'policy of the init data' kbs-image $command "oci:$work/enc:enc" "$work/out.$command"
+done
+equal "no key was asked for" "$before" "$(attested)"
+passes "the signed image opens" open_image "oci:$work/signed:enc"
+equal "with one attestation" $((before + 1)) "$(attested)"
+passes "it is the image of before" same_layers "$work/image" plain "$work/open" plain
+{ cat "$work/images.toml"; echo; } >"$work/changed.toml"
+printf '{"kbs": {"tee-root": "%s"}}' "$root" >"$work/kbs-pkcs11.json"
+verify_with() { kbs-image verify --init-data "$1" "${2-oci:$work/signed:enc}"; }
+equal "verify takes it, and says by which requirement" 1 "$(verify_with "$work/images.toml" | grep -c '^held: sigstoreSigned: key 1, ')"
+refuses "one byte more in the init data: both digests are named" 5 \
+	"digest is $(kbs-attest init-data digest "$work/changed.toml"), the TEE carries $(cat "$work/carried")" verify_with "$work/changed.toml"
+refuses "before anything is fetched" 5 "the TEE carries" verify_with "$work/changed.toml" docker://127.0.0.1:1/none
+refuses "inspect asks no policy" 2 'asks no policy' kbs-image inspect --init-data "$work/images.toml" "oci:$work/enc:enc"
+echo 'image = { image_security_policy_uri = "file:///etc/policy.json" }' >"$work/cdh.toml"
+init_data "$work/file.toml" "cdh.toml=$work/cdh.toml"
+refuses "a policy that is a file of the machine" 8 'none of a KBS' verify_with "$work/file.toml"
+
+resource_set kbs:///default/policy/images "$work/images.json"
+printf '[image]\nimage_security_policy_uri = "kbs:///default/policy/images"\n' >"$work/cdh.toml"
+init_data "$work/uri.toml" "aa.toml=$work/aa.toml" "cdh.toml=$work/cdh.toml"
+only_with_these default/policy/images
+passes "a policy that the KBS has, which the init data name" verify_with "$work/uri.toml"
+refuses "an unsigned image by that" 5 'policy kbs:///default/policy/images: the default' verify_with "$work/uri.toml" "oci:$work/enc:enc"
+
 # A machine where the init data name a KBS and the configuration another.
 printf '{"kbs": {"tee-root": "%s", "init-data": "%s", "url": "http://127.0.0.1:1"}}' "$root" "$work/init.toml" >"$work/kbs-pkcs11.json"
 refuses "two KBSs" 3 "name another KBS" kbs-token get "$key" --out "$work/got"
