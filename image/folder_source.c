@@ -55,15 +55,9 @@ static enum err chosen_read(const struct folder_source *s, const struct descript
 		return e;
 	snprintf(name, sizeof name, "%s.manifest.json", digits);
 	e = beneath_read((struct beneath){ s->dir, name }, MANIFEST_SIZE_MAX, &out->bytes, em);
-	if (e == OK && (int64_t)out->bytes.len != d->size)
-		e = err_set(em, ERR_INTEGRITY, "it has %zu bytes, want %lld", out->bytes.len, (long long)d->size);
 	if (e == OK)
-		e = digest_verify(buf_bytes(&out->bytes), d->digest, em);
-	if (e != OK)
-		return err_wrap(em, e, "manifest %s", d->digest);
-	snprintf(out->media_type, sizeof out->media_type, "%s", d->media_type);
-	snprintf(out->digest, sizeof out->digest, "%s", d->digest);
-	return OK;
+		e = raw_manifest_check(out, d, em);
+	return e == OK ? OK : err_wrap(em, e, "manifest %s", d->digest);
 }
 
 static enum err source_manifest(struct image_source *base, const struct descriptor *which, struct raw_manifest *out,

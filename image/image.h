@@ -9,8 +9,9 @@
 
 /* OCI images. Knows no KBS: keys come through PKCS#11 by way of the key-wrapping context.
  *
- * Images are named as skopeo names them, TRANSPORT:REST; rows of a const table. Today: "oci:DIR[:TAG]" and, as a
- * source, "oci:DIR:@N", the N-th entry of DIR's index. Without a tag a source's index must hold exactly one image. */
+ * Images are named as skopeo names them, TRANSPORT:REST; rows of a const table. "oci:DIR[:TAG]" and "docker://NAME"; as
+ * a source also "oci:DIR:@N", the N-th entry of DIR's index, "dir:PATH", "oci-archive:PATH[:TAG]" and
+ * "docker-archive:PATH[:NAME|:@N]". Without a tag a source's index must hold exactly one image. */
 
 #define IMAGE_DIGEST_SIZE 136 /* "sha512:", 128 digits, NUL */
 

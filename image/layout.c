@@ -33,11 +33,11 @@ static bool tag_valid(const char *tag)
 	return *tag && strlen(tag) <= 255;
 }
 
-static enum err place_parse(const char *digits, long *out, struct errmsg *em)
+enum err layout_place_parse(const char *digits, long *out, struct errmsg *em)
 {
 	size_t len = strlen(digits);
 	if (len == 0 || len > 9 || strspn(digits, "0123456789") != len)
-		return err_set(em, ERR_ARG, "oci:DIR:@N wants a number, from 0 on, for N");
+		return err_set(em, ERR_ARG, "@N wants a number, from 0 on, for N");
 	*out = strtol(digits, NULL, 10);
 	return OK;
 }
@@ -48,10 +48,10 @@ enum err layout_name_parse(const char *rest, struct layout_name *out, struct err
 	/* As with skopeo the first colon ends the folder. */
 	size_t len = strcspn(rest, ":");
 	if (len == 0)
-		return err_set(em, ERR_ARG, "oci:DIR:TAG wants a folder");
+		return err_set(em, ERR_ARG, "there is no path before the colon");
 	const char *tag = rest[len] ? rest + len + 1 : NULL;
 	if (tag && tag[0] == '@') {
-		enum err e = place_parse(tag + 1, &out->place, em);
+		enum err e = layout_place_parse(tag + 1, &out->place, em);
 		if (e != OK)
 			return e;
 		tag = NULL;
@@ -69,16 +69,11 @@ enum err layout_name_parse(const char *rest, struct layout_name *out, struct err
 	return err_set(em, ERR_NOMEM, "no memory");
 }
 
-enum err layout_check(int dir, struct errmsg *em)
+enum err layout_check_mark(struct bytes text, struct errmsg *em)
 {
-	AUTO_BUF
-	text = { 0 };
 	AUTO_OF(json_object) *root = NULL;
 	const char *version = NULL;
-	enum err e = beneath_read((struct beneath){ dir, "oci-layout" }, 4096, &text, em);
-	if (e != OK)
-		return e;
-	e = json_parse(buf_bytes(&text), 4096, JSON_STRICT, &root, em);
+	enum err e = json_parse(text, LAYOUT_MARK_MAX, JSON_STRICT, &root, em);
 	if (e == OK)
 		e = json_get_string(root, "imageLayoutVersion", &version, em);
 	if (e != OK)
@@ -86,6 +81,14 @@ enum err layout_check(int dir, struct errmsg *em)
 	if (strcmp(version, "1.0.0") != 0)
 		return err_set(em, ERR_UNSUPPORTED, "oci-layout: imageLayoutVersion is not 1.0.0");
 	return OK;
+}
+
+enum err layout_check(int dir, struct errmsg *em)
+{
+	AUTO_BUF
+	text = { 0 };
+	enum err e = beneath_read((struct beneath){ dir, "oci-layout" }, LAYOUT_MARK_MAX, &text, em);
+	return e == OK ? layout_check_mark(buf_bytes(&text), em) : e;
 }
 
 enum err layout_read_index(int dir, struct index **out, struct errmsg *em)
@@ -126,15 +129,9 @@ enum err layout_read_manifest(int dir, const struct descriptor *d, struct raw_ma
 	enum err e = digest_path(d->digest, path, em);
 	if (e == OK)
 		e = beneath_read((struct beneath){ dir, path }, MANIFEST_SIZE_MAX, &out->bytes, em);
-	if (e == OK && (int64_t)out->bytes.len != d->size)
-		e = err_set(em, ERR_INTEGRITY, "it has %zu bytes, want %lld", out->bytes.len, (long long)d->size);
 	if (e == OK)
-		e = digest_verify(buf_bytes(&out->bytes), d->digest, em);
-	if (e != OK)
-		return err_wrap(em, e, "manifest %s", d->digest);
-	snprintf(out->media_type, sizeof(out->media_type), "%s", d->media_type);
-	snprintf(out->digest, sizeof(out->digest), "%s", d->digest);
-	return OK;
+		e = raw_manifest_check(out, d, em);
+	return e == OK ? OK : err_wrap(em, e, "manifest %s", d->digest);
 }
 
 static enum err source_manifest(struct image_source *base, const struct descriptor *which, struct raw_manifest *out,

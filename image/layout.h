@@ -14,6 +14,12 @@ struct layout_name {
 enum err layout_name_parse(const char *rest, struct layout_name *out, struct errmsg *em) MUST_USE;
 void layout_name_clear(struct layout_name *name);
 
+/* The N of "@N". */
+enum err layout_place_parse(const char *digits, long *out, struct errmsg *em) MUST_USE;
+
+/* What stands in "oci-layout". ERR_UNSUPPORTED, ERR_PARSE: not version 1.0.0. */
+#define LAYOUT_MARK_MAX 4096
+enum err layout_check_mark(struct bytes text, struct errmsg *em) MUST_USE;
 /* ERR_UNSUPPORTED, ERR_PARSE, ERR_NOT_FOUND: `dir` is no layout of version 1.0.0. */
 enum err layout_check(int dir, struct errmsg *em) MUST_USE;
 enum err layout_read_index(int dir, struct index **out, struct errmsg *em) MUST_USE;

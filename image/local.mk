@@ -2,12 +2,14 @@
 noinst_LTLIBRARIES += libimage.la
 libimage_la_SOURCES = \
 	image/image.h \
+	image/archive.c image/archive.h image/archive_sources.h \
 	image/beneath.c image/beneath.h \
 	image/bundle.c \
 	image/configuration.c image/configuration.h \
 	image/copy.c image/copy.h image/copy_layer.c \
 	image/descriptor.c image/descriptor.h \
 	image/digest.c image/digest.h \
+	image/docker_archive.c image/docker_archive_list.c image/docker_archive_list.h \
 	image/entry_attributes.c image/entry_attributes.h image/entry_contents.c image/entry_contents.h \
 	image/folder_source.c image/folder_source.h \
 	image/gunzip.c image/gunzip.h \
@@ -23,6 +25,7 @@ libimage_la_SOURCES = \
 	image/layout_edit.c image/layout_edit.h image/recipients.c \
 	image/layout_write.c image/layout_write.h \
 	image/manifest.c image/manifest_change.c image/manifest.h \
+	image/oci_archive.c \
 	image/path_set.c image/path_set.h \
 	image/platform.c image/platform.h \
 	image/auth_challenge.c image/auth_challenge.h \

@@ -7,6 +7,20 @@ void raw_manifest_clear(struct raw_manifest *m)
 	buf_clear(&m->bytes);
 }
 
+enum err raw_manifest_check(struct raw_manifest *m, const struct descriptor *d, struct errmsg *em)
+{
+	enum err e = OK;
+	if ((int64_t)m->bytes.len != d->size)
+		e = err_set(em, ERR_INTEGRITY, "it has %zu bytes, want %lld", m->bytes.len, (long long)d->size);
+	if (e == OK)
+		e = digest_verify(buf_bytes(&m->bytes), d->digest, em);
+	if (e != OK)
+		return e;
+	snprintf(m->media_type, sizeof m->media_type, "%s", d->media_type);
+	snprintf(m->digest, sizeof m->digest, "%s", d->digest);
+	return OK;
+}
+
 bool media_type_is_index(const char *media_type)
 {
 	return strcmp(media_type, MEDIA_OCI_INDEX) == 0 || strcmp(media_type, MEDIA_DOCKER_LIST) == 0;

@@ -22,6 +22,10 @@ struct raw_manifest {
 void raw_manifest_clear(struct raw_manifest *m);
 #define AUTO_RAW_MANIFEST __attribute__((cleanup(raw_manifest_clear))) struct raw_manifest
 
+/* m->bytes were read as what the descriptor means: m gets its type and digest, once digest and size held.
+ * ERR_INTEGRITY. */
+enum err raw_manifest_check(struct raw_manifest *m, const struct descriptor *d, struct errmsg *em) MUST_USE;
+
 struct manifest {
 	json_object *root;
 	const char *media_type; /* MEDIA_OCI_MANIFEST or MEDIA_DOCKER_MANIFEST */

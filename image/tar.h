@@ -53,7 +53,8 @@ void tar_free(struct tar *tar);
 AUTO_DEFINE(tar)
 
 /* The next entry, the reader's until the call after; NULL at the end of the archive. What is left of the entry before
- * is passed over. ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED, and what `from` gives. */
+ * is passed over. Nothing is read ahead: what `from` gives next are the entry's contents, the first of `stored` bytes.
+ * ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED, and what `from` gives. */
 enum err tar_next(struct tar *tar, const struct tar_entry **out, struct errmsg *em) MUST_USE;
 /* A file's contents, a sparse file's without its holes: *got = 0 at their end. */
 enum err tar_read(struct tar *tar, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;

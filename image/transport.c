@@ -1,3 +1,4 @@
+#include "image/archive_sources.h"
 #include "image/folder_source.h"
 #include "image/layout.h"
 #include "image/index.h"
@@ -8,12 +9,14 @@
 static const struct transport transports[] = {
 	{ "oci", layout_open_source, layout_open_destination },
 	{ "docker", registry_open_source, registry_open_destination },
-	{ "dir", folder_open_source, NULL }, /* to be read only */
+	/* to be read only */
+	{ "dir", folder_open_source, NULL },
+	{ "oci-archive", oci_archive_open_source, NULL },
+	{ "docker-archive", docker_archive_open_source, NULL },
 };
 
 /* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
-static const char *const not_yet[] = { "docker-archive", "oci-archive", "docker-daemon", "containers-storage", "sif",
-				       "ostree",         "tarball" };
+static const char *const not_yet[] = { "docker-daemon", "containers-storage", "sif", "ostree", "tarball" };
 
 static enum err transport_find(const char *name, const struct transport **out, const char **rest, struct errmsg *em)
 {

@@ -1,5 +1,6 @@
 # fuzz targets of image/
 IMAGE_FUZZ = \
+	tests/fuzz/image/archive_fuzz \
 	tests/fuzz/image/gunzip_fuzz \
 	tests/fuzz/image/index_fuzz \
 	tests/fuzz/image/manifest_fuzz \
@@ -9,9 +10,12 @@ IMAGE_FUZZ = \
 	tests/fuzz/image/tar_fuzz
 check_PROGRAMS += $(IMAGE_FUZZ)
 FUZZ_TESTS += $(IMAGE_FUZZ)
-EXTRA_DIST += tests/fuzz/image/gunzip.seeds tests/fuzz/image/index.seeds tests/fuzz/image/manifest.seeds \
+EXTRA_DIST += tests/fuzz/image/archive.seeds tests/fuzz/image/gunzip.seeds tests/fuzz/image/index.seeds tests/fuzz/image/manifest.seeds \
 	tests/fuzz/image/name.seeds tests/fuzz/image/policy.seeds tests/fuzz/image/registry.seeds tests/fuzz/image/tar.seeds
 
+tests_fuzz_image_archive_fuzz_SOURCES = tests/fuzz/image/archive_fuzz.c
+tests_fuzz_image_archive_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_image_archive_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
 tests_fuzz_image_gunzip_fuzz_SOURCES = tests/fuzz/image/gunzip_fuzz.c
 tests_fuzz_image_gunzip_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_image_gunzip_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la

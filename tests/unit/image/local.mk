@@ -1,5 +1,6 @@
 # unit tests of image/, with a double of the key-wrapping library that fails at will
 IMAGE_TESTS = \
+	tests/unit/image/archive_test \
 	tests/unit/image/bundle_test \
 	tests/unit/image/gunzip_test \
 	tests/unit/image/policy_test \
@@ -17,6 +18,9 @@ TESTS += $(IMAGE_TESTS)
 IMAGE_TEST_SUPPORT = \
 	tests/unit/image/layout_fixture.c tests/unit/image/layout_fixture.h \
 	tests/unit/image/okw_double.c tests/unit/image/okw_double.h
+
+tests_unit_image_archive_test_SOURCES = tests/unit/image/archive_test.c $(IMAGE_TEST_SUPPORT)
+tests_unit_image_archive_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_bundle_test_SOURCES = tests/unit/image/bundle_test.c
 tests_unit_image_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
