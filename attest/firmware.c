@@ -8,11 +8,6 @@ enum { RESET_VECTOR_LEN = 32, GUID_LEN = 16, ENTRY_LEN = GUID_LEN + 2, ENTRIES_M
 static const struct guid footer = { { 0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45, 0xba, 0xea, 0xa3, 0x66, 0xc5,
 				      0x5a, 0x08, 0x2d } };
 
-bool firmware_is_igvm(struct bytes image)
-{
-	return image.len >= 4 && memcmp(image.data, "IGVM", 4) == 0;
-}
-
 bool firmware_has_table(struct bytes image)
 {
 	return image.len >= RESET_VECTOR_LEN + ENTRY_LEN &&

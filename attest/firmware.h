@@ -8,9 +8,6 @@ struct guid {
 	uint8_t bytes[16];
 };
 
-/* True if it is an IGVM file: those say themselves what is loaded where, and have no table. */
-bool firmware_is_igvm(struct bytes image);
-
 /* True if the image ends with a table. */
 bool firmware_has_table(struct bytes image);
 

@@ -52,8 +52,12 @@ attest/trust.lo: $(amd_roots)
 noinst_LTLIBRARIES += libmeasure.la
 libmeasure_la_SOURCES = \
 	attest/firmware.c attest/firmware.h \
-	attest/measure.h attest/measure_snp.c attest/measure_tdx.c \
+	attest/igvm.c attest/igvm.h \
+	attest/launch.c attest/launch.h \
+	attest/measure.h attest/measure_igvm.c attest/measure_igvm.h attest/measure_snp.c attest/measure_tdx.c \
+	attest/mrtd.c attest/mrtd.h \
 	attest/vmsa.c attest/vmsa.h
+libmeasure_la_LIBADD = $(ZLIB_LIBS)
 
 # What is published of them. kbs-attest alone, since it takes libcbor; the clock's texts are libverifier's.
 noinst_LTLIBRARIES += libreferences.la

@@ -1,22 +1,23 @@
 #include "attest/measure.h"
 
 #include "attest/firmware.h"
+#include "attest/launch.h"
+#include "attest/measure_igvm.h"
 #include "attest/vmsa.h"
 #include "common/libctx.h"
 
 #include <openssl/evp.h>
 
-/* SEV-SNP firmware ABI, "PAGE_INFO": the launch digest takes in one page after the other. */
+/* OVMF: the image, then the pages that its SEV metadata name, then a page for each virtual processor. */
 
 enum {
-	PAGE = 4096,
+	PAGE = LAUNCH_PAGE_LEN,
 	VCPUS_MAX = 4096,
 	SECTIONS_MAX = 64,
 	ZERO_PAGES_MAX = 1 << 16,
+	SECTION_LEN = 12,
 	HASHES_LEN = 176, /* 168, padded to 16 */
 };
-
-enum page_type { PAGE_NORMAL = 1, PAGE_VMSA = 2, PAGE_ZERO = 3, PAGE_SECRETS = 5, PAGE_CPUID = 6 };
 
 enum section_type {
 	SECTION_MEMORY = 1,
@@ -25,8 +26,6 @@ enum section_type {
 	SECTION_SVSM_CAA = 4,
 	SECTION_HASHES = 16
 };
-
-#define VMSA_GPA 0xfffffffff000ULL
 
 /* dc886566-984a-4798-a75e-5585a7bf67cc */
 static const struct guid sev_offset = { { 0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47, 0xa7, 0x5e, 0x55, 0x85, 0xa7,
@@ -46,60 +45,6 @@ static const struct guid hashes_entries[3] = {
 	{ { 0x31, 0xf7, 0xba, 0x44, 0x2f, 0x3a, 0xd7, 0x4b, 0x9a, 0xf1, 0x41, 0xe2, 0x91, 0x69, 0x78, 0x1d } },
 	{ { 0x37, 0x94, 0xe7, 0x4d, 0xd2, 0xab, 0x7f, 0x42, 0xb8, 0x35, 0xd5, 0xb1, 0x72, 0xd2, 0x04, 0x5b } },
 };
-
-bool measure_cpu_signature(const char *name, uint32_t *out)
-{
-	static const struct {
-		const char *name;
-		uint32_t signature;
-	} models[] = {
-		{ "EPYC", 0x800f12 },          { "EPYC-v1", 0x800f12 },       { "EPYC-v2", 0x800f12 },
-		{ "EPYC-v3", 0x800f12 },       { "EPYC-v4", 0x800f12 },       { "EPYC-Milan", 0xa00f11 },
-		{ "EPYC-Milan-v1", 0xa00f11 }, { "EPYC-Milan-v2", 0xa00f11 }, { "EPYC-Genoa", 0xa10f10 },
-		{ "EPYC-Genoa-v1", 0xa10f10 }, { "EPYC-Turin", 0xb00f00 },    { "EPYC-Turin-v1", 0xb00f00 },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(models); i++) {
-		if (strcmp(models[i].name, name) == 0) {
-			*out = models[i].signature;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The digest as it grows; `failed` stays once set. */
-struct launch {
-	uint8_t digest[MEASURE_LEN];
-	bool failed;
-};
-
-static void sha384(struct launch *l, struct bytes of, uint8_t out[MEASURE_LEN])
-{
-	size_t len = 0;
-	if (EVP_Q_digest(libctx(), "SHA384", NULL, of.data, of.len, out, &len) != 1)
-		l->failed = true;
-}
-
-static void page_put(struct launch *l, enum page_type type, const uint8_t contents[MEASURE_LEN], uint64_t gpa)
-{
-	uint8_t info[112] = { 0 };
-	memcpy(info, l->digest, MEASURE_LEN);
-	memcpy(info + 48, contents, MEASURE_LEN);
-	info[96] = sizeof info;
-	info[98] = (uint8_t)type;
-	for (int i = 0; i < 8; i++)
-		info[104 + i] = (uint8_t)(gpa >> (8 * i));
-	sha384(l, BYTES(info), l->digest);
-}
-
-/* A page with contents; or (data NULL) of those types whose contents are not known beforehand. */
-static void page_measure(struct launch *l, enum page_type type, const uint8_t *data, uint64_t gpa)
-{
-	uint8_t contents[MEASURE_LEN] = { 0 };
-	if (data)
-		sha384(l, (struct bytes){ data, PAGE }, contents);
-	page_put(l, type, contents, gpa);
-}
 
 static bool sha256(struct bytes of, uint8_t out[32])
 {
@@ -141,7 +86,7 @@ static enum err hashes_measure(struct launch *l, const struct measure_snp *in, u
 	if ((at & ~(PAGE - 1U)) != gpa || at % PAGE > PAGE - HASHES_LEN)
 		return err_set(em, ERR_PARSE, "the firmware's page of kernel hashes is not where its table is");
 	hashes_build(in->hashes, page + at % PAGE);
-	page_measure(l, PAGE_NORMAL, page, gpa);
+	launch_page(l, LAUNCH_NORMAL, page, gpa);
 	return OK;
 }
 
@@ -164,15 +109,18 @@ static enum err section_measure(struct launch *l, const struct measure_snp *in, 
 				   : err_set(em, ERR_PARSE, "kernel hashes of more than a page");
 		__attribute__((fallthrough));
 	case SECTION_MEMORY:
-	case SECTION_SVSM_CAA:
+	case SECTION_SVSM_CAA: {
+		bool google = in->vmm == MEASURE_GCE && s->type == SECTION_MEMORY;
 		for (uint32_t at = 0; at < s->size; at += PAGE)
-			page_measure(l, PAGE_ZERO, NULL, (uint64_t)s->gpa + at);
+			launch_page(l, google ? LAUNCH_UNMEASURED : LAUNCH_ZERO, NULL, (uint64_t)s->gpa + at);
 		return OK;
+	}
 	case SECTION_SECRETS:
-		page_measure(l, PAGE_SECRETS, NULL, s->gpa);
+		launch_page(l, LAUNCH_SECRETS, NULL, s->gpa);
 		break;
 	case SECTION_CPUID:
-		page_measure(l, PAGE_CPUID, NULL, s->gpa);
+		if (in->vmm != MEASURE_EC2)
+			launch_page(l, LAUNCH_CPUID, NULL, s->gpa);
 		break;
 	default:
 		return err_set(em, ERR_UNSUPPORTED, "SEV metadata with a section of type %u", s->type);
@@ -180,16 +128,16 @@ static enum err section_measure(struct launch *l, const struct measure_snp *in, 
 	return one ? OK : err_set(em, ERR_PARSE, "a section of the SEV metadata is more than its page");
 }
 
-static enum err metadata_measure(struct launch *l, const struct measure_snp *in, struct errmsg *em)
+/* The descriptors of the sections, SECTION_LEN bytes each. */
+static enum err metadata_find(struct bytes firmware, struct bytes *sections, struct errmsg *em)
 {
 	uint32_t offset = 0;
 	struct bytes metadata;
-	bool hashes = false;
-	enum err e = firmware_u32(in->firmware, &sev_offset, &offset, em);
+	enum err e = firmware_u32(firmware, &sev_offset, &offset, em);
 	if (e == ERR_NOT_FOUND)
 		return err_set(em, ERR_UNSUPPORTED, "the firmware has no SEV metadata");
 	if (e == OK)
-		e = firmware_from_end(in->firmware, offset, &metadata, em);
+		e = firmware_from_end(firmware, offset, &metadata, em);
 	if (e != OK)
 		return e;
 	struct cursor c = cursor_over(metadata);
@@ -199,15 +147,36 @@ static enum err metadata_measure(struct launch *l, const struct measure_snp *in,
 	uint32_t count = cursor_u32(&c);
 	if (c.bad || memcmp(signature.data, "ASEV", 4) != 0 || version != 1)
 		return err_set(em, ERR_UNSUPPORTED, "the firmware has no SEV metadata of version 1");
-	if (count == 0 || count > SECTIONS_MAX || length != 16 + 12 * count)
+	if (count == 0 || count > SECTIONS_MAX || length != 16 + SECTION_LEN * count)
 		return err_set(em, ERR_PARSE, "SEV metadata of %u bytes with %u sections", length, count);
-	for (uint32_t i = 0; i < count && e == OK; i++) {
-		struct section s = { .gpa = cursor_u32(&c) };
-		s.size = cursor_u32(&c);
-		s.type = cursor_u32(&c);
+	*sections = cursor_take(&c, (size_t)SECTION_LEN * count);
+	return c.bad ? err_set(em, ERR_PARSE, "the SEV metadata end inside a section") : OK;
+}
+
+static struct section section_at(struct bytes sections, size_t at)
+{
+	struct cursor c = cursor_over(bytes_part(sections, at, SECTION_LEN));
+	struct section s = { .gpa = cursor_u32(&c) };
+	s.size = cursor_u32(&c);
+	s.type = cursor_u32(&c);
+	return s;
+}
+
+static enum err metadata_measure(struct launch *l, const struct measure_snp *in, struct errmsg *em)
+{
+	struct bytes sections = { NULL, 0 };
+	bool hashes = false;
+	enum err e = metadata_find(in->firmware, &sections, em);
+	for (size_t at = 0; at < sections.len && e == OK; at += SECTION_LEN) {
+		struct section s = section_at(sections, at);
 		hashes = hashes || s.type == SECTION_HASHES;
-		e = c.bad ? err_set(em, ERR_PARSE, "the SEV metadata end inside a section")
-			  : section_measure(l, in, &s, em);
+		e = section_measure(l, in, &s, em);
+	}
+	/* EC2 puts the page of CPUID values in after all the others. */
+	for (size_t at = 0; at < sections.len && e == OK && in->vmm == MEASURE_EC2; at += SECTION_LEN) {
+		struct section s = section_at(sections, at);
+		if (s.type == SECTION_CPUID)
+			launch_page(l, LAUNCH_CPUID, NULL, s.gpa);
 	}
 	if (e == OK && in->hashes && !hashes)
 		return err_set(em, ERR_UNSUPPORTED, "the firmware cannot check a kernel: it has no page for its hash");
@@ -217,9 +186,9 @@ static enum err metadata_measure(struct launch *l, const struct measure_snp *in,
 static enum err vcpus_measure(struct launch *l, const struct measure_snp *in, struct errmsg *em)
 {
 	uint8_t page[VMSA_LEN];
-	struct vmsa cpu = { VMSA_BSP_EIP, in->cpu_signature, in->features };
+	struct vmsa cpu = { in->vmm, VMSA_BSP_EIP, in->cpu_signature, in->features };
 	vmsa_build(&cpu, page);
-	page_measure(l, PAGE_VMSA, page, VMSA_GPA);
+	launch_page(l, LAUNCH_VMSA, page, LAUNCH_VMSA_GPA);
 	if (in->vcpus == 1)
 		return OK;
 	enum err e = firmware_u32(in->firmware, &reset_block, &cpu.eip, em);
@@ -227,7 +196,7 @@ static enum err vcpus_measure(struct launch *l, const struct measure_snp *in, st
 		return err_set(em, ERR_UNSUPPORTED, "the firmware does not say where further processors start");
 	vmsa_build(&cpu, page);
 	for (unsigned i = 1; i < in->vcpus; i++)
-		page_measure(l, PAGE_VMSA, page, VMSA_GPA);
+		launch_page(l, LAUNCH_VMSA, page, LAUNCH_VMSA_GPA);
 	return OK;
 }
 
@@ -235,8 +204,8 @@ static enum err launch_measure(const struct measure_snp *in, uint8_t out[MEASURE
 {
 	struct launch l = { .failed = false };
 	size_t size = in->firmware.len;
-	if (firmware_is_igvm(in->firmware))
-		return err_set(em, ERR_UNSUPPORTED, "an IGVM file: these are not measured yet");
+	if (in->vmm == MEASURE_IGVM)
+		return err_set(em, ERR_ARG, "the firmware is no IGVM file: its VMM is wanted");
 	if (in->vcpus < 1 || in->vcpus > VCPUS_MAX)
 		return err_set(em, ERR_ARG, "%u virtual processors: 1 to %d", in->vcpus, VCPUS_MAX);
 	if (size == 0 || size % PAGE != 0 || size > 64 << 20)
@@ -244,21 +213,33 @@ static enum err launch_measure(const struct measure_snp *in, uint8_t out[MEASURE
 	if (!firmware_has_table(in->firmware))
 		return err_set(em, ERR_UNSUPPORTED, "the firmware has no SEV metadata");
 	for (size_t at = 0; at < size; at += PAGE)
-		page_measure(&l, PAGE_NORMAL, in->firmware.data + at, (1ULL << 32) - size + at);
+		launch_page(&l, LAUNCH_NORMAL, in->firmware.data + at, (1ULL << 32) - size + at);
 	enum err e = metadata_measure(&l, in, em);
 	if (e == OK)
 		e = vcpus_measure(&l, in, em);
-	if (e == OK && l.failed)
-		e = err_openssl(em, ERR_CRYPTO, "launch digest");
-	if (e == OK)
-		memcpy(out, l.digest, MEASURE_LEN);
-	return e;
+	return e == OK ? launch_end(&l, out, em) : e;
+}
+
+bool measure_vmm_named(const char *name, enum measure_vmm *out)
+{
+	static const char *const names[] = {
+		[MEASURE_QEMU] = "qemu", [MEASURE_EC2] = "ec2", [MEASURE_GCE] = "gce", [MEASURE_IGVM] = "igvm"
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum measure_vmm)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 enum err measure_snp(const struct measure_snp *in, uint8_t out[MEASURE_LEN], struct errmsg *em)
 {
 	struct measure_snp with = *in;
 	struct measure_boot_hashes hashes;
+	if (measure_is_igvm(in->firmware))
+		return measure_igvm_snp(in->firmware, in->vmm, out, em);
 	if (!in->boot.kernel.data && (in->boot.initrd.data || in->boot.append))
 		return err_set(em, ERR_ARG, "an initrd or a command line without a kernel");
 	if (in->boot.kernel.data) {

@@ -1,17 +1,13 @@
 #include "attest/measure.h"
 
 #include "attest/firmware.h"
-#include "common/libctx.h"
+#include "attest/measure_igvm.h"
+#include "attest/mrtd.h"
 
-#include <openssl/evp.h>
-
-/* Intel TDX Virtual Firmware Design Guide, "TDVF Descriptor"; TDX Module ABI, TDH.MEM.PAGE.ADD and TDH.MR.EXTEND. */
-
-AUTO_OF_DEFINE(EVP_MD_CTX, EVP_MD_CTX_free)
+/* Intel TDX Virtual Firmware Design Guide, "TDVF Descriptor". */
 
 enum {
-	PAGE = 4096,
-	CHUNK = 256,
+	PAGE = MRTD_PAGE_LEN,
 	SECTION_LEN = 32,
 	SECTIONS_MAX = 64,
 	PAGES_MAX = 1 << 16, /* 256 MiB */
@@ -78,50 +74,30 @@ static enum err section_read(struct cursor *c, struct bytes image, struct sectio
 	return OK;
 }
 
-static void le64_put(uint8_t *to, uint64_t value)
+/* The contents of one page of the section. */
+static void page_extend(struct mrtd *m, const struct section *s, uint64_t page)
 {
-	for (int i = 0; i < 8; i++)
-		to[i] = (uint8_t)(value >> (8 * i));
+	size_t at = page * PAGE;
+	size_t here = at >= s->raw.len ? 0 : s->raw.len - at;
+	here = here < PAGE ? here : PAGE;
+	mrtd_extend(m, s->gpa + at, here ? bytes_part(s->raw, at, here) : (struct bytes){ NULL, 0 });
 }
 
-static bool page_add(EVP_MD_CTX *md, uint64_t gpa)
-{
-	uint8_t block[128] = "MEM.PAGE.ADD";
-	le64_put(block + 16, gpa);
-	return EVP_DigestUpdate(md, block, sizeof block) == 1;
-}
-
-/* One page's contents; zeros behind the section's data. */
-static bool page_extend(EVP_MD_CTX *md, const struct section *s, uint64_t page)
-{
-	for (uint64_t at = page * PAGE; at < (page + 1) * PAGE; at += CHUNK) {
-		uint8_t block[128 + CHUNK] = "MR.EXTEND";
-		le64_put(block + 16, s->gpa + at);
-		size_t here = at >= s->raw.len ? 0 : s->raw.len - at;
-		if (here)
-			memcpy(block + 128, s->raw.data + at, here < CHUNK ? here : CHUNK);
-		if (EVP_DigestUpdate(md, block, sizeof block) != 1)
-			return false;
-	}
-	return true;
-}
-
-static bool section_measure(EVP_MD_CTX *md, const struct section *s, enum measure_order order)
+static void section_measure(struct mrtd *m, const struct section *s, enum measure_order order)
 {
 	bool add = !(s->attributes & ATTRIBUTE_AUGMENT);
 	bool extend = s->attributes & ATTRIBUTE_EXTEND;
-	bool good = true;
-	for (uint64_t page = 0; page < s->pages && good; page++) {
-		good = !add || page_add(md, s->gpa + page * PAGE);
-		if (good && extend && order == MEASURE_INTERLEAVED)
-			good = page_extend(md, s, page);
+	for (uint64_t page = 0; page < s->pages; page++) {
+		if (add)
+			mrtd_add(m, s->gpa + page * PAGE);
+		if (extend && order == MEASURE_INTERLEAVED)
+			page_extend(m, s, page);
 	}
-	for (uint64_t page = 0; order == MEASURE_TWO_PASS && extend && page < s->pages && good; page++)
-		good = page_extend(md, s, page);
-	return good;
+	for (uint64_t page = 0; order == MEASURE_TWO_PASS && extend && page < s->pages; page++)
+		page_extend(m, s, page);
 }
 
-static enum err sections_measure(EVP_MD_CTX *md, struct bytes image, size_t at, enum measure_order order,
+static enum err sections_measure(struct mrtd *m, struct bytes image, size_t at, enum measure_order order,
 				 struct errmsg *em)
 {
 	struct cursor c = cursor_over(bytes_part(image, at, image.len - at));
@@ -142,8 +118,7 @@ static enum err sections_measure(EVP_MD_CTX *md, struct bytes image, size_t at, 
 		pages += s.pages;
 		if (pages > PAGES_MAX)
 			return err_set(em, ERR_LIMIT, "sections of more than 256 MiB");
-		if (!section_measure(md, &s, order))
-			return err_openssl(em, ERR_CRYPTO, "SHA-384");
+		section_measure(m, &s, order);
 	}
 	return OK;
 }
@@ -151,19 +126,18 @@ static enum err sections_measure(EVP_MD_CTX *md, struct bytes image, size_t at, 
 enum err measure_tdx(struct bytes firmware, enum measure_order order, uint8_t out[MEASURE_LEN], struct errmsg *em)
 {
 	size_t at = 0;
-	if (firmware_is_igvm(firmware))
-		return err_set(em, ERR_UNSUPPORTED, "an IGVM file: these are not measured yet");
+	struct mrtd m;
+	if (measure_is_igvm(firmware))
+		return order == MEASURE_TWO_PASS ? err_set(em, ERR_ARG, "an IGVM file has an order of its own")
+						 : measure_igvm_tdx(firmware, out, em);
 	enum err e = descriptor_find(firmware, &at, em);
 	if (e != OK)
 		return e;
-	AUTO_OF(EVP_MD_CTX) *md = EVP_MD_CTX_new();
-	EVP_MD *sha384 = EVP_MD_fetch(libctx(), "SHA384", NULL);
-	bool begun = md && sha384 && EVP_DigestInit_ex2(md, sha384, NULL) == 1;
-	EVP_MD_free(sha384);
-	if (!begun)
-		return err_openssl(em, ERR_CRYPTO, "SHA-384");
-	e = sections_measure(md, firmware, at, order, em);
-	if (e == OK && EVP_DigestFinal_ex(md, out, NULL) != 1)
-		e = err_openssl(em, ERR_CRYPTO, "SHA-384");
+	e = mrtd_begin(&m, em);
+	if (e == OK)
+		e = sections_measure(&m, firmware, at, order, em);
+	if (e == OK)
+		e = mrtd_end(&m, out, em);
+	mrtd_free(&m);
 	return e;
 }

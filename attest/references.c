@@ -13,16 +13,33 @@ const char *references_name(enum references_tee tee)
 	return tee == REFERENCES_TDX ? "mr_td" : "snp_launch_measurement";
 }
 
+static enum err snp_inputs(const struct references *of, struct measure_snp *in, struct errmsg *em)
+{
+	if (!measure_vmm_named(of->vmm, &in->vmm))
+		return err_set(em, ERR_UNSUPPORTED, "VMM \"%s\": qemu, ec2, gce and igvm are known", of->vmm);
+	if (of->igvm)
+		return OK;
+	if (of->vcpus < 1 || of->vcpus > 4096)
+		return err_set(em, ERR_PARSE, "%u virtual processors: 1 to 4096", of->vcpus);
+	/* Only QEMU tells the processor what it is before it starts. */
+	if ((of->vcpu_type[0] || in->vmm == MEASURE_QEMU) && !measure_cpu_signature(of->vcpu_type, &in->cpu_signature))
+		return err_set(em, ERR_UNSUPPORTED, "processor \"%s\": not known", of->vcpu_type);
+	in->vcpus = of->vcpus;
+	in->features = of->features;
+	in->hashes = of->has_boot ? &of->boot : NULL;
+	return OK;
+}
+
 enum err references_measure(const struct references *of, struct bytes firmware, uint8_t value[MEASURE_LEN],
 			    struct errmsg *em)
 {
+	struct measure_snp in = { .firmware = firmware };
+	if (of->igvm != measure_is_igvm(firmware))
+		return err_set(em, ERR_UNSUPPORTED, of->igvm ? "the firmware is no IGVM file" : "an IGVM file");
 	if (of->tee == REFERENCES_TDX)
 		return measure_tdx(firmware, of->order, value, em);
-	struct measure_snp in = { .firmware = firmware, .vcpus = of->vcpus, .features = of->features };
-	in.hashes = of->has_boot ? &of->boot : NULL;
-	if (!measure_cpu_signature(of->vcpu_type, &in.cpu_signature))
-		return err_set(em, ERR_UNSUPPORTED, "processor \"%s\": not known", of->vcpu_type);
-	return measure_snp(&in, value, em);
+	enum err e = snp_inputs(of, &in, em);
+	return e == OK ? measure_snp(&in, value, em) : e;
 }
 
 enum err references_text_set(struct references_text to, struct bytes text, struct errmsg *em)
@@ -43,18 +60,12 @@ enum err references_text_set(struct references_text to, struct bytes text, struc
 
 enum err references_check(const struct references *of, struct errmsg *em)
 {
-	uint32_t signature = 0;
+	struct measure_snp in = { .vcpus = 0 };
 	if (!of->firmware[0] || !of->vmm[0])
 		return err_set(em, ERR_PARSE, "the firmware or the VMM is not named");
-	if (of->tee == REFERENCES_SNP && strcmp(of->vmm, "qemu") != 0)
-		return err_set(em, ERR_UNSUPPORTED, "VMM \"%s\": only qemu is supported", of->vmm);
-	if (of->tee == REFERENCES_SNP && (of->vcpus < 1 || of->vcpus > 4096))
-		return err_set(em, ERR_PARSE, "%u virtual processors: 1 to 4096", of->vcpus);
-	if (of->tee == REFERENCES_SNP && !measure_cpu_signature(of->vcpu_type, &signature))
-		return err_set(em, ERR_UNSUPPORTED, "processor \"%s\": not known", of->vcpu_type);
 	if (of->not_before && of->not_after && of->not_after < of->not_before)
 		return err_set(em, ERR_PARSE, "it ends before it begins");
-	return OK;
+	return of->tee == REFERENCES_SNP ? snp_inputs(of, &in, em) : OK;
 }
 
 static enum err x5c_add(json_object *header, X509 *certificate, struct errmsg *em)

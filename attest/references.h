@@ -16,13 +16,14 @@ struct references {
 	uint64_t firmware_len;
 	uint8_t firmware_sha256[32];
 	uint8_t value[MEASURE_LEN]; /* SHA-384 */
-	enum measure_order order; /* tdx */
-	char vmm[32];
+	bool igvm; /* the file says itself what the members that are marked so are about */
+	enum measure_order order; /* tdx, not igvm */
+	char vmm[32]; /* snp: one of measure_vmm_named() */
 	char vmm_version[64];
-	unsigned vcpus; /* snp */
-	char vcpu_type[32]; /* snp: QEMU's name */
-	uint64_t features; /* snp */
-	bool has_boot; /* snp: `boot` counts */
+	unsigned vcpus; /* snp, not igvm */
+	char vcpu_type[32]; /* snp, not igvm: QEMU's name; other VMMs go without */
+	uint64_t features; /* snp, not igvm */
+	bool has_boot; /* snp, not igvm: `boot` counts */
 	struct measure_boot_hashes boot;
 	int64_t svn; /* -1: not said */
 	int64_t not_before; /* seconds of the epoch; 0: not said */

@@ -157,12 +157,16 @@ static void vmm(struct cbor_codec *c, struct references *of)
 
 static void inputs_triple(struct cbor_codec *c, struct references *of)
 {
-	uint64_t count = of->tee == REFERENCES_TDX ? 2 : of->has_boot ? 7 : 4;
+	uint64_t count = of->igvm ? 1 : of->tee == REFERENCES_TDX ? 2 : of->has_boot ? 7 : 4;
 	uint64_t vcpus = of->vcpus;
 	array_fixed(c, 2);
 	environment(c, "kbs-pkcs11", "measurement inputs");
 	cbor_codec_number(c, CBOR_KIND_ARRAY, &count);
 	vmm(c, of);
+	/* All else is in the file then. */
+	of->igvm = c->e == OK && count == 1;
+	if (of->igvm)
+		return;
 	if (of->tee == REFERENCES_TDX) {
 		order(c, of);
 		if (count != 2)

@@ -38,6 +38,11 @@ static json_object *below(json_object *to, const char *name)
 	return json_add(to, name, object) ? object : NULL;
 }
 
+static const char *order_word(enum measure_order order)
+{
+	return order == MEASURE_TWO_PASS ? "two-pass" : "interleaved";
+}
+
 static bool snp_put(json_object *to, const struct references *of)
 {
 	char features[24];
@@ -62,7 +67,8 @@ static bool document_put(json_object *root, const struct references *of)
 	json_object *firmware = below(root, "firmware");
 	if (!firmware || !put_text(firmware, "name", of->firmware) ||
 	    !json_add(firmware, "size", json_object_new_int64((int64_t)of->firmware_len)) ||
-	    !put_hex(firmware, "sha256", BYTES(of->firmware_sha256)))
+	    !put_hex(firmware, "sha256", BYTES(of->firmware_sha256)) ||
+	    !put_text(firmware, "format", of->igvm ? "igvm" : ""))
 		return false;
 	json_object *value = below(root, "measurement");
 	if (!value || !put_text(value, "name", references_name(of->tee)) || !put_text(value, "algorithm", "sha-384") ||
@@ -71,8 +77,7 @@ static bool document_put(json_object *root, const struct references *of)
 	json_object *vmm = below(root, "vmm");
 	if (!vmm || !put_text(vmm, "name", of->vmm) || !put_text(vmm, "version", of->vmm_version))
 		return false;
-	if (tdx ? !put_text(root, "page_order", of->order == MEASURE_TWO_PASS ? "two-pass" : "interleaved")
-		: !snp_put(root, of))
+	if (!of->igvm && (tdx ? !put_text(root, "page_order", order_word(of->order)) : !snp_put(root, of)))
 		return false;
 	if (of->svn >= 0 && !json_add(root, "svn", json_object_new_int64(of->svn)))
 		return false;
@@ -225,17 +230,38 @@ static void take_measurement(struct reader *r, json_object *root, struct referen
 	take_hex(r, measurement, "value", out->value, sizeof out->value);
 }
 
+/* Once it is known what the document is about. */
+static void only_members(struct reader *r, json_object *root, const struct references *of)
+{
+	static const char *const igvm[] = { "type", "version",    "tee",       "firmware", "measurement", "vmm",
+					    "svn",  "not_before", "not_after", "signer",   NULL };
+	static const char *const tdx[] = { "type",       "version", "tee",        "firmware",  "measurement", "vmm",
+					   "page_order", "svn",     "not_before", "not_after", "signer",      NULL };
+	static const char *const snp[] = { "type",     "version",   "tee",    "firmware", "measurement",
+					   "vmm",      "vcpus",     "boot",   "svn",      "not_before",
+					   "features", "not_after", "signer", NULL };
+	if (r->e == OK)
+		r->e = json_only_members(root, of->igvm ? igvm : of->tee == REFERENCES_SNP ? snp : tdx, r->em);
+}
+
+static void take_firmware(struct reader *r, json_object *root, struct references *out)
+{
+	static const char *const members[] = { "name", "size", "sha256", "format", NULL };
+	char format[8] = "";
+	json_object *firmware = take_object(r, root, "firmware", members);
+	take_text(r, firmware, "name", TEXT_OF(out->firmware));
+	out->firmware_len = (uint64_t)take_int(r, firmware, "size", 0);
+	take_hex(r, firmware, "sha256", out->firmware_sha256, sizeof out->firmware_sha256);
+	take_text(r, firmware, "format", TEXT_OF(format));
+	out->igvm = strcmp(format, "igvm") == 0;
+	if (r->e == OK && format[0] && !out->igvm)
+		r->e = err_set(r->em, ERR_UNSUPPORTED, "firmware of the format \"%s\": not known", format);
+}
+
 static enum err document_read(json_object *root, struct references *out, struct errmsg *em)
 {
-	static const char *const tdx_members[] = { "type",        "version",   "tee",        "firmware",
-						   "measurement", "vmm",       "page_order", "svn",
-						   "not_before",  "not_after", "signer",     NULL };
-	static const char *const snp_members[] = { "type",     "version",   "tee",    "firmware", "measurement",
-						   "vmm",      "vcpus",     "boot",   "svn",      "not_before",
-						   "features", "not_after", "signer", NULL };
 	static const char *const tees[2] = { "tdx", "snp" };
 	static const char *const orders[2] = { "interleaved", "two-pass" };
-	static const char *const firmware_members[] = { "name", "size", "sha256", NULL };
 	static const char *const vmm_members[] = { "name", "version", NULL };
 	struct reader r = { OK, em };
 	if (!json_object_is_type(root, json_type_object))
@@ -243,19 +269,15 @@ static enum err document_read(json_object *root, struct references *out, struct 
 	if (strcmp(take_string(&r, root, "type"), type_name) != 0 || take_int(&r, root, "version", 0) != 1)
 		return r.e != OK ? r.e : err_set(em, ERR_UNSUPPORTED, "not \"%s\" of version 1", type_name);
 	out->tee = take_choice(&r, root, "tee", tees) ? REFERENCES_SNP : REFERENCES_TDX;
-	if (r.e == OK)
-		r.e = json_only_members(root, out->tee == REFERENCES_SNP ? snp_members : tdx_members, em);
-	json_object *firmware = take_object(&r, root, "firmware", firmware_members);
-	take_text(&r, firmware, "name", TEXT_OF(out->firmware));
-	out->firmware_len = (uint64_t)take_int(&r, firmware, "size", 0);
-	take_hex(&r, firmware, "sha256", out->firmware_sha256, sizeof out->firmware_sha256);
+	take_firmware(&r, root, out);
+	only_members(&r, root, out);
 	take_measurement(&r, root, out);
 	json_object *vmm = take_object(&r, root, "vmm", vmm_members);
 	take_text(&r, vmm, "name", TEXT_OF(out->vmm));
 	take_text(&r, vmm, "version", TEXT_OF(out->vmm_version));
-	if (out->tee == REFERENCES_SNP)
+	if (!out->igvm && out->tee == REFERENCES_SNP)
 		take_snp(&r, root, out);
-	else
+	else if (!out->igvm)
 		out->order = take_choice(&r, root, "page_order", orders) ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED;
 	out->svn = take_int(&r, root, "svn", -1);
 	out->not_before = take_time(&r, root, "not_before");

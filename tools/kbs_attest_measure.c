@@ -1,6 +1,7 @@
 #include "tools/kbs_attest_publish.h"
 
 #include <getopt.h>
+#include <stdio.h>
 
 struct args {
 	const char *firmware;
@@ -115,24 +116,53 @@ static enum err boot_hash(const struct args *args, struct references *of, struct
 	return e == OK ? measure_boot_hash(&boot, &of->boot, em) : e;
 }
 
-static enum err snp_values(const struct args *args, struct references *of, struct errmsg *em)
+static enum err snp_values(const struct args *args, enum measure_vmm vmm, struct references *of, struct errmsg *em)
 {
 	uint64_t vcpus = 0;
 	uint32_t signature = 0;
+	const char *type = args->vcpu_type ? args->vcpu_type : "";
 	of->features = 1;
-	if (!args->vcpus || !args->vcpu_type)
-		return err_set(em, ERR_ARG, "--vcpus and --vcpu-type are wanted: they are measured");
+	if (!args->vcpus)
+		return err_set(em, ERR_ARG, "--vcpus is wanted: it is measured");
+	if (!args->vcpu_type && vmm == MEASURE_QEMU)
+		return err_set(em, ERR_ARG, "--vcpu-type is wanted: QEMU has it measured");
 	if (!number_read(args->vcpus, 4096, &vcpus) || vcpus == 0)
 		return err_set(em, ERR_ARG, "--vcpus %.32s: 1 to 4096 is wanted", args->vcpus);
-	if (!measure_cpu_signature(args->vcpu_type, &signature))
-		return err_set(em, ERR_ARG, "--vcpu-type %.32s: not known", args->vcpu_type);
+	if (type[0] && !measure_cpu_signature(type, &signature))
+		return err_set(em, ERR_ARG, "--vcpu-type %.32s: not known", type);
 	if (args->features && !number_read(args->features, UINT64_MAX, &of->features))
 		return err_set(em, ERR_ARG, "--features %.32s: a number is wanted", args->features);
-	if (args->vmm && strcmp(args->vmm, "qemu") != 0)
-		return err_set(em, ERR_UNSUPPORTED, "--vmm %.32s: only qemu is supported yet", args->vmm);
 	of->vcpus = (unsigned)vcpus;
-	enum err e = text_set(of->vcpu_type, sizeof of->vcpu_type, args->vcpu_type, em);
+	enum err e = text_set(of->vcpu_type, sizeof of->vcpu_type, type, em);
 	return e == OK ? boot_hash(args, of, em) : e;
+}
+
+/* What the command line says of the firmware, which decides what may be said. */
+static enum err inputs_read(const struct args *args, struct references *of, struct errmsg *em)
+{
+	enum measure_vmm vmm = MEASURE_QEMU;
+	const char *name = args->vmm ? args->vmm : of->igvm && of->tee == REFERENCES_SNP ? "igvm" : "qemu";
+	enum err e = text_set(of->vmm, sizeof of->vmm, name, em);
+	of->order = args->two_pass ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED;
+	if (e != OK || of->tee == REFERENCES_TDX)
+		return e;
+	if (!measure_vmm_named(name, &vmm))
+		return err_set(em, ERR_ARG, "--vmm %.32s: qemu, ec2, gce or igvm is wanted", name);
+	if (!of->igvm)
+		return snp_values(args, vmm, of, em);
+	if (args->vcpus || args->vcpu_type || args->features || args->kernel || args->initrd || args->append)
+		return err_set(em, ERR_ARG, "an IGVM file: processors, features and a kernel are in it");
+	return OK;
+}
+
+/* QEMU takes pages without data for something else than the format says. */
+static void qemu_hint(const struct references *of, struct bytes image)
+{
+	struct references qemu = *of;
+	uint8_t value[MEASURE_LEN];
+	snprintf(qemu.vmm, sizeof qemu.vmm, "qemu");
+	if (references_measure(&qemu, image, value, NULL) == OK && memcmp(value, of->value, sizeof value) != 0)
+		fprintf(stderr, "kbs-attest: QEMU launches this file with another value: --vmm qemu\n");
 }
 
 static enum err firmware_measure(const struct args *args, struct references *of, struct errmsg *em)
@@ -140,27 +170,29 @@ static enum err firmware_measure(const struct args *args, struct references *of,
 	AUTO_BUF
 	firmware = { 0 };
 	struct bytes image = { NULL, 0 };
-	const char *slash = args->firmware ? strrchr(args->firmware, '/') : NULL;
+	const char *slash = strrchr(args->firmware, '/');
 	enum err e = measured_read(args->firmware, &firmware, &image, em);
-	if (e == OK)
-		e = references_measure(of, image, of->value, em);
+	if (e != OK)
+		return err_wrap(em, e, "%s", args->firmware);
+	of->igvm = measure_is_igvm(image);
+	of->firmware_len = image.len;
+	e = inputs_read(args, of, em);
+	if (e != OK)
+		return e;
+	e = references_measure(of, image, of->value, em);
 	if (e == OK)
 		e = sha256_of(image, of->firmware_sha256, em);
-	of->firmware_len = image.len;
-	if (e == OK && args->publish.format && args->firmware)
+	if (e == OK && args->publish.format)
 		e = text_set(of->firmware, sizeof of->firmware, slash ? slash + 1 : args->firmware, em);
+	if (e == OK && of->igvm && of->tee == REFERENCES_SNP && !args->vmm)
+		qemu_hint(of, image);
 	return e == OK ? OK : err_wrap(em, e, "%s", args->firmware);
 }
 
 static enum err measure(const struct args *args, enum references_tee tee, struct errmsg *em)
 {
 	struct references of = { .tee = tee, .svn = -1 };
-	enum err e = text_set(of.vmm, sizeof of.vmm, args->vmm ? args->vmm : "qemu", em);
-	of.order = args->two_pass ? MEASURE_TWO_PASS : MEASURE_INTERLEAVED;
-	if (e == OK && tee == REFERENCES_SNP)
-		e = snp_values(args, &of, em);
-	if (e == OK)
-		e = firmware_measure(args, &of, em);
+	enum err e = firmware_measure(args, &of, em);
 	return e == OK ? publish(&of, &args->publish, em) : e;
 }
 

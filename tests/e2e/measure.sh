@@ -70,10 +70,48 @@ for form in json rvps corim; do
 	refuses "$form: another command line" 5 "command line: the document says" \
 		kbs-attest reference check "$work/direct.$form" "$direct" --append quiet
 done
-printf IGVM | cat - "$direct" >"$work/igvm"
-refuses "an IGVM file is refused" 8 "IGVM" kbs-attest measure tdx "$work/igvm"
-refuses "EC2's virtual processors are not known" 8 "ec2" \
-	kbs-attest measure snp "$direct" --vcpus 1 --vcpu-type EPYC-v4 --vmm ec2
+
+# --- by the VMM -----------------------------------------------------------------------------------------------------
+digest_by() { kbs-attest measure snp "$direct" --vcpus 2 --vmm "$@"; }
+equal "each VMM has a value of its own" 3 "$(for vmm in "qemu --vcpu-type EPYC" ec2 gce; do
+	# shellcheck disable=SC2086 # two words
+	digest_by $vmm
+done | sort -u | wc -l)"
+refuses "QEMU's processors have a type" 2 "vcpu-type" digest_by qemu
+refuses "a VMM that is not known" 2 "qemu, ec2, gce or igvm" digest_by xen
+for form in json rvps corim; do
+	kbs-attest measure snp "$direct" --vcpus 2 --vmm ec2 --format $form --signer Example --out "$work/ec2.$form"
+	passes "$form: EC2's value" kbs-attest reference check "$work/ec2.$form" "$direct"
+done
+jq -c '.vmm.name = "gce"' "$work/ec2.json" >"$work/gce.json"
+refuses "another VMM" 5 "snp_launch_measurement: the document says" kbs-attest reference check "$work/gce.json" "$direct"
+
+# --- IGVM -----------------------------------------------------------------------------------------------------------
+igvm=$TOP_SRCDIR/tests/vectors/measure/guest.igvm
+for form in json rvps corim; do
+	for tee in tdx snp; do
+		kbs-attest measure $tee "$igvm" --format $form --signer Example --vmm igvm --out "$work/igvm.$tee.$form"
+		passes "$form: an IGVM file's value for $tee" kbs-attest reference check "$work/igvm.$tee.$form" "$igvm"
+	done
+done
+equal "what is in the file is not in the document" '["igvm",null,null,null]' \
+	"$(jq -c '[.firmware.format,.vcpus,.features,.page_order]' "$work/igvm.snp.json")"
+jq -c '.vmm.name = "qemu"' "$work/igvm.snp.json" >"$work/igvm.qemu.json"
+refuses "QEMU takes empty pages for something else" 5 "snp_launch_measurement: the document says" \
+	kbs-attest reference check "$work/igvm.qemu.json" "$igvm"
+equal "which is said" "kbs-attest: QEMU launches this file with another value: --vmm qemu" \
+	"$(kbs-attest measure snp "$igvm" 2>&1 >"$work/out")"
+equal "and the first line is the value all the same" 96 "$(head -n 1 "$work/out" | tr -d '\n' | wc -c)"
+jq -c 'del(.firmware.format)' "$work/igvm.tdx.json" >"$work/igvm.no.json"
+refuses "a document that does not say that it is one" 8 "page_order" kbs-attest reference check "$work/igvm.no.json" "$igvm"
+refuses "processors are in the file" 2 "in it" kbs-attest measure snp "$igvm" --vcpus 1 --vcpu-type EPYC-v4
+refuses "and the order of pages" 2 "order of its own" kbs-attest measure tdx "$igvm" --two-pass
+refuses "nobody knows how EC2 loads it" 8 "not known" kbs-attest measure snp "$igvm" --vmm ec2
+refuses "an ID block alone is nothing for TDX" 8 "nothing for TDX" kbs-attest measure tdx "${igvm%/*}/id-block.igvm"
+{ head -c 40 "$igvm" && printf X && tail -c +42 "$igvm"; } >"$work/igvm"
+refuses "a header changed" 7 "checksum" kbs-attest measure tdx "$work/igvm"
+head -c 20000 "$igvm" >"$work/igvm"
+refuses "cut off" 8 "there are 20000" kbs-attest measure tdx "$work/igvm"
 
 # --- CoRIM, as another implementation reads it ----------------------------------------------------------------------
 refuses "a CoRIM names its signer" 2 "signer" kbs-attest measure tdx $firmware --format corim

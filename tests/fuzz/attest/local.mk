@@ -63,6 +63,13 @@ tests_fuzz_attest_firmware_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_attest_firmware_fuzz_LDADD = $(FUZZ_DRIVER) libmeasure.la libcommon.la $(CRYPTO_LIBS)
 EXTRA_DIST += tests/fuzz/attest/firmware.seeds
 
+check_PROGRAMS += tests/fuzz/attest/igvm_fuzz
+FUZZ_TESTS += tests/fuzz/attest/igvm_fuzz
+tests_fuzz_attest_igvm_fuzz_SOURCES = tests/fuzz/attest/igvm_fuzz.c
+tests_fuzz_attest_igvm_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_attest_igvm_fuzz_LDADD = $(FUZZ_DRIVER) libmeasure.la libcommon.la $(CRYPTO_LIBS) $(ZLIB_LIBS)
+EXTRA_DIST += tests/fuzz/attest/igvm.seeds
+
 check_PROGRAMS += tests/fuzz/attest/tpm_quote_fuzz
 FUZZ_TESTS += tests/fuzz/attest/tpm_quote_fuzz
 tests_fuzz_attest_tpm_quote_fuzz_SOURCES = tests/fuzz/attest/tpm_quote_fuzz.c

@@ -46,11 +46,13 @@ tests_unit_attest_relying_party_test_SOURCES = tests/unit/attest/relying_party_t
 tests_unit_attest_relying_party_test_LDADD = $(attest_libs)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/attest/measure_test
-TESTS += tests/unit/attest/measure_test
+check_PROGRAMS += tests/unit/attest/measure_test tests/unit/attest/igvm_test
+TESTS += tests/unit/attest/measure_test tests/unit/attest/igvm_test
 endif
 tests_unit_attest_measure_test_SOURCES = tests/unit/attest/measure_test.c tests/support/check.h tests/support/vector.h
 tests_unit_attest_measure_test_LDADD = libmeasure.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_attest_igvm_test_SOURCES = tests/unit/attest/igvm_test.c tests/support/check.h tests/support/vector.h
+tests_unit_attest_igvm_test_LDADD = libmeasure.la libcommon.la $(CRYPTO_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/attest/references_test

@@ -41,6 +41,28 @@ static struct references tdx(void)
 	return of;
 }
 
+/* The processor is measured by QEMU alone. */
+static struct references without_processor(void)
+{
+	struct references of = snp();
+	memcpy(of.vmm, "gce", 4);
+	of.vcpu_type[0] = '\0';
+	return of;
+}
+
+/* All that such a file says itself is left out. */
+static struct references igvm(struct references of)
+{
+	of.igvm = true;
+	of.vcpus = 0;
+	of.vcpu_type[0] = '\0';
+	of.features = 0;
+	of.has_boot = false;
+	of.boot = (struct measure_boot_hashes){ .append = { 0 } };
+	of.order = MEASURE_INTERLEAVED;
+	return of;
+}
+
 static const struct references_seal unsealed = { NULL, NULL };
 
 static void document(const struct references *of, enum references_form form, struct buf *out)
@@ -71,7 +93,7 @@ static void corims_are_byte_for_byte_what_another_encoder_makes(void **state)
 static void every_form_says_all_that_was_said(void **state)
 {
 	(void)state;
-	const struct references all[] = { snp(), tdx() };
+	const struct references all[] = { snp(), tdx(), without_processor(), igvm(snp()), igvm(tdx()) };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		for (int form = REFERENCES_JSON; form <= REFERENCES_CORIM; form++) {
 			AUTO_BUF
@@ -88,6 +110,9 @@ static void every_form_says_all_that_was_said(void **state)
 			assert_memory_equal(read.value, all[i].value, sizeof read.value);
 			assert_int_equal(read.svn, all[i].svn);
 			assert_int_equal(read.not_after, all[i].not_after);
+			assert_int_equal(read.igvm, all[i].igvm);
+			assert_string_equal(read.vmm, all[i].vmm);
+			assert_string_equal(read.vcpu_type, all[i].vcpu_type);
 			assert_int_equal(read.order, all[i].order);
 			assert_int_equal(read.vcpus, all[i].vcpus);
 			assert_int_equal(read.features, all[i].features);
@@ -175,7 +200,7 @@ static void what_a_corim_cannot_say_is_refused(void **state)
 	of.vcpus = 0;
 	check_err(ERR_PARSE, references_write(&of, REFERENCES_RVPS, &unsealed, &out, &em));
 	of = snp();
-	memcpy(of.vmm, "ec2", 4);
+	memcpy(of.vmm, "xen", 4);
 	check_err(ERR_UNSUPPORTED, references_write(&of, REFERENCES_JSON, &unsealed, &out, &em));
 }
 

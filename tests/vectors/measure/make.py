@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes ovmf.bin and td-shim.bin beside itself, and prints what tests/unit/attest/measure_test.c expects of them.
+"""Writes ovmf.bin, td-shim.bin, guest.igvm and id-block.igvm beside itself, and prints what tests/unit/attest/measure_test.c expects of them.
 
 A second implementation of the predictions, so that the two can be held against each other. The layouts are those of
-Intel's TDVF design guide, of AMD's SEV-SNP firmware ABI and of OVMF's reset vector.
+Intel's TDVF design guide, of AMD's SEV-SNP firmware ABI, of OVMF's reset vector and of the IGVM file format.
 """
 import hashlib
 import os
 import struct
 import uuid
+import zlib
 
 SIZE = 0x4000
 
@@ -91,16 +92,20 @@ def vmsa(eip, signature, features):
     return bytes(page)
 
 
-def launch(image, pages, vcpus, boot):
-    digest = bytes(48)
+class Launch:
+    def __init__(self):
+        self.digest = bytes(48)
 
-    def update(kind, gpa, page=None):
-        nonlocal digest
+    def update(self, kind, gpa, page=None):
         contents = hashlib.sha384(page).digest() if page else bytes(48)
-        digest = hashlib.sha384(digest + contents + struct.pack("<HBBBBBBQ", 0x70, kind, 0, 0, 0, 0, 0, gpa)).digest()
+        info = self.digest + contents + struct.pack("<HBBBBBBQ", 0x70, kind, 0, 0, 0, 0, 0, gpa)
+        self.digest = hashlib.sha384(info).digest()
 
+
+def launch(image, pages, vcpus, boot):
+    made = Launch()
     for at in range(0, SIZE, 4096):
-        update(1, (1 << 32) - SIZE + at, image[at:at + 4096])
+        made.update(1, (1 << 32) - SIZE + at, image[at:at + 4096])
     for gpa, size, kind in pages:
         if kind == 0x10 and boot:
             kernel, initrd, append = boot
@@ -110,19 +115,120 @@ def launch(image, pages, vcpus, boot):
             table = guid("9438d606-4f22-4cc9-b479-a793d411fd21") + struct.pack("<H", 168)
             for name, data in parts:
                 table += guid(name) + struct.pack("<H", 50) + hashlib.sha256(data).digest()
-            update(1, gpa, (bytes(0xC00) + table).ljust(4096, b"\0"))
+            made.update(1, gpa, (bytes(0xC00) + table).ljust(4096, b"\0"))
             continue
         for at in range(0, size, 4096):
-            update({1: 3, 2: 5, 3: 6, 4: 3, 0x10: 3}[kind], gpa + at)
+            made.update({1: 3, 2: 5, 3: 6, 4: 3, 0x10: 3}[kind], gpa + at)
     for i in range(vcpus):
-        update(2, 0xFFFFFFFFF000, vmsa(0x80B004 if i else 0xFFFFFFF0, 0xA00F11, 0x21))
-    return digest.hex()
+        made.update(2, 0xFFFFFFFFF000, vmsa(0x80B004 if i else 0xFFFFFFF0, 0xA00F11, 0x21))
+    return made.digest.hex()
+
+
+class Igvm:
+    """An IGVM file for SEV-SNP (mask 1) and TDX (mask 2), and what the two, and QEMU with the first, measure of it."""
+
+    def __init__(self):
+        self.headers = self.data = b""
+        self.offsets = []  # where an offset into the data stands in the headers
+        self.snp, self.qemu = Launch(), Launch()
+        self.tdx = hashlib.sha384()
+        for mask, kind in ((1, 2), (2, 3)):
+            self.header(1, struct.pack("<IBBHQ", mask, 0, kind, 1, 0))
+        self.header(0x101, struct.pack("<QII", 0x30000, 1, 0))
+        self.header(0x107, b"1.0")
+        self.header(0x80000150, b"whoever does not know this goes on")
+
+    def header(self, kind, body, offset=None, data=b""):
+        if data:
+            self.offsets.append((len(self.headers) + 8 + offset, len(self.data)))
+            self.data += data
+        self.headers += struct.pack("<II", kind, len(body)) + body + bytes(-len(body) % 8)
+
+    def add(self, gpa):
+        self.tdx.update(b"MEM.PAGE.ADD".ljust(16, b"\0") + struct.pack("<Q", gpa) + bytes(104))
+
+    def page(self, gpa, mask, kind=0, flags=0, fill=None):
+        page = hashlib.sha256(bytes([fill])).digest() * 128 if fill is not None else b""
+        self.header(0x302, struct.pack("<QIIIHH", gpa, mask, 0, flags, kind, 0), 12, page)
+        if flags & 4:
+            return
+        measured = kind == 0 and not flags & 2
+        if mask & 1:
+            code = {0: 4 if flags & 2 else 1, 1: 5, 2: 6, 3: 6}[kind]
+            self.snp.update(code, gpa, (page or bytes(4096)) if measured else None)
+            self.qemu.update(3 if measured and not page else code, gpa, page if measured else None)
+        if mask & 2:
+            self.add(gpa)
+            for at in range(0, 4096, 256) if measured else ():
+                self.tdx.update(b"MR.EXTEND".ljust(16, b"\0") + struct.pack("<Q", gpa + at) + bytes(104) +
+                                (page or bytes(4096))[at:at + 256])
+
+    def parameters(self, gpa, mask, index, pages):
+        self.header(0x301, struct.pack("<QII", pages * 4096, index, 0))
+        self.header(0x30C, struct.pack("<II", index, 0))
+        self.header(0x307, struct.pack("<II", index, pages * 4096 - 4))
+        self.header(0x303, struct.pack("<QII", gpa, mask, index))
+        for at in range(gpa, gpa + pages * 4096, 4096):
+            if mask & 1:
+                self.snp.update(4, at)
+                self.qemu.update(4, at)
+            if mask & 2:
+                self.add(at)
+
+    def processor(self):
+        page = vmsa(0xFFFFFFF0, 0xA00F11, 1)
+        self.header(0x304, struct.pack("<QIIHH", 0xFFFFFFFFF000, 1, 0, 0, 0), 12, page)
+        self.snp.update(2, 0xFFFFFFFFF000, page)
+        self.qemu.update(2, 0xFFFFFFFFF000, page)
+
+    def id_block(self):
+        self.header(0x30B, struct.pack("<II", 1, 0) + self.snp.digest + bytes(640))
+
+    def file(self, version):
+        fixed = 24 if version == 1 else 32
+        headers = bytearray(self.headers)
+        for at, offset in self.offsets:
+            struct.pack_into("<I", headers, at, fixed + len(headers) + offset)
+        end = struct.pack("<II", 0, 4096) if version == 2 else b""
+
+        def start(checksum):
+            return b"IGVM" + struct.pack("<IIIII", version, fixed, len(headers),
+                                         fixed + len(headers) + len(self.data), checksum) + end
+
+        return start(zlib.crc32(start(0) + headers)) + headers + self.data
+
+
+def igvm_guest():
+    made = Igvm()
+    made.header(0x305, struct.pack("<QIIII", 0x100000, 3, 0x100000, 0, 0))
+    made.page(0x100000, 3, fill=1)
+    made.page(0x101000, 3)
+    made.page(0x102000, 2, fill=2)
+    made.page(0x103000, 1, kind=1)
+    made.page(0x104000, 1, kind=2, fill=3)
+    made.page(0x105000, 3, flags=2, fill=3)
+    made.page(0x106000, 3, flags=4, fill=3)
+    made.parameters(0x200000, 3, 7, 2)
+    made.header(0x30D, struct.pack("<QII", 0x300000, 3, 4096))
+    made.page(0x107000, 1)
+    made.processor()
+    return made
+
+
+def igvm_id_block():
+    made = Igvm()
+    made.page(0x100000, 1, fill=1)
+    made.processor()
+    made.id_block()
+    return made
 
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     image, shim, sections, pages = build()
-    for name, data in (("ovmf.bin", image), ("td-shim.bin", shim)):
+    guest, id_block = igvm_guest(), igvm_id_block()
+    for name, data in (("ovmf.bin", image), ("td-shim.bin", shim), ("guest.igvm", guest.file(1)),
+                       ("id-block.igvm", id_block.file(2))):
         with open(os.path.join(here, name), "wb") as file:
             file.write(data)
     print("interleaved", mrtd(image, sections, False))
@@ -131,6 +237,10 @@ def main():
     print("snp 1", launch(image, pages, 1, None))
     print("snp 3 with a kernel", launch(image, pages, 3, (b"kernel", b"initrd", b"console=ttyS0")))
     print("snp 1 with a kernel alone", launch(image, pages, 1, (b"kernel", b"", b"")))
+    print("igvm: tdx", guest.tdx.hexdigest())
+    print("igvm: snp", guest.snp.digest.hex())
+    print("igvm: snp, QEMU", guest.qemu.digest.hex())
+    print("igvm with an ID block", id_block.snp.digest.hex())
 
 
 main()
