@@ -46,7 +46,7 @@ SUFFIXES = .pem .decl
 		awk '/^-----BEGIN/ { text = ""; next } /^-----END/ { print text; next } { text = text $$0 }' $< | \
 		while read -r text; do printf %s "$$text" | base64 -d; done | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; \
 		echo '};'; } >$@.tmp && mv $@.tmp $@
-attest/trust.lo: $(amd_roots)
+attest/trust.lo attest/trust.o: $(amd_roots)
 
 # Reference values: what a TEE will measure.
 noinst_LTLIBRARIES += libmeasure.la
