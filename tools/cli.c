@@ -1,6 +1,7 @@
 #include "tools/cli.h"
 
 #include "common/harden.h"
+#include "common/utf8.h"
 #include "config.h"
 
 #include <stdarg.h>
@@ -30,9 +31,29 @@ void cli_begin(const char *command, const char *help, int argc, char **argv)
 	}
 }
 
+/* Texts quote names of archives, registries and services: none of them writes to a terminal what that would obey. */
+static void print_harmless(const char *text)
+{
+	struct bytes all = bytes_str(text);
+	for (size_t at = 0; at < all.len;) {
+		size_t next = at;
+		uint32_t point = 0;
+		bool whole = utf8_next(all, &next, &point);
+		bool harmless = whole && point >= 0x20 && (point < 0x7f || point >= 0xa0);
+		for (size_t end = whole ? next : at + 1; at < end; at++) {
+			if (harmless)
+				fputc(text[at], stderr);
+			else
+				fprintf(stderr, "\\x%02x", (unsigned char)text[at]);
+		}
+	}
+}
+
 int cli_fail(enum err e, const struct errmsg *em)
 {
-	fprintf(stderr, "%s: %s\n", command_name, em->text[0] ? em->text : err_name(e));
+	fprintf(stderr, "%s: ", command_name);
+	print_harmless(em->text[0] ? em->text : err_name(e));
+	fputc('\n', stderr);
 	return err_exit_code(e);
 }
 
