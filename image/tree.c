@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { REMOVE_DEPTH_MAX = 512 };
+enum { REMOVE_DEPTH_MAX = 64 };
 
 enum err tree_open(int root, struct tree *out, struct errmsg *em)
 {
@@ -151,9 +153,36 @@ enum err tree_place(struct tree *t, const char *path, bool make, struct tree_pla
 	return OK;
 }
 
-static enum err remove_below(int folder, const char *name, unsigned depth, struct errmsg *em);
+/* One removal. What lies too deep is moved up beside what is being removed, and removed after it: descriptors and the
+ * stack are bounded, whatever depth an archive made up. */
+struct removal {
+	int top;
+	uint64_t mark; /* makes the names of what was moved up our own */
+	unsigned aside;
+};
 
-static enum err contents_remove(int folder, unsigned depth, struct errmsg *em)
+static void aside_name(const struct removal *r, unsigned n, char to[64])
+{
+	snprintf(to, 64, ".kbs-image-%016llx-%u", (unsigned long long)r->mark, n);
+}
+
+static enum err aside_put(struct removal *r, int folder, const char *name, struct errmsg *em)
+{
+	char to[64];
+	if (r->aside == 0 && getrandom(&r->mark, sizeof r->mark, 0) != sizeof r->mark)
+		return err_errno(em, ERR_IO, "a random name");
+	aside_name(r, r->aside, to);
+	/* Whoever moves a folder changes its "..". */
+	(void)!fchmodat(folder, name, 0700, 0);
+	if (renameat2(folder, name, r->top, to, RENAME_NOREPLACE) != 0)
+		return err_errno(em, ERR_IO, "%.200s", name);
+	r->aside++;
+	return OK;
+}
+
+static enum err remove_below(struct removal *r, int folder, const char *name, unsigned depth, struct errmsg *em);
+
+static enum err contents_remove(struct removal *r, int folder, unsigned depth, struct errmsg *em)
 {
 	DIR *dir = fdopendir(folder);
 	enum err e = OK;
@@ -161,28 +190,38 @@ static enum err contents_remove(int folder, unsigned depth, struct errmsg *em)
 		close(folder);
 		return err_errno(em, ERR_IO, "a folder");
 	}
-	errno = 0;
 	for (const struct dirent *entry = readdir(dir); entry && e == OK; entry = readdir(dir))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			e = remove_below(dirfd(dir), entry->d_name, depth + 1, em);
+			e = remove_below(r, dirfd(dir), entry->d_name, depth + 1, em);
 	closedir(dir);
 	return e;
 }
 
-static enum err remove_below(int folder, const char *name, unsigned depth, struct errmsg *em)
+static int folder_to_empty(int folder, const char *name)
+{
+	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(folder, name, 0700, 0) == 0)
+		fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* A folder of the caller's that he may only read. */
+	if (fd >= 0)
+		(void)!fchmod(fd, 0700);
+	return fd;
+}
+
+static enum err remove_below(struct removal *r, int folder, const char *name, unsigned depth, struct errmsg *em)
 {
 	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
 		return OK;
 	if (errno != EISDIR && errno != EPERM)
 		return err_errno(em, ERR_IO, "%.200s", name);
+	if (unlinkat(folder, name, AT_REMOVEDIR) == 0)
+		return OK;
 	if (depth == REMOVE_DEPTH_MAX)
-		return err_set(em, ERR_LIMIT, "%.200s: folders more than %d deep", name, REMOVE_DEPTH_MAX);
-	int inside = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (inside < 0 && errno == EACCES && fchmodat(folder, name, 0700, 0) == 0)
-		inside = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return aside_put(r, folder, name, em);
+	int inside = folder_to_empty(folder, name);
 	if (inside < 0)
 		return err_errno(em, ERR_IO, "%.200s", name);
-	enum err e = contents_remove(inside, depth, em);
+	enum err e = contents_remove(r, inside, depth, em);
 	if (e == OK && unlinkat(folder, name, AT_REMOVEDIR) != 0)
 		e = err_errno(em, ERR_IO, "%.200s", name);
 	return e;
@@ -190,5 +229,12 @@ static enum err remove_below(int folder, const char *name, unsigned depth, struc
 
 enum err tree_remove(int folder, const char *name, struct errmsg *em)
 {
-	return remove_below(folder, name, 0, em);
+	struct removal r = { .top = folder };
+	enum err e = remove_below(&r, folder, name, 0, em);
+	for (unsigned i = 0; i < r.aside && e == OK; i++) {
+		char moved[64];
+		aside_name(&r, i, moved);
+		e = remove_below(&r, folder, moved, 0, em);
+	}
+	return e;
 }
