@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -33,7 +34,8 @@ static enum err xattrs_set(int fd, const struct tar_entry *entry, bool unprivile
 {
 	for (size_t i = 0; i < entry->xattr_count; i++) {
 		const struct tar_xattr *x = &entry->xattrs[i];
-		if (!wanted(x->name) || fsetxattr(fd, x->name, x->value.data, x->value.len, 0) == 0)
+		if (!wanted(x->name) || strcmp(x->name, DEFAULT_ACL) == 0 ||
+		    fsetxattr(fd, x->name, x->value.data, x->value.len, 0) == 0)
 			continue;
 		if (!forgiven(unprivileged))
 			return err_errno(em, ERR_IO, "attribute %.100s", x->name);
@@ -95,7 +97,7 @@ enum err attributes_set_at(struct tree_place at, const struct tar_entry *entry, 
 
 void attributes_drop(int fd)
 {
-	char names[16384];
+	char names[XATTR_LIST_MAX];
 	ssize_t len = flistxattr(fd, names, sizeof names);
 	for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
 		if (wanted(name))

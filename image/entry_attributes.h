@@ -3,9 +3,13 @@
 #include "image/tree.h"
 
 /* Owner, extended attributes, mode and times of an entry, in the order in which none undoes another: chown takes
- * set-user-ID bits and capabilities away. Private to layer_apply.c. */
+ * set-user-ID bits and capabilities away. Private to what unpacks. */
 
-/* Of an open file or folder. Unprivileged: what the kernel does not allow is counted in *left_out. */
+/* A folder gets it last of all: what is made in it takes it over. */
+#define DEFAULT_ACL "system.posix_acl_default"
+
+/* Of an open file or folder, the latter's DEFAULT_ACL left out. Unprivileged: what the kernel does not allow is counted
+ * in *left_out. */
 enum err attributes_set(int fd, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
 			struct errmsg *em) MUST_USE;
 /* Of a link, a device or a FIFO, which is never opened. */

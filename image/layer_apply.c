@@ -2,7 +2,7 @@
 
 #include "image/entry_attributes.h"
 #include "image/entry_contents.h"
-#include "image/path_set.h"
+#include "image/folders_due.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,20 +17,12 @@
 
 enum { CHUNK = 256 << 10 };
 
-/* What a folder gets when all is in it. */
-struct folder_due {
-	char *path;
-	mode_t mode;
-	struct timespec mtime;
-};
-
 struct layer_apply {
 	struct tree *tree;
 	struct tree links; /* finds what hard links point to, so that the other keeps its place */
 	const struct apply_options *options;
 	struct path_set own; /* what this layer brought, with all folders above */
-	struct folder_due *due;
-	size_t due_count, due_cap;
+	struct folders_due due;
 	size_t left_out;
 	uint8_t chunk[CHUNK];
 };
@@ -51,21 +43,14 @@ static enum err own_add(struct layer_apply *a, const char *path, struct errmsg *
 	return OK;
 }
 
-static enum err due_add(struct layer_apply *a, const char *path, const struct tar_entry *entry, struct errmsg *em)
+/* The folder in which `path` stands, `at`, stays what it is when something in it changes. */
+static enum err folder_keep(struct layer_apply *a, const char *path, struct tree_place at, struct errmsg *em)
 {
-	if (a->due_count == a->due_cap) {
-		size_t cap = a->due_cap ? a->due_cap * 2 : 256;
-		struct folder_due *due = reallocarray(a->due, cap, sizeof(*due));
-		if (!due)
-			return err_set(em, ERR_NOMEM, "no memory for folders");
-		a->due = due;
-		a->due_cap = cap;
-	}
-	char *copy = strdup(path);
-	if (!copy)
-		return err_set(em, ERR_NOMEM, "no memory for folders");
-	a->due[a->due_count++] = (struct folder_due){ copy, entry->mode, entry->mtime };
-	return OK;
+	size_t len = (size_t)(at.leaf - path);
+	AUTO_STR
+	char *folder = strndup(path, len > 0 ? len - 1 : 0);
+	return folder ? folders_due_keep(&a->due, folder, at.folder, a->options->unprivileged, em)
+		      : err_set(em, ERR_NOMEM, "no memory for a path");
 }
 
 /* --- whiteouts --------------------------------------------------------------------------------------------------- */
@@ -120,6 +105,9 @@ static enum err whiteout_apply(struct layer_apply *a, const char *path, struct e
 		return OK;
 	if (e != OK)
 		return err_set(em, e, "%s", missing.text);
+	e = folder_keep(a, path, at, em);
+	if (e != OK)
+		return e;
 	size_t folder_len = (size_t)(at.leaf - path);
 	AUTO_STR
 	char *target = NULL;
@@ -224,8 +212,10 @@ static enum err folder_make(struct layer_apply *a, const char *path, const struc
 	/* Whoever unpacks must be able to fill it. */
 	if (e == OK && fchmod(fd, (entry->mode & 0777) | 0700) != 0)
 		e = err_errno(em, ERR_IO, "changing its mode");
+	if (e == OK)
+		e = folders_due_entry(&a->due, path, fd, entry, em);
 	close(fd);
-	return e == OK ? due_add(a, path, entry, em) : e;
+	return e;
 }
 
 /* A folder stays what it is where a folder comes upon it; all else makes room. */
@@ -247,6 +237,8 @@ static enum err entry_make(struct layer_apply *a, const char *path, const struct
 {
 	struct tree_place at;
 	enum err e = tree_place(a->tree, path, true, &at, em);
+	if (e == OK)
+		e = folder_keep(a, path, at, em);
 	if (e == OK)
 		e = room_make(a, entry, at, em);
 	if (e != OK)
@@ -275,7 +267,7 @@ static enum err root_take(struct layer_apply *a, const struct tar_entry *entry, 
 	enum err e = attributes_set(a->tree->root, entry, a->options->unprivileged, &a->left_out, em);
 	if (e == OK && fchmod(a->tree->root, 0700) != 0)
 		e = err_errno(em, ERR_IO, "the root");
-	return e == OK ? due_add(a, "", entry, em) : e;
+	return e == OK ? folders_due_entry(&a->due, "", a->tree->root, entry, em) : e;
 }
 
 enum err layer_apply_entry(struct layer_apply *a, const struct tar_entry *entry, struct tar *archive, struct errmsg *em)
@@ -297,32 +289,9 @@ enum err layer_apply_entry(struct layer_apply *a, const struct tar_entry *entry,
 	return e == OK ? OK : err_wrap(em, e, "%.200s", entry->path);
 }
 
-static enum err due_set(struct layer_apply *a, const struct folder_due *due, struct errmsg *em)
-{
-	struct tree_place at = { a->tree->root, "." };
-	struct timespec times[2] = { due->mtime, due->mtime };
-	struct errmsg missing = { "" };
-	enum err e = *due->path ? tree_place(a->tree, due->path, false, &at, &missing) : OK;
-	if (e == ERR_NOT_FOUND)
-		return OK; /* the same layer took it away again */
-	if (e != OK)
-		return err_set(em, e, "%s", missing.text);
-	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? OK : err_errno(em, ERR_IO, "a folder");
-	if (fchmod(fd, due->mode) != 0 || futimens(fd, times) != 0)
-		e = err_errno(em, ERR_IO, "%.200s", due->path);
-	close(fd);
-	return e;
-}
-
 enum err layer_apply_finish(struct layer_apply *a, struct errmsg *em)
 {
-	enum err e = OK;
-	/* From the last one up: those that came later lie deeper. */
-	for (size_t i = a->due_count; i-- > 0 && e == OK;)
-		e = due_set(a, &a->due[i], em);
-	return e;
+	return folders_due_settle(&a->due, a->tree, em);
 }
 
 size_t layer_apply_left_out(const struct layer_apply *a)
@@ -336,9 +305,7 @@ void layer_apply_free(struct layer_apply *a)
 		return;
 	tree_close(&a->links);
 	path_set_clear(&a->own);
-	for (size_t i = 0; i < a->due_count; i++)
-		free(a->due[i].path);
-	free(a->due);
+	folders_due_clear(&a->due);
 	free(a);
 }
 

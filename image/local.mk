@@ -11,7 +11,7 @@ libimage_la_SOURCES = \
 	image/digest.c image/digest.h \
 	image/docker_archive.c image/docker_archive_list.c image/docker_archive_list.h \
 	image/entry_attributes.c image/entry_attributes.h image/entry_contents.c image/entry_contents.h \
-	image/folder_source.c image/folder_source.h \
+	image/folder_source.c image/folder_source.h image/folders_due.c image/folders_due.h \
 	image/gunzip.c image/gunzip.h \
 	image/id_map.c image/id_map.h \
 	image/image_user.c image/image_user.h \

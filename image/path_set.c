@@ -7,7 +7,7 @@ static size_t place_of(const struct path_set *s, const char *path)
 {
 	uint64_t hash = fnv64(bytes_str(path));
 	size_t at = (size_t)(hash ^ hash >> 32) & (s->cap - 1);
-	while (s->slots[at] && strcmp(s->slots[at], path) != 0)
+	while (s->slots[at].path && strcmp(s->slots[at].path, path) != 0)
 		at = (at + 1) & (s->cap - 1);
 	return at;
 }
@@ -19,8 +19,8 @@ static enum err grow(struct path_set *s, struct errmsg *em)
 	if (!larger.slots)
 		return err_set(em, ERR_NOMEM, "no memory for paths");
 	for (size_t i = 0; i < s->cap; i++)
-		if (s->slots[i])
-			larger.slots[place_of(&larger, s->slots[i])] = s->slots[i];
+		if (s->slots[i].path)
+			larger.slots[place_of(&larger, s->slots[i].path)] = s->slots[i];
 	free(s->slots);
 	*s = larger;
 	return OK;
@@ -34,24 +34,30 @@ enum err path_set_add(struct path_set *s, const char *path, struct errmsg *em)
 			return e;
 	}
 	size_t at = place_of(s, path);
-	if (s->slots[at])
+	if (s->slots[at].path)
 		return OK;
-	s->slots[at] = strdup(path);
-	if (!s->slots[at])
+	s->slots[at].path = strdup(path);
+	if (!s->slots[at].path)
 		return err_set(em, ERR_NOMEM, "no memory for paths");
 	s->count++;
 	return OK;
 }
 
+size_t *path_set_number(const struct path_set *s, const char *path)
+{
+	struct path_slot *slot = s->cap > 0 ? &s->slots[place_of(s, path)] : NULL;
+	return slot && slot->path ? &slot->number : NULL;
+}
+
 bool path_set_has(const struct path_set *s, const char *path)
 {
-	return s->cap > 0 && s->slots[place_of(s, path)] != NULL;
+	return path_set_number(s, path) != NULL;
 }
 
 void path_set_clear(struct path_set *s)
 {
 	for (size_t i = 0; i < s->cap; i++)
-		free(s->slots[i]);
+		free(s->slots[i].path);
 	free(s->slots);
 	*s = (struct path_set){ .count = 0 };
 }

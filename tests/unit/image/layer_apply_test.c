@@ -3,8 +3,10 @@
 #include "tests/unit/image/tar_fixture.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char folder[64]; /* with "root" in it, and a file "outside" */
@@ -255,6 +257,134 @@ static void a_whiteout_through_a_link_stays_inside(void **state)
 	assert_int_equal(access(outside, F_OK), 0);
 }
 
+static void of_two_entries_of_a_folder_the_last_one_counts(void **state)
+{
+	(void)state;
+	struct stat st;
+	tar_folder("a");
+	tar_folder("a/b");
+	tar_header('5', "a", 0);
+	snprintf((char *)tar_block + 100, 8, "%07o", 0700);
+	snprintf((char *)tar_block + 136, 12, "%011o", 1600000000);
+	tar_seal();
+	check_ok(apply());
+	assert_int_equal(stat(at("a"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(st.st_mtime, 1600000000);
+	assert_int_equal(stat(at("a/b"), &st), 0);
+	assert_int_equal(st.st_mtime, 1700000000);
+}
+
+static void a_folder_that_only_what_is_in_it_changes_stays_what_it_is(void **state)
+{
+	(void)state;
+	struct stat st;
+	tar_header('5', "a", 0);
+	snprintf((char *)tar_block + 100, 8, "%07o", 0555);
+	tar_seal();
+	tar_file("a/gone", "1");
+	tar_file("a/replaced", "1");
+	check_ok(apply());
+	tar_file("a/.wh.gone", "");
+	tar_file("a/new", "2");
+	tar_file("a/replaced", "2");
+	check_ok(apply());
+	holds("a/new", "2");
+	holds("a/replaced", "2");
+	missing("a/gone");
+	assert_int_equal(stat(at("a"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0555);
+	assert_int_equal(st.st_mtime, 1700000000);
+	/* But not what has taken its place. */
+	tar_file("a/newer", "3");
+	tar_linked('2', "a", "b");
+	tar_folder("b");
+	tar_file("b/x", "3");
+	check_ok(apply());
+	assert_int_equal(lstat(at("a"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(at("b"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+}
+
+/* A path of the archive may be 4096 bytes; by way of a link folders get deeper than that. */
+static void folders_of_any_depth_are_removed(void **state)
+{
+	(void)state;
+	char deep[3000] = "d";
+	struct rlimit before;
+	struct rlimit few;
+	for (size_t i = 1; i < 1400; i++)
+		memcpy(deep + 2 * i - 1, "/d", 3);
+	tar_pax_path(deep);
+	tar_header('5', "x", 0);
+	tar_seal();
+	char link[3010];
+	snprintf(link, sizeof link, "linkpath=%s", deep);
+	tar_pax_record(link);
+	tar_linked('2', "l", "x");
+	deep[0] = 'l';
+	tar_pax_path(deep);
+	tar_file("x", "deepest");
+	check_ok(apply());
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 200;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	tar_file(".wh.d", "");
+	check_ok(apply());
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	missing("d");
+	assert_int_equal(check_folder_count(at("")), 1); /* the link */
+}
+
+static void holes_stay_holes(void **state)
+{
+	(void)state;
+	struct stat st;
+	char got[8] = "";
+	tar_pax_record("GNU.sparse.size=4194304");
+	tar_pax_record("GNU.sparse.map=2097152,3");
+	tar_file("sparse", "abc");
+	check_ok(apply());
+	assert_int_equal(stat(at("sparse"), &st), 0);
+	assert_int_equal(st.st_size, 4194304);
+	assert_true(st.st_blocks < 1024);
+	int fd = open(at("sparse"), O_RDONLY);
+	assert_int_equal(pread(fd, got, 5, 2097151), 5);
+	assert_memory_equal(got, "\0abc", 5);
+	close(fd);
+}
+
+/* Nor a list of the archive's own on what is made later, nor one of the folder around. */
+static void access_lists_are_not_handed_on(void **state)
+{
+	(void)state;
+	/* acl(5), as the kernel has it: version 2; user::rwx, user:1:rwx, group::r-x, mask::rwx, other::r-x. */
+	static const uint8_t acl[] = { 2, 0, 0,   0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,  7,
+				       0, 1, 0,   0,   0,   4,   0,  5, 0,   255, 255, 255, 255, 16, 0,
+				       7, 0, 255, 255, 255, 255, 32, 0, 5,   0,   255, 255, 255, 255 };
+	static const char key[] = "SCHILY.xattr.system.posix_acl_default=";
+	char record[200];
+	int len = snprintf(record, sizeof record, "%zu %s", sizeof acl + strlen(key) + 4, key);
+	if (fsetxattr(root, "system.posix_acl_default", acl, sizeof acl, 0) != 0)
+		skip(); /* a file system without them */
+	assert_int_equal(fremovexattr(root, "system.posix_acl_default"), 0);
+	memcpy(record + len, acl, sizeof acl);
+	record[(size_t)len + sizeof acl] = '\n';
+	tar_pax(record, (size_t)len + sizeof acl + 1);
+	tar_folder("d");
+	tar_file("d/one", "1");
+	check_ok(apply());
+	tar_file("d/two", "2");
+	check_ok(apply());
+	uint8_t got[sizeof acl];
+	assert_int_equal(getxattr(at("d"), "system.posix_acl_default", got, sizeof got), sizeof acl);
+	assert_memory_equal(got, acl, sizeof acl);
+	assert_int_equal(getxattr(at("d/one"), "system.posix_acl_access", got, sizeof got), -1);
+	assert_int_equal(getxattr(at("d/two"), "system.posix_acl_access", got, sizeof got), -1);
+}
+
 static void devices_are_left_out_and_overlays_refused(void **state)
 {
 	(void)state;
@@ -344,6 +474,11 @@ int main(void)
 		TEST(what_comes_later_takes_the_place),
 		TEST(whiteouts_remove_what_is_below_and_spare_their_own_layer),
 		TEST(a_whiteout_through_a_link_stays_inside),
+		TEST(of_two_entries_of_a_folder_the_last_one_counts),
+		TEST(a_folder_that_only_what_is_in_it_changes_stays_what_it_is),
+		TEST(folders_of_any_depth_are_removed),
+		TEST(holes_stay_holes),
+		TEST(access_lists_are_not_handed_on),
 		TEST(devices_are_left_out_and_overlays_refused),
 		TEST(long_names_and_large_numbers_are_read),
 		TEST(what_is_no_archive_is_refused),

@@ -62,3 +62,35 @@ void tar_pax(const char *records, size_t len)
 	tar_seal();
 	tar_add(records, len);
 }
+
+void tar_records(char flag, const char *const *texts)
+{
+	AUTO_BUF
+	all = { 0 };
+	for (; *texts; texts++) {
+		AUTO_STR
+		char *line = NULL;
+		int len = (int)strlen(*texts) + 2;
+		int digits = snprintf(NULL, 0, "%d", len);
+		/* The length is part of it. */
+		digits = snprintf(NULL, 0, "%d", len + digits);
+		assert_true(asprintf(&line, "%d %s\n", len + digits, *texts) == len + digits);
+		assert_int_equal(buf_append(&all, bytes_str(line), 0, &em), OK);
+	}
+	tar_header(flag, "pax", all.len);
+	tar_seal();
+	tar_add(all.data, all.len);
+}
+
+void tar_pax_record(const char *text)
+{
+	tar_records('x', (const char *const[]){ text, NULL });
+}
+
+void tar_pax_path(const char *path)
+{
+	AUTO_STR
+	char *text = NULL;
+	assert_true(asprintf(&text, "path=%s", path) > 0);
+	tar_pax_record(text);
+}

@@ -14,3 +14,7 @@ void tar_file(const char *path, const char *contents);
 void tar_folder(const char *path);
 void tar_linked(char flag, const char *path, const char *target);
 void tar_pax(const char *records, size_t len);
+/* Up to the NULL: each gets its length before it. */
+void tar_records(char flag, const char *const *texts);
+void tar_pax_record(const char *text);
+void tar_pax_path(const char *path);

@@ -27,24 +27,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Records of a PAX header, each with its length before it. */
-static void records(char flag, const char *const *texts)
-{
-	AUTO_BUF
-	all = { 0 };
-	for (; *texts; texts++) {
-		char line[512];
-		size_t len = strlen(*texts) + 2;
-		len += len + 1 > 9 ? len + 2 > 99 ? 3 : 2 : 1;
-		snprintf(line, sizeof line, "%zu %s\n", len, *texts);
-		assert_int_equal(strlen(line), len);
-		assert_int_equal(buf_append(&all, bytes_str(line), 0, &em), OK);
-	}
-	tar_header(flag, "pax", all.len);
-	tar_seal();
-	tar_add(all.data, all.len);
-}
-#define RECORDS(flag, ...) records((flag), (const char *const[]){ __VA_ARGS__, NULL })
+#define RECORDS(flag, ...) tar_records((flag), (const char *const[]){ __VA_ARGS__, NULL })
 
 /* `pairs` numbers of GNU's own header, from `at` on. */
 static void own_map(size_t at, const uint64_t *numbers, size_t count)
@@ -214,7 +197,7 @@ static void pax_maps_that_lie_are_refused(void **state)
 		  "0\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
-		records('x', lies[i].records);
+		tar_records('x', lies[i].records);
 		tar_header('0', "sparse",
 			   strlen(lies[i].contents) == 1 ? 1 : (strlen(lies[i].contents) + 511) / 512 * 512);
 		tar_seal();

@@ -1,0 +1,159 @@
+#include "image/folders_due.h"
+
+#include "image/entry_attributes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { ACL_SIZE_MAX = 64 << 10 };
+
+struct folder_due {
+	char *path;
+	dev_t device; /* which folder it was: the name may come to mean another */
+	ino_t inode;
+	mode_t mode;
+	struct timespec mtime;
+	struct buf acl;
+};
+
+void folders_due_clear(struct folders_due *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		free(d->items[i].path);
+		buf_clear(&d->items[i].acl);
+	}
+	free(d->items);
+	path_set_clear(&d->paths);
+	*d = (struct folders_due){ .count = 0 };
+}
+
+static enum err item_new(struct folders_due *d, const char *path, struct folder_due **out, struct errmsg *em)
+{
+	if (d->count == d->cap) {
+		size_t cap = d->cap ? d->cap * 2 : 256;
+		struct folder_due *grown = reallocarray(d->items, cap, sizeof(*grown));
+		if (!grown)
+			return err_set(em, ERR_NOMEM, "no memory for folders");
+		d->items = grown;
+		d->cap = cap;
+	}
+	enum err e = path_set_add(&d->paths, path, em);
+	if (e != OK)
+		return e;
+	*out = &d->items[d->count];
+	**out = (struct folder_due){ .path = strdup(path) };
+	if (!(*out)->path)
+		return err_set(em, ERR_NOMEM, "no memory for folders");
+	*path_set_number(&d->paths, path) = ++d->count;
+	return OK;
+}
+
+/* The item of that path, new or not. */
+static enum err item_of(struct folders_due *d, const char *path, struct folder_due **out, struct errmsg *em)
+{
+	const size_t *number = path_set_number(&d->paths, path);
+	if (!number || *number == 0)
+		return item_new(d, path, out, em);
+	*out = &d->items[*number - 1];
+	return OK;
+}
+
+enum err folders_due_entry(struct folders_due *d, const char *path, int fd, const struct tar_entry *entry,
+			   struct errmsg *em)
+{
+	struct folder_due *item;
+	struct stat st;
+	enum err e = item_of(d, path, &item, em);
+	if (e != OK)
+		return e;
+	if (fstat(fd, &st) != 0)
+		return err_errno(em, ERR_IO, "a folder");
+	item->device = st.st_dev;
+	item->inode = st.st_ino;
+	item->mode = entry->mode;
+	item->mtime = entry->mtime;
+	buf_clear(&item->acl);
+	for (size_t i = 0; i < entry->xattr_count && e == OK; i++)
+		if (strcmp(entry->xattrs[i].name, DEFAULT_ACL) == 0)
+			e = buf_append(&item->acl, buf_bytes(&entry->xattrs[i].value), ACL_SIZE_MAX, em);
+	return e;
+}
+
+static enum err acl_take(int fd, struct buf *to, struct errmsg *em)
+{
+	uint8_t acl[4096];
+	ssize_t len = fgetxattr(fd, DEFAULT_ACL, acl, sizeof acl);
+	if (len < 0)
+		return errno == ENODATA || errno == ENOTSUP ? OK : err_errno(em, ERR_IO, "a folder's access list");
+	if (fremovexattr(fd, DEFAULT_ACL) != 0)
+		return err_errno(em, ERR_IO, "a folder's access list");
+	return buf_append(to, (struct bytes){ acl, (size_t)len }, 0, em);
+}
+
+enum err folders_due_keep(struct folders_due *d, const char *path, int fd, bool unprivileged, struct errmsg *em)
+{
+	const size_t *number = path_set_number(&d->paths, path);
+	struct folder_due *item;
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return err_errno(em, ERR_IO, "a folder");
+	if (number && *number > 0 && d->items[*number - 1].device == st.st_dev &&
+	    d->items[*number - 1].inode == st.st_ino)
+		return OK;
+	enum err e = item_of(d, path, &item, em);
+	if (e != OK)
+		return e;
+	item->device = st.st_dev;
+	item->inode = st.st_ino;
+	item->mode = st.st_mode & 07777;
+	item->mtime = st.st_mtim;
+	buf_clear(&item->acl);
+	if (unprivileged && (st.st_mode & 0700) != 0700 && fchmod(fd, (st.st_mode & 07777) | 0700) != 0)
+		return err_errno(em, ERR_IO, "changing a folder's mode");
+	return acl_take(fd, &item->acl, em);
+}
+
+static enum err settle(const struct folder_due *due, struct tree *tree, struct errmsg *em)
+{
+	struct tree_place at = { tree->root, "." };
+	struct timespec times[2] = { due->mtime, due->mtime };
+	struct errmsg missing = { "" };
+	struct stat st;
+	enum err e = *due->path ? tree_place(tree, due->path, false, &at, &missing) : OK;
+	if (e == ERR_NOT_FOUND || e == ERR_PARSE)
+		return OK; /* the same layer took it away again */
+	if (e != OK)
+		return err_set(em, e, "%s", missing.text);
+	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? OK : err_errno(em, ERR_IO, "a folder");
+	if (fstat(fd, &st) != 0)
+		e = err_errno(em, ERR_IO, "a folder");
+	else if (st.st_dev != due->device || st.st_ino != due->inode)
+		; /* another one */
+	else if ((due->acl.len > 0 && fsetxattr(fd, DEFAULT_ACL, due->acl.data, due->acl.len, 0) != 0 &&
+		  errno != ENOTSUP) ||
+		 fchmod(fd, due->mode) != 0 || futimens(fd, times) != 0)
+		e = err_errno(em, ERR_IO, "%.200s", due->path);
+	close(fd);
+	return e;
+}
+
+static int deeper_first(const void *a, const void *b)
+{
+	return strcmp(((const struct folder_due *)b)->path, ((const struct folder_due *)a)->path);
+}
+
+enum err folders_due_settle(struct folders_due *d, struct tree *tree, struct errmsg *em)
+{
+	enum err e = OK;
+	/* A path is larger than those that it begins with: once its mode is set a folder may let nobody in. */
+	if (d->count > 0)
+		qsort(d->items, d->count, sizeof(*d->items), deeper_first);
+	for (size_t i = 0; i < d->count && e == OK; i++)
+		e = settle(&d->items[i], tree, em);
+	return e;
+}
