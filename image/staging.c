@@ -105,11 +105,25 @@ enum err staging_open(const char *target, struct staging *out, struct errmsg *em
 	return OK;
 }
 
-/* rename() takes the place of an empty folder, and of nothing else. */
-enum err staging_publish(struct staging *s, struct errmsg *em)
+/* Whoever is not root moves a folder elsewhere only if he may write to it: its ".." changes. */
+static int inner_move(const struct staging *s, const char *inner)
 {
-	if (rename(s->path, s->target) != 0)
+	struct stat st;
+	if (renameat(s->folder, inner, AT_FDCWD, s->target) == 0)
+		return 0;
+	if (errno != EACCES || fstatat(s->folder, inner, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(s->folder, inner, 0700, 0) != 0 || renameat(s->folder, inner, AT_FDCWD, s->target) != 0)
+		return -1;
+	return chmod(s->target, st.st_mode & 07777);
+}
+
+/* rename() takes the place of an empty folder, and of nothing else. */
+enum err staging_publish(struct staging *s, const char *inner, struct errmsg *em)
+{
+	if ((inner ? inner_move(s, inner) : rename(s->path, s->target)) != 0)
 		return err_errno(em, errno == ENOTEMPTY || errno == EEXIST ? ERR_EXISTS : ERR_IO, "%s", s->target);
+	if (inner)
+		return OK; /* what is around it goes when we close */
 	free(s->path);
 	s->path = NULL;
 	return OK;

@@ -1,6 +1,7 @@
 #include "image/unpack.h"
 
 #include "image/configuration.h"
+#include "image/entry_attributes.h"
 #include "image/layer_apply.h"
 #include "image/layer_open.h"
 #include "image/policy_judge.h"
@@ -88,6 +89,8 @@ static void progress_tell(const struct unpacking *u, size_t n, bool finished)
 static enum err layers_unpack(struct unpacking *u, struct errmsg *em)
 {
 	enum err e = OK;
+	/* What the folder around hands on is not the image's. */
+	attributes_drop(u->tree.root);
 	/* Where no layer says otherwise. */
 	if (fchmod(u->tree.root, 0755) != 0)
 		return err_errno(em, ERR_IO, "the root");
@@ -102,10 +105,9 @@ static enum err layers_unpack(struct unpacking *u, struct errmsg *em)
 
 static enum err tree_make(struct unpacking *u, const char *rootfs, int folder, struct errmsg *em)
 {
-	if (rootfs && mkdirat(folder, rootfs, 0755) != 0)
+	if (mkdirat(folder, rootfs, 0755) != 0)
 		return err_errno(em, ERR_IO, "making %s", rootfs);
-	int root = rootfs ? openat(folder, rootfs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-			  : fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	int root = openat(folder, rootfs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return root >= 0 ? tree_open(root, &u->tree, em) : err_errno(em, ERR_IO, "the root");
 }
 
@@ -113,16 +115,17 @@ static enum err unpack_beside(struct unpacking *u, const struct unpack_request *
 			      struct errmsg *em)
 {
 	AUTO_STAGING staging = { .folder = -1 };
+	const char *rootfs = request->rootfs ? request->rootfs : "rootfs";
 	enum err e = staging_open(request->target, &staging, em);
 	if (e == OK)
-		e = tree_make(u, request->rootfs, staging.folder, em);
+		e = tree_make(u, rootfs, staging.folder, em);
 	if (e == OK)
 		e = layers_unpack(u, em);
 	out->left_out = u->left_out;
 	if (e == OK && request->finish)
 		e = request->finish(request, staging.folder, &u->tree, out, em);
 	tree_close(&u->tree);
-	return e == OK ? staging_publish(&staging, em) : e;
+	return e == OK ? staging_publish(&staging, request->rootfs ? NULL : rootfs, em) : e;
 }
 
 static enum err source_read(struct unpacking *u, const char *src, struct image_unpacked *out, struct errmsg *em)
