@@ -206,8 +206,6 @@ void provider_connection_serve(const struct provider_connection *given)
 		c.peer->ops->free(c.peer);
 	secret_free(c.room);
 	c.wire.fd = -1; /* its owner's */
-	if (c.wire.ssl)
-		(void)SSL_shutdown(c.wire.ssl);
-	SSL_free(c.wire.ssl);
+	wire_clear(&c.wire);
 	linger(given->fd);
 }

@@ -4,11 +4,9 @@
 #include "pkcs11/message_sign.h"
 #include "pkcs11/process.h"
 
-#ifdef HAVE_CONFIG_H
 #include "config.h"
 
 #include <stdio.h>
-#endif
 
 CK_RV C_Initialize(CK_VOID_PTR args)
 {

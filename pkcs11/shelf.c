@@ -23,7 +23,8 @@ struct shelf *shelf_new(void)
 
 static void remove_where_locked(struct shelf *shelf, CK_OBJECT_HANDLE handle, CK_SESSION_HANDLE owner, bool *found)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
+	size_t first = handle % BUCKETS; /* of all, for 0 */
+	for (size_t i = first; i < (handle ? first + 1 : BUCKETS); i++)
 		for (struct object **at = &shelf->buckets[i]; *at;) {
 			struct object *o = *at;
 			if (handle ? o->handle != handle : (owner && o->owner != owner)) {
