@@ -121,22 +121,27 @@ CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK
 	AUTO(session) *s = NULL;
 	struct template t;
 	struct object *changed = NULL;
+	bool done = false;
 	CK_RV rv = process_session(session, &s);
 	if (rv != CKR_OK)
 		return rv;
 	if (!attributes || !count)
 		return CKR_ARGUMENTS_BAD;
-	AUTO(object) *o = token_object(s->token, object);
-	if (!o)
-		return CKR_OBJECT_HANDLE_INVALID;
-	if (!o->session)
-		return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
-	rv = template_read(attributes, count, TEMPLATE_SET, o->class, &t);
-	if (rv == CKR_OK)
-		rv = session_object_change(o, &t, TEMPLATE_SET, &changed);
-	if (rv != CKR_OK)
-		return rv;
-	return shelf_replace(s->token->shelf, o, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+	/* Once more where another thread has changed it meanwhile. */
+	do {
+		AUTO(object) *o = token_object(s->token, object);
+		if (!o)
+			return CKR_OBJECT_HANDLE_INVALID;
+		if (!o->session)
+			return s->flags & CKF_RW_SESSION ? CKR_TOKEN_WRITE_PROTECTED : CKR_SESSION_READ_ONLY;
+		rv = template_read(attributes, count, TEMPLATE_SET, o->class, &t);
+		if (rv == CKR_OK)
+			rv = session_object_change(o, &t, TEMPLATE_SET, &changed);
+		if (rv != CKR_OK)
+			return rv;
+		done = shelf_replace(s->token->shelf, o, changed);
+	} while (!done);
+	return CKR_OK;
 }
 
 static bool is_searching(struct session *s)

@@ -278,6 +278,50 @@ static void a_session_may_be_closed_under_its_threads(void **state)
 	mix_until(close_all);
 }
 
+struct shared_object {
+	CK_OBJECT_HANDLE handle;
+	atomic_uint turn;
+};
+
+/* One half sets the label, the other the application. */
+static void *set_in_turns(void *arg)
+{
+	struct shared_object *o = arg;
+	CK_SESSION_HANDLE s = 0;
+	char text[] = "0";
+	CK_ATTRIBUTE change = { atomic_fetch_add(&o->turn, 1) % 2 ? CKA_LABEL : CKA_APPLICATION, text, 1 };
+	check_shared(C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s));
+	for (unsigned i = 0; i < 50 * ROUNDS; i++) {
+		text[0] = (char)('0' + i % 10);
+		CK_RV rv = C_SetAttributeValue(s, o->handle, &change, 1);
+		if (rv != CKR_OK)
+			atomic_fetch_add(&failures, 1);
+	}
+	return NULL;
+}
+
+static void changes_of_one_object_do_not_push_each_other_out(void **state)
+{
+	(void)state;
+	pthread_t threads[4];
+	CK_SESSION_HANDLE s = fixture_session();
+	struct shared_object o = { .handle = 0 };
+	CK_OBJECT_CLASS data = CKO_DATA;
+	char label[2] = "", application[2] = "";
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &data, sizeof(data) }, { CKA_VALUE, label, 1 } };
+	CK_ATTRIBUTE got[] = { { CKA_LABEL, label, 1 }, { CKA_APPLICATION, application, 1 } };
+	failures = 0;
+	check_rv(CKR_OK, C_CreateObject(s, template, ARRAY_LEN(template), &o.handle));
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, set_in_turns, &o), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(failures, 0);
+	check_rv(CKR_OK, C_GetAttributeValue(s, o.handle, got, ARRAY_LEN(got)));
+	assert_string_equal(label, "9");
+	assert_string_equal(application, "9");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +329,7 @@ int main(void)
 		TEST(one_session_in_many_threads_breaks_nothing),
 		TEST(one_session_takes_all_operations_of_many_threads),
 		TEST(a_session_may_be_closed_under_its_threads),
+		TEST(changes_of_one_object_do_not_push_each_other_out),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
