@@ -78,15 +78,16 @@ CK_RV process_check(void)
 	return ready ? CKR_OK : CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
-/* PKCS #11 2.40 5.4. Locking is pthread's in every case: on this system the application's threads are pthreads, so its
- * own mutexes would protect nothing more. No thread is ever made by this half. */
+/* PKCS #11 2.40 5.4. Locking is pthread's: who wants his own mutexes taken and nothing else hears that they are not. */
 static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args)
 {
 	if (!args)
 		return CKR_OK;
 	int given = (args->CreateMutex != NULL) + (args->DestroyMutex != NULL) + (args->LockMutex != NULL) +
 		    (args->UnlockMutex != NULL);
-	return args->pReserved || (given != 0 && given != 4) ? CKR_ARGUMENTS_BAD : CKR_OK;
+	if (args->pReserved || (given != 0 && given != 4))
+		return CKR_ARGUMENTS_BAD;
+	return given && !(args->flags & CKF_OS_LOCKING_OK) ? CKR_CANT_LOCK : CKR_OK;
 }
 
 static void forget_sessions(struct token *t)
@@ -96,7 +97,7 @@ static void forget_sessions(struct token *t)
 }
 
 /* The caller holds p->setup. */
-static CK_RV set_up(struct process *p)
+static CK_RV set_up(struct process *p, bool no_threads)
 {
 	struct errmsg em = { "" };
 	struct token_set *opened = NULL;
@@ -113,8 +114,10 @@ static CK_RV set_up(struct process *p)
 	}
 	if (rv == CKR_OK) {
 		pthread_mutex_lock(&p->lock);
-		token_set_free(p->tokens);
+		struct token_set *old = p->tokens;
 		p->tokens = opened;
+		token_set_free(old); /* a child that is forked just here looks at p->tokens without the lock */
+		p->no_threads = no_threads;
 		for (size_t i = 0; i < opened->count; i++)
 			if (opened->items[i])
 				forget_sessions(opened->items[i]);
@@ -138,9 +141,7 @@ CK_RV process_initialize(const CK_C_INITIALIZE_ARGS *args)
 	if (!p)
 		return CKR_HOST_MEMORY;
 	pthread_mutex_lock(&p->setup);
-	rv = set_up(p);
-	if (rv == CKR_OK)
-		p->no_threads = args && args->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+	rv = set_up(p, args && args->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS);
 	pthread_mutex_unlock(&p->setup);
 	return rv;
 }

@@ -43,7 +43,11 @@ static void initialize_takes_its_arguments_as_the_standard_says(void **state)
 	args = (CK_C_INITIALIZE_ARGS){ create_mutex, use_mutex, use_mutex, use_mutex, CKF_OS_LOCKING_OK, NULL };
 	check_rv(CKR_OK, C_Initialize(&args));
 	check_rv(CKR_OK, C_Finalize(NULL));
+	/* Mutexes that are not taken must not be promised. */
 	args.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+	check_rv(CKR_CANT_LOCK, C_Initialize(&args));
+	check_rv(CKR_CRYPTOKI_NOT_INITIALIZED, C_Finalize(NULL));
+	args.flags |= CKF_OS_LOCKING_OK;
 	check_rv(CKR_OK, C_Initialize(&args));
 }
 
