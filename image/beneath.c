@@ -129,3 +129,13 @@ enum err beneath_parent(struct beneath file, int *out, const char **leaf, struct
 	/* Not O_PATH: the folder is fsynced after a change. */
 	return beneath_open((struct beneath){ file.dir, folder }, O_RDONLY | O_DIRECTORY, 0, out, em);
 }
+
+enum err beneath_sync(struct beneath folder, struct errmsg *em)
+{
+	AUTO_FD
+	int fd = -1;
+	enum err e = beneath_open(folder, O_RDONLY | O_DIRECTORY, 0, &fd, em);
+	if (e == OK && fsync(fd) != 0)
+		e = err_errno(em, ERR_IO, "%s: writing to the disk", folder.path);
+	return e;
+}

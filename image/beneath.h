@@ -19,3 +19,5 @@ enum err beneath_open_file(struct beneath file, int *out, int64_t *size, struct 
 enum err beneath_read(struct beneath file, size_t max, struct buf *out, struct errmsg *em) MUST_USE;
 /* The folder that holds `file`, *leaf being the name in it: for what the *at() calls do. */
 enum err beneath_parent(struct beneath file, int *out, const char **leaf, struct errmsg *em) MUST_USE;
+/* A folder's names onto the disk. */
+enum err beneath_sync(struct beneath folder, struct errmsg *em) MUST_USE;

@@ -1,4 +1,5 @@
 #include "image/layout_write.h"
+#include "image/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,6 +166,14 @@ static enum err commit_locked(struct layout_destination *d, const struct raw_man
 	return e == OK ? layout_put_entry(d->dir, &entry, em) : e;
 }
 
+/* One writer at a time changes what is visible. */
+static enum err writer_lock(const struct layout_destination *d, int64_t ms, struct errmsg *em)
+{
+	const struct image_copy_options *o = ms > 0 ? d->base.options : NULL;
+	struct lock_wait wait = { deadline_in_ms(ms), o ? o->interrupted : NULL, o ? o->interrupted_user : NULL };
+	return lock_take(d->dir, LOCK_ALONE, wait, "the layout", em);
+}
+
 static enum err destination_commit(struct image_destination *base, const struct raw_manifest *manifest,
 				   struct errmsg *em)
 {
@@ -172,7 +181,7 @@ static enum err destination_commit(struct image_destination *base, const struct 
 	struct journal j = { .dir = d->dir };
 	enum err e = manifest_stage(d, manifest, em);
 	if (e == OK)
-		e = layout_lock(d->dir, (struct lock_wait){ deadline_in_ms(LOCK_WAIT_MS), d->base.options }, em);
+		e = writer_lock(d, LOCK_WAIT_MS, em);
 	if (e != OK)
 		return err_wrap(em, e, "oci:%s", d->name.dir);
 	e = commit_locked(d, manifest, &j, em);
@@ -185,7 +194,7 @@ static enum err destination_commit(struct image_destination *base, const struct 
 			e = err_errno(em, ERR_IO, "the image is in place, but perhaps not on the disk");
 	}
 	journal_clear(&j);
-	layout_unlock(d->dir);
+	lock_leave(d->dir);
 	return e == OK ? OK : err_wrap(em, e, "oci:%s", d->name.dir);
 }
 
@@ -195,8 +204,7 @@ static void destination_free(struct image_destination *base)
 	for (size_t i = 0; i < d->staged_count; i++)
 		staged_discard(&d->staged[i]);
 	/* Only folders of ours, and empty: another writer may have moved in. */
-	if (d->made.path &&
-	    (d->dir < 0 || layout_lock(d->dir, (struct lock_wait){ deadline_in_ms(0), NULL }, NULL) == OK))
+	if (d->made.path && (d->dir < 0 || writer_lock(d, 0, NULL) == OK))
 		made_folders_undo(&d->made);
 	made_folders_clear(&d->made);
 	if (d->dir >= 0)
@@ -220,6 +228,8 @@ static enum err destination_open(struct layout_destination *d, struct errmsg *em
 	if (d->dir < 0)
 		return err_errno(em, ERR_IO, "oci:%s", d->name.dir);
 	e = layout_check_writable(d->dir, em);
+	if (e == OK)
+		e = staged_sweep(d->dir, em);
 	return e == OK ? OK : err_wrap(em, e, "oci:%s", d->name.dir);
 }
 

@@ -1,6 +1,7 @@
 #include "image/layout_edit.h"
 
 #include "image/layout_write.h"
+#include "image/lock.h"
 #include "image/platform.h"
 
 #include <errno.h>
@@ -134,7 +135,8 @@ static enum err chain_write(struct layout_edit *edit, const struct raw_manifest 
 static enum err chain_commit(struct layout_edit *edit, const struct raw_manifest *made, struct errmsg *em)
 {
 	struct journal j = { .dir = edit->dir };
-	enum err e = layout_lock(edit->dir, (struct lock_wait){ deadline_in_ms(LOCK_WAIT_MS), NULL }, em);
+	enum err e = lock_take(edit->dir, LOCK_ALONE, (struct lock_wait){ deadline_in_ms(LOCK_WAIT_MS), NULL, NULL },
+			       "the layout", em);
 	if (e != OK)
 		return e;
 	e = chain_write(edit, made, &j, em);
@@ -143,7 +145,7 @@ static enum err chain_commit(struct layout_edit *edit, const struct raw_manifest
 	else if (fsync(edit->dir) != 0)
 		e = err_errno(em, ERR_IO, "the image is in place, but perhaps not on the disk");
 	journal_clear(&j);
-	layout_unlock(edit->dir);
+	lock_leave(edit->dir);
 	return e;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 enum err made_folders_make(const char *path, struct made_folders *out, struct errmsg *em)
@@ -81,32 +80,6 @@ enum err layout_check_writable(int dir, struct errmsg *em)
 		return e == ERR_NOT_FOUND ? err_set(em, ERR_EXISTS, "the folder is not empty, and no OCI layout") : e;
 	}
 	return OK;
-}
-
-enum err layout_lock(int dir, struct lock_wait wait, struct errmsg *em)
-{
-	for (;;) {
-		if (flock(dir, LOCK_EX | LOCK_NB) == 0)
-			break;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(em, ERR_IO, "locking the layout");
-		if (deadline_passed(wait.deadline))
-			return err_set(em, ERR_BUSY, "the layout is locked by another writer");
-		if (wait.options && wait.options->interrupted &&
-		    wait.options->interrupted(wait.options->interrupted_user))
-			return err_set(em, ERR_IO, "interrupted");
-		deadline_sleep_ms(wait.deadline, 20);
-	}
-	struct stat st;
-	if (fstat(dir, &st) == 0 && st.st_nlink > 0)
-		return OK;
-	layout_unlock(dir);
-	return err_set(em, ERR_IO, "the folder was removed in the meantime");
-}
-
-void layout_unlock(int dir)
-{
-	(void)flock(dir, LOCK_UN);
 }
 
 static enum err journal_add(struct journal *j, const char *path, bool folder, struct errmsg *em)
@@ -228,25 +201,11 @@ enum err layout_sync(int dir, struct errmsg *em)
 {
 	static const char *const folders[] = { "blobs/sha256", "blobs/sha384", "blobs/sha512", "blobs" };
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		AUTO_FD
-		int fd = -1;
-		enum err e = beneath_open((struct beneath){ dir, folders[i] }, O_RDONLY | O_DIRECTORY, 0, &fd, em);
-		if (e == ERR_NOT_FOUND)
-			continue;
-		if (e != OK)
+		enum err e = beneath_sync((struct beneath){ dir, folders[i] }, em);
+		if (e != OK && e != ERR_NOT_FOUND)
 			return e;
-		if (fsync(fd) != 0)
-			return err_errno(em, ERR_IO, "%s: writing to the disk", folders[i]);
 	}
 	return fsync(dir) == 0 ? OK : err_errno(em, ERR_IO, "the layout's folder: writing to the disk");
-}
-
-static enum err small_file_stage(int dir, struct bytes contents, struct staged *out, struct errmsg *em)
-{
-	enum err e = staged_open(dir, false, out, em);
-	if (e == OK)
-		e = staged_write(out, contents, em);
-	return e == OK ? staged_sync(out, em) : e;
 }
 
 enum err layout_mark(struct journal *j, struct errmsg *em)
@@ -255,14 +214,14 @@ enum err layout_mark(struct journal *j, struct errmsg *em)
 	enum err e = layout_check(j->dir, em);
 	if (e != ERR_NOT_FOUND)
 		return e;
-	e = small_file_stage(j->dir, bytes_str("{\"imageLayoutVersion\":\"1.0.0\"}"), &file, em);
+	e = staged_contents(j->dir, bytes_str("{\"imageLayoutVersion\":\"1.0.0\"}"), &file, em);
 	return e == OK ? journal_publish(j, &file, "oci-layout", em) : e;
 }
 
 static enum err index_publish(int dir, struct bytes text, struct errmsg *em)
 {
 	AUTO_STAGED file = { .fd = -1 };
-	enum err e = small_file_stage(dir, text, &file, em);
+	enum err e = staged_contents(dir, text, &file, em);
 	return e == OK ? staged_publish(&file, (struct beneath){ dir, "index.json" }, true, em) : e;
 }
 

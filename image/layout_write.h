@@ -2,8 +2,6 @@
 #include "image/layout.h"
 #include "image/staged.h"
 
-#include "common/deadline.h"
-
 /* The steps of writing a layout, each with its way back. */
 
 /* Folders made for a layout that was not there: `path` and those above it. */
@@ -18,14 +16,6 @@ void made_folders_clear(struct made_folders *made);
 
 /* ERR_EXISTS: `dir` holds something, and it is not a layout. */
 enum err layout_check_writable(int dir, struct errmsg *em) MUST_USE;
-
-/* One writer at a time changes what is visible. ERR_BUSY at the deadline. Let go by closing `dir`, or by: */
-struct lock_wait {
-	struct deadline deadline;
-	const struct image_copy_options *options; /* whom to ask whether to go on; NULL: nobody */
-};
-enum err layout_lock(int dir, struct lock_wait wait, struct errmsg *em) MUST_USE;
-void layout_unlock(int dir);
 
 /* Names that came into being under the lock, to be taken away again if the rest fails. Zero-initialised = empty. */
 struct journal_entry {

@@ -32,7 +32,7 @@ libimage_la_SOURCES = \
 	image/auth_file.c image/auth_file.h \
 	image/credential_helper.c image/credential_helper.h \
 	image/evidence.c image/evidence.h image/judge_sigstore.c image/judge_simple.c \
-	image/lookaside.c image/lookaside.h \
+	image/lock.c image/lock.h image/lookaside.c image/lookaside.h \
 	image/policy.h image/policy_file.c image/policy_file.h image/policy_identity.c image/policy_judge.c image/policy_judge.h \
 	image/policy_key.c image/policy_parse.c image/policy_requirement.c \
 	image/reference.c image/reference.h \

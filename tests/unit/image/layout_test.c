@@ -2,6 +2,8 @@
 
 #include "image/index.h"
 #include "image/layout_write.h"
+#include "image/lock.h"
+#include "image/staged.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -458,9 +460,11 @@ static void waits_for_another_writer_until_the_deadline(void **state)
 	AUTO_FD
 	int ours = open(f->dir, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(theirs, LOCK_EX), 0);
-	assert_int_equal(layout_lock(ours, (struct lock_wait){ deadline_in_ms(50), NULL }, NULL), ERR_BUSY);
+	assert_int_equal(lock_take(ours, LOCK_ALONE, (struct lock_wait){ .deadline = deadline_in_ms(50) }, "it", NULL),
+			 ERR_BUSY);
 	assert_int_equal(flock(theirs, LOCK_UN), 0);
-	assert_int_equal(layout_lock(ours, (struct lock_wait){ deadline_in_ms(0), NULL }, NULL), OK);
+	assert_int_equal(lock_take(ours, LOCK_ALONE, (struct lock_wait){ .deadline = deadline_in_ms(0) }, "it", NULL),
+			 OK);
 }
 
 static void writes_where_files_must_have_names(void **state)
@@ -562,11 +566,37 @@ static void works_and_refuses_links_without_openat2(void **state)
 	assert_int_equal(WEXITSTATUS(status), DID);
 }
 
+/* As on file systems that have no nameless files. */
+static void removes_what_a_killed_writer_left_and_not_a_living_one_s(void **state)
+{
+	const struct fixture *f = *state;
+	AUTO_STAGED living = { .fd = -1 };
+	put_usual(f);
+	copy_expect(f->src, f->dst, NULL, OK);
+	AUTO_FD
+	int dir = open(f->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t child = fork();
+	if (child == 0) {
+		struct staged dead;
+		_exit(staged_open(dir, true, &dead, NULL) == OK && staged_write(&dead, BYTES("x"), NULL) == OK ? 0 : 1);
+	}
+	int status = 1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_names(f->out), 10);
+	assert_int_equal(staged_open(dir, true, &living, NULL), OK);
+	copy_expect(f->src, f->dst, NULL, OK);
+	assert_int_equal(count_names(f->out), 10);
+	staged_discard(&living);
+	assert_int_equal(count_names(f->out), 9);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(copies_an_image_byte_for_byte),
+		TEST(removes_what_a_killed_writer_left_and_not_a_living_one_s),
 		TEST(makes_the_folders_above_the_layout),
 		TEST(moves_a_tag_and_keeps_the_other_entries),
 		TEST(needs_a_tag_only_where_there_are_several_images),
