@@ -147,12 +147,12 @@ static bool set_callbacks(struct http_lane *l)
 	       curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)l->pool->connect_ms) == CURLE_OK;
 }
 
-/* Proxies: only what https_proxy, all_proxy and no_proxy name, only for https:// to other machines, and never in a
- * setuid program, whose environment is somebody else's. */
+/* Proxies: what https_proxy, http_proxy, all_proxy and no_proxy name, only to other machines, and never in a setuid
+ * program, whose environment is somebody else's. */
 static bool set_protocol(const struct http_lane *l)
 {
 	CURL *c = l->easy;
-	bool direct = l->target.plain || l->target.loopback || getauxval(AT_SECURE);
+	bool direct = l->target.loopback || getauxval(AT_SECURE);
 	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, l->target.plain ? "http" : "https") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
@@ -397,7 +397,10 @@ static enum err lane_run(struct http_lane *l, struct errmsg *em)
 		e = lane_drive(l, em);
 	sigpipe_unblock(&pipe);
 	libctx_leave(guard);
-	return e == OK && l->done && !lane_has_bytes(l) ? outcome(l, em) : e;
+	if (e == OK && l->done && !lane_has_bytes(l))
+		e = outcome(l, em);
+	l->failed = e != OK;
+	return e;
 }
 
 enum err http_lane_begin(struct http_lane *l, const struct http_hop *hop, struct errmsg *em)

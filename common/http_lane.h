@@ -34,6 +34,7 @@ struct http_lane {
 	CURL *easy;
 	bool running; /* easy is in multi */
 	bool done;
+	bool failed; /* libcurl does not take all options anew after each kind of failure: not to be used again */
 	CURLcode result; /* once done */
 	struct curl_slist *headers;
 	struct http_target target;

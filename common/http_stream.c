@@ -110,7 +110,7 @@ static void lane_give_back(struct http_lane *lane)
 	struct http_pool *p = lane->pool;
 	http_lane_stop(lane);
 	pthread_mutex_lock(&p->lock);
-	bool kept = p->idle_count < IDLE_MAX;
+	bool kept = p->idle_count < IDLE_MAX && !lane->failed;
 	if (kept) {
 		lane->next = p->idle;
 		p->idle = lane;
