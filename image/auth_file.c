@@ -255,21 +255,40 @@ static enum err homes_search(const struct auth_scope *scope, struct credentials 
 	return OK;
 }
 
-enum err auth_find(const struct image_access *access, const struct auth_scope *scope, struct credentials *out,
-		   struct errmsg *em)
+static enum err files_search(const struct image_access *access, const struct auth_scope *scope, struct credentials *out,
+			     struct errmsg *em)
 {
 	const char *file = access && access->auth_file ? access->auth_file : getenv("REGISTRY_AUTH_FILE");
 	bool found = false;
-	*out = (struct credentials){ 0 };
-	if (access && access->credentials) {
-		if (!strchr(access->credentials, ':'))
-			return err_set(em, ERR_ARG, "credentials are USER:PASSWORD");
-		return secret_copy(bytes_str(access->credentials), &out->user_password, em);
-	}
 	if (access && access->auth_file && strncmp(file, "kbs://", 6) == 0)
 		return resource_search(access, scope, out, em);
 	if (!file || !file[0])
 		return homes_search(scope, out, em);
 	enum err e = place_search(&(struct auth_place){ file, false }, scope, out, &found, em);
 	return e == ERR_NOT_FOUND ? ERR_CONFIG : e;
+}
+
+enum err auth_find(const struct image_access *access, const struct auth_scope *scope, struct credentials *out,
+		   struct errmsg *em)
+{
+	*out = (struct credentials){ 0 };
+	if (access && access->credentials) {
+		if (!strchr(access->credentials, ':'))
+			return err_set(em, ERR_ARG, "credentials are USER:PASSWORD");
+		return secret_copy(bytes_str(access->credentials), &out->user_password, em);
+	}
+	if (!scope->helpers)
+		return files_search(access, scope, out, em);
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i < json_object_array_length(scope->helpers); i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(scope->helpers, i));
+		bool found = false;
+		if (strcmp(name, "containers-auth.json") == 0)
+			e = files_search(access, scope, out, em);
+		else
+			e = credential_helper_get(name, helper_host(scope->host), out, &found, em);
+		if (out->user_password || out->identity_token)
+			break;
+	}
+	return e;
 }

@@ -14,10 +14,12 @@ void credentials_clear(struct credentials *c);
 struct auth_scope {
 	const char *host; /* as in the image's name, "docker.io" */
 	const char *path; /* the repository */
+	json_object
+		*helpers; /* who is asked, in this order: "containers-auth.json" is the files. NULL: the files alone */
 };
 
-/* Those that `access` names for the scope, else those of the files that containers' tools look into; the most special
- * entry of a file counts. Nothing anywhere is OK, with both NULL. May run a credential helper.
+/* Those that `access` names for the scope, else those of helpers, else those of the files that containers' tools look
+ * into; the most special entry of a file counts. Nothing anywhere is OK, with both NULL. May run a credential helper.
  * ERR_CONFIG: a file that is named and not there, or malformed; what the helper said. */
 enum err auth_find(const struct image_access *access, const struct auth_scope *scope, struct credentials *out,
 		   struct errmsg *em) MUST_USE;

@@ -41,7 +41,7 @@ libimage_la_SOURCES = \
 	image/signature_cosign.c image/signature_cosign.h image/signature_rekor.c image/signature_verify.c \
 	image/signature_payload.c image/signature_payload.h \
 	image/signature_simple.c image/signature_simple.h \
-	image/registries_conf.c image/registries_conf.h \
+	image/registries_conf.c image/registries_conf.h image/registries_short.c \
 	image/registry.c image/registry.h \
 	image/registry_certs.c image/registry_certs.h \
 	image/registry_blob.c image/registry_destination.c image/registry_source.c image/registry_transport.h \

@@ -128,6 +128,7 @@ static enum err name_take(const char *name, struct reference *out, struct errmsg
 	const char *slash = strchr(name, '/');
 	bool has_host = slash && looks_like_host(name, (size_t)(slash - name));
 	const char *path = has_host ? slash + 1 : name;
+	out->short_name = !has_host;
 	out->host = has_host ? strndup(name, (size_t)(slash - name)) : strdup("docker.io");
 	if (out->host && strcmp(out->host, "index.docker.io") == 0)
 		strcpy(out->host, "docker.io"); /* is shorter */
@@ -136,6 +137,7 @@ static enum err name_take(const char *name, struct reference *out, struct errmsg
 		out->path = NULL;
 		return err_set(em, ERR_NOMEM, "no memory");
 	}
+	out->added = official ? strlen("library/") : 0;
 	if (!reference_host_valid(out->host))
 		return err_set(em, ERR_ARG, "not a host before the first slash");
 	if (!reference_path_valid(out->path) || strlen(out->host) + 1 + strlen(out->path) > NAME_MAX_LENGTH)

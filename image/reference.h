@@ -9,6 +9,8 @@ struct reference {
 	char *path; /* "library/busybox" */
 	char *tag; /* or NULL */
 	char *digest; /* or NULL; checked */
+	bool short_name; /* the text named no host */
+	size_t added; /* bytes at the front of `path` that the text had not */
 };
 
 /* ERR_ARG: no such name; ERR_UNSUPPORTED: tag and digest, which could mean two images. */

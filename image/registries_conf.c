@@ -8,16 +8,14 @@
 
 #define CONF_SIZE_MAX ((size_t)1 << 20)
 
-/* The tables [[registry]] of one or more files: the last one of a prefix counts. */
-struct rules {
-	json_object *by_prefix;
-};
-
-static void rules_clear(struct rules *r)
+void registries_conf_clear(struct registries_conf *c)
 {
-	json_object_put(r->by_prefix);
+	json_object_put(c->by_prefix);
+	json_object_put(c->aliases);
+	json_object_put(c->search);
+	json_object_put(c->helpers);
+	*c = (struct registries_conf){ 0 };
 }
-#define AUTO_RULES __attribute__((cleanup(rules_clear))) struct rules
 
 void registry_places_clear(struct registry_places *p)
 {
@@ -58,21 +56,100 @@ static enum err rule_prefix(json_object *rule, const char **prefix, struct errms
 	return OK;
 }
 
-/* Helpers that we would not ask must not be passed over. */
-static enum err helpers_check(json_object *root, struct errmsg *em)
+/* A list that is there, and not empty, replaces what earlier files say. */
+static enum err list_take(json_object *root, const char *name, json_object **to, struct errmsg *em)
 {
-	json_object *helpers = NULL;
-	enum err e = json_get_array_opt(root, "credential-helpers", &helpers, em);
-	for (size_t i = 0; e == OK && helpers && i < json_object_array_length(helpers); i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(helpers, i));
-		if (!name || strcmp(name, "containers-auth.json") != 0)
-			e = err_set(em, ERR_UNSUPPORTED,
-				    "credential-helpers: only containers-auth.json; name helpers in that file");
+	json_object *list = NULL;
+	enum err e = json_get_array_opt(root, name, &list, em);
+	if (e != OK || !list || json_object_array_length(list) == 0)
+		return e;
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
+			return err_set(em, ERR_PARSE, "%s: want a list of strings", name);
+	json_object_put(*to);
+	*to = json_object_get(list);
+	return OK;
+}
+
+static enum err search_check(json_object *search, struct errmsg *em)
+{
+	size_t count = search ? json_object_array_length(search) : 0;
+	if (count > REGISTRY_NAMES_MAX)
+		return err_set(em, ERR_LIMIT, "more than %d registries to search", REGISTRY_NAMES_MAX);
+	for (size_t i = 0; i < count; i++) {
+		const char *host = json_object_get_string(json_object_array_get_idx(search, i));
+		AUTO_REFERENCE name = { 0 };
+		AUTO_STR
+		char *text = NULL;
+		if (asprintf(&text, "%s/name", host) < 0) {
+			text = NULL;
+			return err_set(em, ERR_NOMEM, "no memory");
+		}
+		if (!reference_host_valid(host) || reference_parse(text, &name, NULL) != OK || name.short_name)
+			return err_set(em, ERR_PARSE, "unqualified-search-registries: %.200s: not host[:port]", host);
+	}
+	return OK;
+}
+
+static enum err mode_take(json_object *root, struct registries_conf *c, struct errmsg *em)
+{
+	const char *mode = "";
+	enum err e = json_get_string_opt(root, "short-name-mode", &mode, em);
+	if (e != OK || !*mode)
+		return e;
+	c->enforcing = strcmp(mode, "enforcing") == 0;
+	if (c->enforcing || strcmp(mode, "permissive") == 0 || strcmp(mode, "disabled") == 0)
+		return OK;
+	return err_set(em, ERR_PARSE, "short-name-mode is enforcing, permissive or disabled");
+}
+
+/* Short names and what they mean, without tags. */
+static enum err alias_add(struct registries_conf *c, const char *name, json_object *value, struct errmsg *em)
+{
+	AUTO_REFERENCE to = { 0 };
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+	bool good = text && reference_path_valid(name) &&
+		    (!*text || (!strchr(text, '@') && reference_parse(text, &to, NULL) == OK));
+	const char *slash = good ? strrchr(text, '/') : NULL;
+	if (!good || (*text && (to.short_name || strchr(slash ? slash : text, ':'))))
+		return err_set(em, ERR_PARSE, "aliases: %.200s: want NAME = \"HOST/NAME\"", name);
+	return json_add(c->aliases, name, json_object_get(value)) ? OK : err_set(em, ERR_NOMEM, "no memory");
+}
+
+static enum err aliases_take(json_object *root, struct registries_conf *c, struct errmsg *em)
+{
+	json_object *aliases = NULL;
+	enum err e = json_get_object_opt(root, "aliases", &aliases, em);
+	if (e != OK || !aliases)
+		return e;
+	json_object_object_foreach(aliases, name, value)
+	{
+		e = alias_add(c, name, value, em);
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+static enum err rules_take(json_object *root, struct registries_conf *c, struct errmsg *em)
+{
+	AUTO_OF(json_object) *seen = json_object_new_object();
+	json_object *list = NULL;
+	enum err e = json_get_array_opt(root, "registry", &list, em);
+	for (size_t i = 0; e == OK && list && i < json_object_array_length(list); i++) {
+		json_object *rule = json_object_array_get_idx(list, i);
+		const char *prefix = NULL;
+		e = rule_prefix(rule, &prefix, em);
+		if (e == OK && json_object_object_get_ex(seen, prefix, NULL))
+			e = err_set(em, ERR_PARSE, "registry %.200s stands there twice", prefix);
+		if (e == OK && (!json_add(seen, prefix, json_object_new_boolean(true)) ||
+				!json_add(c->by_prefix, prefix, json_object_get(rule))))
+			e = err_set(em, ERR_NOMEM, "no memory");
 	}
 	return e;
 }
 
-static enum err rules_add(struct rules *r, struct bytes text, struct errmsg *em)
+enum err registries_conf_add(struct registries_conf *c, struct bytes text, struct errmsg *em)
 {
 	static const char *const names[] = { "unqualified-search-registries",
 					     "credential-helpers",
@@ -82,51 +159,62 @@ static enum err rules_add(struct rules *r, struct bytes text, struct errmsg *em)
 					     "additional-layer-store-auth-helper",
 					     NULL };
 	AUTO_OF(json_object) *root = NULL;
-	AUTO_OF(json_object) *seen = json_object_new_object();
-	json_object *list = NULL;
-	enum err e = seen ? toml_parse(text, CONF_SIZE_MAX, &root, em) : err_set(em, ERR_NOMEM, "no memory");
+	if (!c->by_prefix)
+		c->by_prefix = json_object_new_object();
+	if (!c->aliases)
+		c->aliases = json_object_new_object();
+	enum err e = c->by_prefix && c->aliases ? toml_parse(text, CONF_SIZE_MAX, &root, em)
+						: err_set(em, ERR_NOMEM, "no memory");
 	if (e == OK && json_object_object_get_ex(root, "registries", NULL))
 		e = err_set(em, ERR_UNSUPPORTED, "[registries...]: the old form; want [[registry]]");
 	if (e == OK)
 		e = json_only_members(root, names, em);
 	if (e == OK)
-		e = helpers_check(root, em);
+		e = list_take(root, "unqualified-search-registries", &c->search, em);
 	if (e == OK)
-		e = json_get_array_opt(root, "registry", &list, em);
-	for (size_t i = 0; e == OK && list && i < json_object_array_length(list); i++) {
-		json_object *rule = json_object_array_get_idx(list, i);
-		const char *prefix = NULL;
-		e = rule_prefix(rule, &prefix, em);
-		if (e == OK && json_object_object_get_ex(seen, prefix, NULL))
-			e = err_set(em, ERR_PARSE, "registry %.200s stands there twice", prefix);
-		if (e == OK && (json_object_object_add(seen, prefix, NULL) != 0 ||
-				json_object_object_add(r->by_prefix, prefix, json_object_get(rule)) != 0))
-			e = err_set(em, ERR_NOMEM, "no memory");
+		e = search_check(c->search, em);
+	if (e == OK)
+		e = list_take(root, "credential-helpers", &c->helpers, em);
+	if (e == OK)
+		e = mode_take(root, c, em);
+	if (e == OK)
+		e = aliases_take(root, c, em);
+	return e == OK ? rules_take(root, c, em) : e;
+}
+
+static bool ends_there(const char *name, size_t len)
+{
+	return name[len] == '\0' || strchr(":/@", name[len]);
+}
+
+/* "*.suffix": any label or labels of the host before it. */
+static size_t wildcard_fits(const char *suffix, const char *name)
+{
+	size_t host = strcspn(name, "/");
+	for (const char *at = strstr(name, suffix); at && at < name + host; at = strstr(at + 1, suffix)) {
+		size_t len = (size_t)(at - name) + strlen(suffix);
+		if (at > name && ends_there(name, len))
+			return len;
 	}
-	return e;
+	return 0;
 }
 
 /* How many bytes of the name the prefix covers; 0: it does not. */
 static size_t prefix_fits(const char *prefix, const char *name)
 {
 	size_t len = strlen(prefix);
-	if (is_wildcard(prefix)) {
-		const char *suffix = prefix + 1;
-		const char *at = strstr(name, suffix);
-		if (!at || at == name || memchr(name, '/', (size_t)(at - name)))
-			return 0;
-		len = (size_t)(at - name) + strlen(suffix);
-	} else if (strncmp(name, prefix, len) != 0) {
-		return 0;
-	}
-	return name[len] == '\0' || strchr(":/@", name[len]) ? len : 0;
+	if (is_wildcard(prefix))
+		return wildcard_fits(prefix + 1, name);
+	return strncmp(name, prefix, len) == 0 && ends_there(name, len) ? len : 0;
 }
 
-static json_object *rule_find(const struct rules *r, const char *name, size_t *covered)
+static json_object *rule_find(const struct registries_conf *c, const char *name, size_t *covered)
 {
 	json_object *best = NULL;
 	size_t longest = 0;
-	json_object_object_foreach(r->by_prefix, prefix, rule)
+	if (!c->by_prefix)
+		return NULL;
+	json_object_object_foreach(c->by_prefix, prefix, rule)
 	{
 		size_t fits = prefix_fits(prefix, name);
 		if (fits == 0 || strlen(prefix) <= longest)
@@ -225,7 +313,7 @@ static enum err rule_apply(json_object *rule, struct mirrors *m, const char *own
 	return place_add(out, location, *location ? m->rest : own, insecure, em);
 }
 
-static enum err rules_apply(const struct rules *r, const struct reference *name, struct registry_places *out,
+static enum err rules_apply(const struct registries_conf *c, const struct reference *name, struct registry_places *out,
 			    struct errmsg *em)
 {
 	AUTO_STR
@@ -237,7 +325,7 @@ static enum err rules_apply(const struct rules *r, const struct reference *name,
 		own = NULL;
 		return err_set(em, ERR_NOMEM, "no memory");
 	}
-	json_object *rule = rule_find(r, whole, &covered);
+	json_object *rule = rule_find(c, whole, &covered);
 	if (!rule)
 		return place_add(out, "", own, false, em);
 	/* A prefix may reach into tag or digest: nothing is left then. */
@@ -255,7 +343,7 @@ static enum err malformed(struct errmsg *em, enum err e, const char *path)
 	return err_wrap(em, e, "%s", path);
 }
 
-static enum err rules_read(struct rules *r, const char *path, bool needed, struct errmsg *em)
+static enum err file_add(struct registries_conf *c, const char *path, bool needed, struct errmsg *em)
 {
 	AUTO_BUF
 	text = { 0 };
@@ -263,11 +351,11 @@ static enum err rules_read(struct rules *r, const char *path, bool needed, struc
 	if (e == ERR_NOT_FOUND && !needed)
 		return OK;
 	if (e == OK)
-		e = rules_add(r, buf_bytes(&text), em);
+		e = registries_conf_add(c, buf_bytes(&text), em);
 	return e == OK ? OK : malformed(em, e, path);
 }
 
-static enum err folder_read(struct rules *r, const char *folder, struct errmsg *em)
+static enum err folder_add(struct registries_conf *c, const char *folder, struct errmsg *em)
 {
 	struct dirent **names = NULL;
 	int count = scandir(folder, &names, NULL, alphasort);
@@ -282,7 +370,7 @@ static enum err folder_read(struct rules *r, const char *folder, struct errmsg *
 				path = NULL;
 				e = err_set(em, ERR_NOMEM, "no memory");
 			} else {
-				e = rules_read(r, path, true, em);
+				e = file_add(c, path, true, em);
 			}
 		}
 		free(names[i]);
@@ -291,7 +379,7 @@ static enum err folder_read(struct rules *r, const char *folder, struct errmsg *
 	return e;
 }
 
-static enum err homes_read(struct rules *r, struct errmsg *em)
+static enum err homes_add(struct registries_conf *c, struct errmsg *em)
 {
 	const char *config = getenv("XDG_CONFIG_HOME");
 	const char *home = getenv("HOME");
@@ -311,33 +399,27 @@ static enum err homes_read(struct rules *r, struct errmsg *em)
 		return err_set(em, ERR_NOMEM, "no memory");
 	}
 	bool has_own = *root && access(own, F_OK) == 0;
-	enum err e = rules_read(r, has_own ? own : "/etc/containers/registries.conf", false, em);
+	enum err e = file_add(c, has_own ? own : "/etc/containers/registries.conf", false, em);
 	if (e == OK)
-		e = folder_read(r, "/etc/containers/registries.conf.d", em);
-	return e == OK && *root ? folder_read(r, dropped, em) : e;
+		e = folder_add(c, "/etc/containers/registries.conf.d", em);
+	return e == OK && *root ? folder_add(c, dropped, em) : e;
 }
 
-enum err registries_conf_places(const struct image_access *access, const struct reference *name,
-				struct registry_places *out, struct errmsg *em)
+enum err registries_conf_load(const struct image_access *access, struct registries_conf *out, struct errmsg *em)
 {
-	AUTO_RULES rules = { json_object_new_object() };
 	const char *file =
 		access && access->registries_conf ? access->registries_conf : getenv("CONTAINERS_REGISTRIES_CONF");
-	out->count = 0;
-	if (!rules.by_prefix)
-		return err_set(em, ERR_NOMEM, "no memory");
-	enum err e = file && *file ? rules_read(&rules, file, true, em) : homes_read(&rules, em);
+	*out = (struct registries_conf){ 0 };
+	enum err e = file && *file ? file_add(out, file, true, em) : homes_add(out, em);
 	if (e != OK)
-		return e;
-	e = rules_apply(&rules, name, out, em);
-	return e == OK || e == ERR_DENIED ? e : malformed(em, e, "registries.conf");
+		registries_conf_clear(out);
+	return e;
 }
 
-enum err registries_conf_apply(struct bytes text, const struct reference *name, struct registry_places *out,
-			       struct errmsg *em)
+enum err registries_conf_places(const struct registries_conf *c, const struct reference *name,
+				struct registry_places *out, struct errmsg *em)
 {
-	AUTO_RULES rules = { json_object_new_object() };
 	out->count = 0;
-	enum err e = rules.by_prefix ? rules_add(&rules, text, em) : err_set(em, ERR_NOMEM, "no memory");
-	return e == OK ? rules_apply(&rules, name, out, em) : e;
+	enum err e = rules_apply(c, name, out, em);
+	return e == OK || e == ERR_DENIED ? e : malformed(em, e, "registries.conf");
 }

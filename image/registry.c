@@ -391,7 +391,8 @@ enum err registry_open(const struct registry_address *where, const struct image_
 		return err_set(em, ERR_NOMEM, "no memory");
 	enum err e = pool_make(r, where, &own, em);
 	if (e == OK)
-		e = auth_find(&own, &(struct auth_scope){ where->name, where->path }, &r->credentials, em);
+		e = auth_find(&own, &(struct auth_scope){ where->name, where->path, where->helpers }, &r->credentials,
+			      em);
 	if (e == OK)
 		e = connect_first(r, em);
 	if (e == OK)

@@ -17,6 +17,7 @@ struct registry_address {
 	bool insecure;
 	bool push; /* for writing, too */
 	bool mirror; /* what was given for the registry that it mirrors is not for it */
+	json_object *helpers; /* auth_scope.helpers */
 };
 
 struct registry {

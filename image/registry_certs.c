@@ -94,6 +94,42 @@ static enum err folder_read(const char *folder, struct registry_certs *out, stru
 	return e == ERR_NOT_FOUND ? ERR_CONFIG : e;
 }
 
+/* One of the files, as a resource. *out stays NULL where there is none. */
+static enum err resource_get(const struct image_access *access, const char *suffix, struct secret **out,
+			     struct errmsg *em)
+{
+	AUTO_STR
+	char *uri = NULL;
+	if (asprintf(&uri, "%s%s", access->cert_dir, suffix) < 0) {
+		uri = NULL;
+		return err_set(em, ERR_NOMEM, "no memory");
+	}
+	enum err e = access->resource(access->resource_user, uri, out, em);
+	if (e == OK && secret_len(*out) > PEM_FILE_MAX)
+		e = err_set(em, ERR_LIMIT, "more than %zu bytes", PEM_FILE_MAX);
+	return e == OK || e == ERR_NOT_FOUND ? OK : err_wrap(em, e, "%s", uri);
+}
+
+static enum err resources_take(const struct image_access *access, struct registry_certs *out, struct errmsg *em)
+{
+	AUTO(secret) *ca = NULL;
+	AUTO(secret) *certificate = NULL;
+	if (!access->resource)
+		return err_set(em, ERR_UNSUPPORTED, "%s: no Key Broker Service is at hand here", access->cert_dir);
+	enum err e = resource_get(access, ".crt", &ca, em);
+	if (e == OK)
+		e = resource_get(access, ".cert", &certificate, em);
+	if (e == OK)
+		e = resource_get(access, ".key", &out->key, em);
+	if (e == OK && !ca && !certificate)
+		e = err_set(em, ERR_CONFIG, "%s: neither .crt nor .cert is there", access->cert_dir);
+	if (e == OK && !certificate != !out->key)
+		e = err_set(em, ERR_CONFIG, "%s: .cert and .key belong together", access->cert_dir);
+	if (e == OK)
+		e = buf_append(&out->ca_pem, secret_bytes(ca), 0, em);
+	return e == OK ? buf_append(&out->certificate, secret_bytes(certificate), 0, em) : e;
+}
+
 enum err registry_certs_load(const struct image_access *access, const char *host, struct registry_certs *out,
 			     struct errmsg *em)
 {
@@ -106,6 +142,8 @@ enum err registry_certs_load(const struct image_access *access, const char *host
 		"/etc/containers",
 		"/etc/docker",
 	};
+	if (access && access->cert_dir && strncmp(access->cert_dir, "kbs://", 6) == 0)
+		return resources_take(access, out, em);
 	if (access && access->cert_dir) {
 		enum err e = folder_read(access->cert_dir, out, em);
 		return e == ERR_NOT_FOUND ? ERR_CONFIG : e;

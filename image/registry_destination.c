@@ -174,6 +174,21 @@ static const struct image_destination_ops destination_ops = { destination_has_bl
 							      destination_read_back, destination_commit,
 							      destination_free };
 
+/* What is written goes to one place. */
+static enum err name_settle(const struct registries_conf *conf, struct reference *name, struct errmsg *em)
+{
+	AUTO_REGISTRY_NAMES names = { .count = 0 };
+	enum err e = registries_conf_names(conf, name, &names, em);
+	if (e == OK && names.count > 1)
+		e = err_set(em, ERR_ARG, "a name without a host may mean %zu registries: name one", names.count);
+	if (e != OK)
+		return e;
+	reference_clear(name);
+	*name = names.items[0];
+	names.count = 0;
+	return OK;
+}
+
 enum err registry_open_destination(const char *rest, const struct image_access *access, struct image_destination **out,
 				   struct errmsg *em)
 {
@@ -182,12 +197,16 @@ enum err registry_open_destination(const char *rest, const struct image_access *
 		return err_set(em, ERR_NOMEM, "no memory");
 	d->base.ops = &destination_ops;
 	AUTO(image_destination) *base = &d->base;
+	AUTO_REGISTRIES_CONF conf = { 0 };
 	AUTO_REGISTRY_PLACES places = { .count = 0 };
 	enum err e = registry_name_parse(rest, &d->name, em);
-	if (e != OK)
-		return e;
+	if (e == OK)
+		e = registries_conf_load(access, &conf, em);
+	if (e == OK)
+		e = name_settle(&conf, &d->name, em);
 	/* Mirrors and other locations are for reading; whether the name is blocked, and TLS, count here too. */
-	e = registries_conf_places(access, &d->name, &places, em);
+	if (e == OK)
+		e = registries_conf_places(&conf, &d->name, &places, em);
 	if (e != OK)
 		return err_wrap(em, e, "docker:%s", rest);
 	const struct registry_address where = {
@@ -196,6 +215,7 @@ enum err registry_open_destination(const char *rest, const struct image_access *
 		.path = d->name.path,
 		.insecure = places.items[places.count - 1].insecure || (access && access->insecure),
 		.push = true,
+		.helpers = conf.helpers,
 	};
 	e = registry_open(&where, access, &d->registry, em);
 	if (e != OK)

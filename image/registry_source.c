@@ -245,7 +245,7 @@ static enum err source_sibling(struct image_source *base, const char *tag, struc
 	struct registry_source *s = (struct registry_source *)base;
 	struct registry_source *other = NULL;
 	AUTO_RAW_MANIFEST manifest = { 0 };
-	struct reference name = { strdup(s->name.host), strdup(s->name.path), strdup(tag), NULL };
+	struct reference name = { .host = strdup(s->name.host), .path = strdup(s->name.path), .tag = strdup(tag) };
 	if (!reference_tag_valid(tag) || !name.host || !name.path || !name.tag) {
 		reference_clear(&name);
 		return err_set(em, ERR_ARG, "not a tag, or no memory for it");
@@ -260,18 +260,29 @@ static enum err source_sibling(struct image_source *base, const char *tag, struc
 	return e;
 }
 
-static enum err place_open(const struct registry_place *place, const struct reference *asked,
-			   const struct image_access *access, struct registry_source **out, struct errmsg *em)
+struct opening {
+	const struct image_access *access;
+	const struct registries_conf *conf;
+};
+
+static enum err place_open(const struct opening *o, const struct registry_place *place, const struct reference *asked,
+			   struct registry_source **out, struct errmsg *em)
 {
+	const struct image_access *access = o->access;
 	struct registry *registry = NULL;
-	struct reference name = { strdup(asked->host), strdup(asked->path), asked->tag ? strdup(asked->tag) : NULL,
-				  asked->digest ? strdup(asked->digest) : NULL };
+	struct reference name = {
+		.host = strdup(asked->host),
+		.path = strdup(asked->path),
+		.tag = asked->tag ? strdup(asked->tag) : NULL,
+		.digest = asked->digest ? strdup(asked->digest) : NULL,
+	};
 	const struct registry_address where = {
 		.name = place->host,
 		.host = place->host,
 		.path = place->path,
 		.insecure = place->insecure || (access && access->insecure),
 		.mirror = place->mirror,
+		.helpers = o->conf->helpers,
 	};
 	bool whole = name.host && name.path && (name.tag || name.digest);
 	enum err e = whole ? registry_open(&where, access, &registry, em) : err_set(em, ERR_NOMEM, "no memory");
@@ -291,21 +302,61 @@ static enum err place_open(const struct registry_place *place, const struct refe
 }
 
 /* A mirror counts if it has the image. */
-static enum err mirror_open(const struct registry_place *place, const struct reference *asked,
-			    const struct image_access *access, struct registry_source **out, struct errmsg *em)
+static enum err mirror_open(const struct opening *o, const struct registry_place *place, const struct reference *asked,
+			    struct registry_source **out)
 {
 	AUTO_RAW_MANIFEST manifest = { 0 };
 	struct registry_source *s = NULL;
-	enum err e = place_open(place, asked, access, &s, em);
+	struct errmsg em = { "" };
+	enum err e = place_open(o, place, asked, &s, &em);
 	if (e == OK)
-		e = manifest_named(s, &manifest, em);
+		e = manifest_named(s, &manifest, &em);
 	if (e == OK) {
 		*out = s;
 		return OK;
 	}
-	log_info("registry", "mirror", "host=\"%s\" result=%s text=\"%s\"", place->host, err_name(e), em->text);
+	log_info("registry", "mirror", "host=\"%s\" result=%s text=\"%s\"", place->host, err_name(e), em.text);
 	if (s)
 		image_source_free(&s->base);
+	return e;
+}
+
+/* One name: at its mirrors, then where it is. */
+static enum err name_open(const struct opening *o, const struct reference *name, struct registry_source **out,
+			  struct errmsg *em)
+{
+	AUTO_REGISTRY_PLACES places = { .count = 0 };
+	struct registry_source *s = NULL;
+	enum err e = registries_conf_places(o->conf, name, &places, em);
+	for (size_t i = 0; e == OK && !s && i + 1 < places.count; i++)
+		(void)!mirror_open(o, &places.items[i], name, &s);
+	if (e == OK && !s)
+		e = place_open(o, &places.items[places.count - 1], name, &s, em);
+	*out = s;
+	return e;
+}
+
+/* Goes on where a registry says that it is not there. One that does not answer at all ends the search: whoever cut it
+ * off must not choose where the image comes from. */
+static enum err names_open(const struct opening *o, const struct registry_names *names, struct registry_source **out,
+			   struct errmsg *em)
+{
+	enum err e = OK;
+	for (size_t i = 0; i < names->count; i++) {
+		AUTO_RAW_MANIFEST manifest = { 0 };
+		struct registry_source *s = NULL;
+		e = name_open(o, &names->items[i], &s, em);
+		if (e == OK && i + 1 < names->count)
+			e = manifest_named(s, &manifest, em);
+		if (e == OK)
+			*out = s;
+		else if (s)
+			image_source_free(&s->base);
+		if (e != ERR_NOT_FOUND && e != ERR_AUTH && e != ERR_DENIED)
+			break;
+		log_info("registry", "search", "host=\"%s\" result=%s text=\"%s\"", names->items[i].host, err_name(e),
+			 em->text);
+	}
 	return e;
 }
 
@@ -313,17 +364,17 @@ enum err registry_open_source(const char *rest, const struct image_access *acces
 			      struct errmsg *em)
 {
 	AUTO_REFERENCE name = { 0 };
-	AUTO_REGISTRY_PLACES places = { .count = 0 };
+	AUTO_REGISTRIES_CONF conf = { 0 };
+	AUTO_REGISTRY_NAMES names = { .count = 0 };
 	struct registry_source *s = NULL;
-	struct errmsg away = { "" };
 	enum err e = registry_name_parse(rest, &name, em);
 	if (e != OK)
 		return e;
-	e = registries_conf_places(access, &name, &places, em);
-	for (size_t i = 0; e == OK && !s && i + 1 < places.count; i++)
-		(void)!mirror_open(&places.items[i], &name, access, &s, &away);
-	if (e == OK && !s)
-		e = place_open(&places.items[places.count - 1], &name, access, &s, em);
+	e = registries_conf_load(access, &conf, em);
+	if (e == OK)
+		e = registries_conf_names(&conf, &name, &names, em);
+	if (e == OK)
+		e = names_open(&(struct opening){ access, &conf }, &names, &s, em);
 	if (e != OK)
 		return err_wrap(em, e, "docker:%s", rest);
 	*out = &s->base;

@@ -173,6 +173,34 @@ refuses "a registry that is blocked" 5 'blocked' by_conf docker://blocked.exampl
 refuses "to push there, too" 5 'blocked' copy --registries-conf "$work/registries.conf" "oci:$work/image:plain" docker://blocked.example/app
 refuses "a file of registries that is not there" 3 'nothing.conf' copy --registries-conf "$work/nothing.conf" "docker://$open/app" "oci:$work/x:x"
 
+# Short names, credential helpers, and what is dropped in; all of them as the user's own files, in their order.
+mkdir -p "$XDG_CONFIG_HOME/containers/registries.conf.d"
+own=$XDG_CONFIG_HOME/containers
+short() { copy --cert-dir "$work/certs" "$@" "oci:$(mktemp -u "$work/short.XXXXXX"):x"; }
+cat >"$own/registries.conf" <<END
+unqualified-search-registries = ["$closed", "$open"]
+credential-helpers = ["test", "containers-auth.json"]
+[aliases]
+"alias" = "$open/group/app"
+[[registry]]
+location = "dropped.example"
+blocked = true
+END
+echo 'short-name-mode = "enforcing"' >"$own/registries.conf.d/10-mode.conf"
+refuses "a name that may be at two registries" 2 'may be at any of 2 registries.*enforcing' short docker://group/app:one
+equal "but not an alias" "$digest" "$(short docker://alias:one)"
+refuses "what a file blocks" 5 'blocked' short docker://dropped.example/app:one
+printf '[[registry]]\nprefix = "dropped.example"\nlocation = "%s/group"\n' "$open" >"$own/registries.conf.d/20-later.conf"
+equal "which a later one takes back" "$digest" "$(short docker://dropped.example/app:one)"
+echo 'short-name-mode = "permissive"' >"$own/registries.conf.d/30-mode.conf"
+equal "searches registries in their order" "$digest" "$(short docker://group/app:one)"
+refuses "what none of them has" 6 'HTTP 404' short docker://group/app:none
+refuses "to push to a name without a host" 2 'name one' copy "oci:$work/image:plain" docker://group/app:one
+equal "credentials of a helper that the file names" "$digest" "$(short "$closed_image")"
+echo 'credential-helpers = ["none-such"]' >"$own/registries.conf.d/40-helper.conf"
+refuses "a helper that is not there" 3 'docker-credential-none-such' short "$closed_image"
+rm -r "$own"/registries.conf*
+
 # --- faults -----------------------------------------------------------------------------------------------------
 
 fault() { echo "$*" >"$work/fault"; : >"$work/faults.log"; }

@@ -34,7 +34,7 @@ static void auth_try(struct bytes text)
 	if (memmem(text.data, text.len, "cred", 4))
 		return;
 	enum err e = auth_find_in(&(struct auth_text){ text, false },
-				  &(struct auth_scope){ "registry.example", "team/app" }, &c, &found, NULL);
+				  &(struct auth_scope){ "registry.example", "team/app", NULL }, &c, &found, NULL);
 	if (e == OK && found && !c.user_password && !c.identity_token)
 		abort();
 }
@@ -42,10 +42,18 @@ static void auth_try(struct bytes text)
 static void conf_try(struct bytes text)
 {
 	AUTO_REFERENCE name = { 0 };
+	AUTO_REFERENCE short_name = { 0 };
+	AUTO_REGISTRIES_CONF conf = { 0 };
 	AUTO_REGISTRY_PLACES places = { .count = 0 };
-	if (reference_parse("registry.example/team/app:v1", &name, NULL) != OK)
+	AUTO_REGISTRY_NAMES names = { .count = 0 };
+	if (reference_parse("registry.example/team/app:v1", &name, NULL) != OK ||
+	    reference_parse("app:v1", &short_name, NULL) != OK)
 		abort();
-	if (registries_conf_apply(text, &name, &places, NULL) != OK)
+	if (registries_conf_add(&conf, text, NULL) != OK)
+		return;
+	if (registries_conf_names(&conf, &short_name, &names, NULL) == OK && names.count == 0)
+		abort();
+	if (registries_conf_places(&conf, &name, &places, NULL) != OK)
 		return;
 	for (size_t i = 0; i < places.count; i++)
 		if (!reference_host_valid(places.items[i].host) || !reference_path_valid(places.items[i].path))

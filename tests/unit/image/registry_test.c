@@ -185,7 +185,7 @@ static void finds_the_most_special_credentials(void **state)
 		AUTO_CREDENTIALS c = { 0 };
 		bool found = false;
 		const struct auth_text file = { bytes_str(rows[i].text), false };
-		const struct auth_scope scope = { rows[i].host, rows[i].path };
+		const struct auth_scope scope = { rows[i].host, rows[i].path, NULL };
 		assert_int_equal(auth_find_in(&file, &scope, &c, &found, NULL), OK);
 		assert_int_equal(found, rows[i].found != NULL);
 		const struct secret *s = c.user_password ? c.user_password : c.identity_token;
@@ -211,7 +211,7 @@ static void refuses_files_of_credentials_that_are_malformed(void **state)
 		AUTO_CREDENTIALS c = { 0 };
 		bool found = false;
 		const struct auth_text file = { bytes_str(bad[i]), false };
-		enum err e = auth_find_in(&file, &(struct auth_scope){ "h", "a" }, &c, &found, NULL);
+		enum err e = auth_find_in(&file, &(struct auth_scope){ "h", "a", NULL }, &c, &found, NULL);
 		if (e != ERR_PARSE)
 			print_error("\"%s\": %s\n", bad[i], err_name(e));
 		assert_int_equal(e, ERR_PARSE);
@@ -260,11 +260,13 @@ static void reads_tokens(void **state)
 static void assert_places(const char *conf, const char *name, const char *expected)
 {
 	AUTO_REFERENCE r = { 0 };
+	AUTO_REGISTRIES_CONF c = { 0 };
 	AUTO_REGISTRY_PLACES places = { .count = 0 };
 	char text[512] = "";
 	struct errmsg em = { "" };
 	assert_int_equal(reference_parse(name, &r, NULL), OK);
-	assert_int_equal(registries_conf_apply(bytes_str(conf), &r, &places, &em), OK);
+	assert_int_equal(registries_conf_add(&c, bytes_str(conf), &em), OK);
+	assert_int_equal(registries_conf_places(&c, &r, &places, &em), OK);
 	for (size_t i = 0; i < places.count; i++) {
 		size_t len = strlen(text);
 		snprintf(text + len, sizeof(text) - len, "%s%s/%s%s", i ? " " : "", places.items[i].host,
@@ -284,7 +286,7 @@ static void finds_where_images_are(void **state)
 		R "location='h.x'\n" M "location='m1'\ninsecure=true\n" M
 		  "location='m2/d'\npull-from-mirror='digest-only'\n" M "location='m3'\npull-from-mirror='tag-only'";
 	assert_places("", "busybox", "docker.io/library/busybox");
-	assert_places("unqualified-search-registries=['q']", "busybox", "docker.io/library/busybox");
+	assert_places("unqualified-search-registries=['q.x']", "busybox", "docker.io/library/busybox");
 	assert_places(R "prefix='h.x/a'\nlocation='x'", "h.x/a/c", "x/c");
 	assert_places(R "prefix='h.x/a'\nlocation='x'", "h.x/ab/c", "h.x/ab/c");
 	assert_places(R "prefix='h.x/a'\nlocation='x/y'\n" R "prefix='h.x/a/b'\nlocation='y:1/z'", "h.x/a/b/c",
@@ -297,6 +299,10 @@ static void finds_where_images_are(void **state)
 	assert_places(R "prefix='*.x.y'\nlocation='z'", "a.xx.y/a", "a.xx.y/a");
 	assert_places(R "prefix='*.x.y'\nlocation='z'", "h.z/b.x.y/a", "h.z/b.x.y/a");
 	assert_places(R "prefix='*.x.y'\ninsecure=true", "a.x.y:5/a", "a.x.y:5/a!");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "a.x.y.x.y/a", "z/a");
+	assert_places(R "prefix='*.x.y'\nlocation='z'", "a.x.y.evil/a", "a.x.y.evil/a");
+	assert_places(R "prefix='*.x.y/ns'\nlocation='z/n'", "a.x.y/ns/a", "z/n/a");
+	assert_places(R "prefix='*.x.y/ns'\nlocation='z/n'", "a.x.y/nsa/a", "a.x.y/nsa/a");
 	assert_places(mirrors, "h.x/a:t", "m1/a! m3/a h.x/a");
 	assert_places(mirrors, "h.x/a" DIGEST, "m1/a! m2/d/a h.x/a");
 	assert_places(R "location='h.x'\nmirror-by-digest-only=true\n" M "location='m1'", "h.x/a", "h.x/a");
@@ -311,29 +317,82 @@ static void refuses_what_registries_conf_cannot_mean(void **state)
 		enum err e;
 	} rows[] = {
 		{ R "location='h.x'\nblocked=true", ERR_DENIED },
+		{ R "prefix='*.x'\nblocked=true", ERR_DENIED },
 		{ R "location='h.x'\nblockd=true", ERR_PARSE },
 		{ R "insecure=true", ERR_PARSE },
 		{ R "prefix='h.x'", ERR_PARSE },
 		{ R "location='h.x'\n" R "location='h.x'", ERR_PARSE },
-		{ R "location='h.x'\nblocked='yes'", ERR_PARSE },
-		{ R "prefix='h.x'\nlocation='https://y'", ERR_PARSE },
-		{ R "prefix='h.x'\nlocation='y/'", ERR_PARSE },
-		{ R "prefix='h.x'\nlocation='y/../z'", ERR_PARSE },
-		{ R "location='h.x'\n" M "location='m'\npull-from-mirror='never'", ERR_PARSE },
-		{ R "location='h.x'\n" M "insecure=true", ERR_PARSE },
+		{ R "location='h.x'\nblocked='yes'", ERR_CONFIG },
+		{ R "prefix='h.x'\nlocation='https://y'", ERR_CONFIG },
+		{ R "prefix='h.x'\nlocation='y/'", ERR_CONFIG },
+		{ R "prefix='h.x'\nlocation='y/../z'", ERR_CONFIG },
+		{ R "location='h.x'\n" M "location='m'\npull-from-mirror='never'", ERR_CONFIG },
+		{ R "location='h.x'\n" M "insecure=true", ERR_CONFIG },
 		{ "registry=1", ERR_PARSE },
 		{ "[registries.search]\nregistries=['x']", ERR_UNSUPPORTED },
-		{ "credential-helpers=['secretservice']", ERR_UNSUPPORTED },
+		{ "credential-helpers=[1]", ERR_PARSE },
+		{ "unqualified-search-registries=['https://x']", ERR_PARSE },
+		{ "unqualified-search-registries=['x']", ERR_PARSE },
+		{ "short-name-mode='ask'", ERR_PARSE },
+		{ "[aliases]\na='b'", ERR_PARSE },
+		{ "[aliases]\na='b.c/d:tag'", ERR_PARSE },
+		{ "[aliases]\n'a:b'='b.c/d'", ERR_PARSE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		AUTO_REFERENCE r = { 0 };
+		AUTO_REGISTRIES_CONF c = { 0 };
 		AUTO_REGISTRY_PLACES places = { .count = 0 };
 		assert_int_equal(reference_parse("h.x/a:t", &r, NULL), OK);
-		enum err e = registries_conf_apply(bytes_str(rows[i].conf), &r, &places, NULL);
+		enum err e = registries_conf_add(&c, bytes_str(rows[i].conf), NULL);
+		if (e == OK)
+			e = registries_conf_places(&c, &r, &places, NULL);
 		if (e != rows[i].e)
 			print_error("%s: %s\n", rows[i].conf, err_name(e));
 		assert_int_equal(e, rows[i].e);
 	}
+}
+
+/* "name name", in the order in which they are tried; NULL: it is refused. */
+static void assert_names(const char *conf, const char *later, const char *name, const char *expected)
+{
+	AUTO_REFERENCE r = { 0 };
+	AUTO_REGISTRIES_CONF c = { 0 };
+	AUTO_REGISTRY_NAMES names = { .count = 0 };
+	char text[512] = "";
+	assert_int_equal(reference_parse(name, &r, NULL), OK);
+	assert_int_equal(registries_conf_add(&c, bytes_str(conf), NULL), OK);
+	assert_int_equal(registries_conf_add(&c, bytes_str(later), NULL), OK);
+	assert_int_equal(registries_conf_names(&c, &r, &names, NULL), expected ? OK : ERR_ARG);
+	for (size_t i = 0; i < names.count; i++) {
+		AUTO_STR
+		char *one = reference_text(&names.items[i]);
+		size_t len = strlen(text);
+		snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "", one);
+	}
+	assert_string_equal(text, expected ? expected : "");
+}
+
+static void finds_what_names_without_a_host_may_mean(void **state)
+{
+	(void)state;
+	static const char two[] =
+		"unqualified-search-registries=['q.x','docker.io']\n[aliases]\na='b.x/c'\n'n/a'='d.x:1/e'";
+	assert_names("", "", "a:t", "docker.io/library/a:t");
+	assert_names(two, "", "a:t", "b.x/c:t");
+	assert_names(two, "", "a" DIGEST, "b.x/c" DIGEST);
+	assert_names(two, "", "n/a", "d.x:1/e:latest");
+	assert_names(two, "", "x", "q.x/x:latest docker.io/library/x:latest");
+	assert_names(two, "", "library/x", "q.x/library/x:latest docker.io/library/x:latest");
+	assert_names(two, "", "h.x/a", "h.x/a:latest");
+	assert_names(two, "", "docker.io/a", "docker.io/library/a:latest");
+	assert_names(two, "[aliases]\na=''", "a", "q.x/a:latest docker.io/library/a:latest");
+	assert_names(two, "unqualified-search-registries=['z.x']", "x", "z.x/x:latest");
+	assert_names(two, "short-name-mode='enforcing'", "x", NULL);
+	assert_names(two, "short-name-mode='enforcing'", "a", "b.x/c:latest");
+	assert_names("short-name-mode='enforcing'", "unqualified-search-registries=['z.x']", "x", "z.x/x:latest");
+	assert_names("short-name-mode='enforcing'",
+		     "short-name-mode='permissive'\nunqualified-search-registries=['y.x','z:1']", "x",
+		     "y.x/x:latest z:1/x:latest");
 }
 
 int main(void)
@@ -349,6 +408,7 @@ int main(void)
 		cmocka_unit_test(reads_tokens),
 		cmocka_unit_test(finds_where_images_are),
 		cmocka_unit_test(refuses_what_registries_conf_cannot_mean),
+		cmocka_unit_test(finds_what_names_without_a_host_may_mean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
