@@ -70,7 +70,6 @@ http {
 	}
 }
 END
-sed -i 's/:\$2[aby]\$/:$2y$/' "$work/htpasswd"
 nginx -c "$work/nginx.conf" >"$work/nginx/out" 2>&1 </dev/null &
 started+=($!)
 for _ in $(seq 100); do
