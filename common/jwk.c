@@ -102,7 +102,7 @@ enum err jwk_from_public(EVP_PKEY *key, const char *alg, json_object **out, stru
 	else if (okp_curve_of(key))
 		e = okp_members(jwk, key, alg, em);
 	else
-		e = err_set(em, ERR_KEY, "a key of another kind than RSA, EC, Ed25519, Ed448, X25519, X448");
+		e = err_set(em, ERR_KEY, "key of another kind than RSA, EC, Ed25519, Ed448, X25519, X448");
 	if (e == OK)
 		*out = steal(&jwk);
 	return e;

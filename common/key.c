@@ -365,7 +365,7 @@ static enum err jwk_public(struct bytes text, EVP_PKEY **out, struct errmsg *em)
 	struct bytes ignored;
 	enum err e = json_scan_member(text, (struct json_scan_path){ .path = "d" }, &ignored, em);
 	if (e == OK)
-		return err_set(em, ERR_KEY, "a private JWK where a public one is wanted: give its public half");
+		return err_set(em, ERR_KEY, "a private key where a public one is wanted: give its public half");
 	if (e != ERR_NOT_FOUND)
 		return e;
 	AUTO_OF(json_object) *jwk = NULL;

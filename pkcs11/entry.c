@@ -88,7 +88,7 @@ static enum err read_id(json_object *obj, struct pool *pool, struct entry *to, s
 		return err_set(em, ERR_PARSE, "\"id\" is 1 to %d bytes in hex", ENTRY_ID_MAX);
 	uint8_t *id = pool_take(pool, len);
 	if (!id)
-		return err_nomem(em, "\"id\"");
+		return err_nomem(em, "id");
 	to->id = id;
 	to->id_len = (uint8_t)len;
 	e = hex_decode(hex, id, len, em);
@@ -110,7 +110,7 @@ static enum err read_text(json_object *obj, struct text_place place, struct pool
 	if (!*text)
 		return err_set(em, ERR_PARSE, "\"%s\" is empty", place.name);
 	*place.to = pool_text(pool, bytes_str(text));
-	return *place.to ? OK : err_set(em, ERR_NOMEM, "no memory for \"%s\"", place.name);
+	return *place.to ? OK : err_nomem(em, place.name);
 }
 
 static enum err read_kind(json_object *obj, struct entry *to, struct errmsg *em)
@@ -259,7 +259,7 @@ static enum err make_room(struct entry_list *list, struct errmsg *em)
 	size_t cap = list->cap ? 2 * list->cap : 16;
 	struct entry *more = reallocarray(list->items, cap, sizeof(*more));
 	if (!more)
-		return err_set(em, ERR_NOMEM, "no memory for %zu objects", cap);
+		return err_nomem(em, "objects");
 	list->items = more;
 	list->cap = cap;
 	return OK;

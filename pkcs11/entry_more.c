@@ -65,7 +65,7 @@ static enum err read_mechanisms(json_object *obj, struct pool *pool, struct entr
 	size_t count = json_object_array_length(words);
 	CK_MECHANISM_TYPE *list = pool_take(pool, count * sizeof(*list));
 	if (!list)
-		return err_nomem(em, "\"mechanisms\"");
+		return err_nomem(em, "mechanisms");
 	for (size_t i = 0; i < count; i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(words, i));
 		if (!mechanism_by_name(name, &list[i]))

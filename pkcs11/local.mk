@@ -55,6 +55,8 @@ pkcs11/lease.lo pkcs11/login.lo pkcs11/material.lo pkcs11/material_chain.lo pkcs
 pkcs11/mech_rsa_aes.lo pkcs11/message_sign.lo pkcs11/new_object.lo pkcs11/pin_count.lo pkcs11/pin_policy.lo \
 pkcs11/renewal.lo pkcs11/session_content.lo pkcs11/session_object.lo pkcs11/spki_pin.lo pkcs11/template.lo \
 pkcs11/token.lo pkcs11/token_config.lo: CFLAGS += $(COLD_CFLAGS)
+# And what takes no time beside one.
+pkcs11/operation.lo pkcs11/process.lo pkcs11/session.lo: CFLAGS += $(COLD_CFLAGS)
 libpkcs11_la_LIBADD = libkbc.la libattester.la libcommon.la $(CRYPTO_LIBS) $(JSON_LIBS)
 
 # Exports C_* alone; calls within go to ourselves whatever the host has loaded; stays mapped after dlclose, since the

@@ -49,7 +49,7 @@ static enum err copy_path(const char *text, const char *member, char **to, struc
 	if (*text != '/')
 		return err_set(em, ERR_PARSE, "\"%s\" is an absolute path", member);
 	*to = strdup(text);
-	return *to ? OK : err_set(em, ERR_NOMEM, "no memory for \"%s\"", member);
+	return *to ? OK : err_nomem(em, member);
 }
 
 static enum err read_kind(json_object *token, struct pin_config *out, struct errmsg *em)

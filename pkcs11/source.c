@@ -153,7 +153,7 @@ enum err source_pin(struct source *s, struct spki_pins *pins, struct errmsg *em)
 		return OK;
 	struct source_pin *made = calloc(1, sizeof(*made));
 	if (!made)
-		return err_set(em, ERR_NOMEM, "no memory for the pins of %s", s->name);
+		return err_nomem(em, s->name);
 	pthread_mutex_lock(&s->set->lock);
 	*made = (struct source_pin){ spki_pins_ref(pins), s->pins };
 	s->pins = made;

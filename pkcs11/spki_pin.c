@@ -38,7 +38,7 @@ enum err spki_pins_read(json_object *obj, struct spki_pins **out, struct errmsg 
 		return err_set(em, ERR_PARSE, "\"%s\" has 1 to %d digests", SPKI_PIN_MEMBER, SPKI_PINS_MAX);
 	AUTO(spki_pins) *pins = calloc(1, sizeof(*pins) + count * SPKI_PIN_LEN);
 	if (!pins)
-		return err_set(em, ERR_NOMEM, "no memory for \"%s\"", SPKI_PIN_MEMBER);
+		return err_nomem(em, SPKI_PIN_MEMBER);
 	pins->refs = 1;
 	for (; pins->count < count; pins->count++) {
 		json_object *one = list ? json_object_array_get_idx(value, pins->count) : value;

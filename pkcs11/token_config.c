@@ -130,7 +130,7 @@ static enum err make_room(struct token_configs *out, size_t count, struct errmsg
 {
 	out->items = calloc(count, sizeof(*out->items));
 	if (!out->items)
-		return err_set(em, ERR_NOMEM, "no memory for %zu tokens", count);
+		return err_nomem(em, "tokens");
 	out->count = count;
 	for (size_t i = 0; i < count; i++) {
 		snprintf(out->items[i].label, sizeof(out->items[i].label), "kbs");
