@@ -68,6 +68,23 @@ int cli_usage(const char *fmt, ...)
 	return err_exit_code(ERR_ARG);
 }
 
+int cli_option(int argc, char **argv, const char *letters, const struct option *options)
+{
+	opterr = 0;
+	int option = getopt_long(argc, argv, letters, options, NULL);
+	if (option != ':' && option != '?')
+		return option;
+	const char *name = argv[optind - 1];
+	if (option == ':')
+		(void)cli_usage("%s wants an argument", name);
+	else if (strncmp(name, "--", 2) != 0)
+		(void)cli_usage("unknown option -%c", optopt);
+	else
+		(void)cli_usage(optopt ? "%.*s takes no argument" : "unknown option %.*s", (int)strcspn(name, "="),
+				name);
+	return '?';
+}
+
 int cli_on_terminal(void)
 {
 	const char *term = getenv("TERM");

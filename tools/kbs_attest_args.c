@@ -34,12 +34,11 @@ static int option_take(struct guest_args *args, int option, const char *name)
 int guest_args_read(struct guest_args *args, const char *allowed, int argc, char **argv)
 {
 	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind - 1]);
-		if (option == '?' || !strchr(allowed, option))
-			return cli_usage("%s: no such option here", argv[optind - 1]);
+	while ((option = cli_option(argc, argv, ":", options)) != -1) {
+		if (option == '?')
+			return CLI_USAGE;
+		if (!strchr(allowed, option))
+			return cli_usage("%s: not an option of this command", argv[optind - 1]);
 		int code = option_take(args, option, argv[optind - 1]);
 		if (code >= 0)
 			return code;

@@ -78,12 +78,9 @@ static int option_take(struct args *args, int option, const char *name)
 static int args_read(struct args *args, const struct option *options, int argc, char **argv)
 {
 	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind - 1]);
+	while ((option = cli_option(argc, argv, ":", options)) != -1) {
 		if (option == '?')
-			return cli_usage("%s: no such option here", argv[optind - 1]);
+			return CLI_USAGE;
 		int code = option_take(args, option, argv[optind - 1]);
 		if (code >= 0)
 			return code;

@@ -30,12 +30,9 @@ static int args_read(struct args *args, int argc, char **argv)
 {
 	const char **const to[] = { &args->key, &args->kernel, &args->initrd, &args->append, &args->time };
 	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind - 1]);
+	while ((option = cli_option(argc, argv, ":", options)) != -1) {
 		if (option == '?')
-			return cli_usage("%s: no such option here", argv[optind - 1]);
+			return CLI_USAGE;
 		if (*to[option])
 			return cli_usage("--%s: given twice", options[option].name);
 		*to[option] = optarg;

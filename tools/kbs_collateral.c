@@ -73,12 +73,9 @@ static bool option_take(struct args *args, int option)
 static int args_read(struct args *args, int argc, char **argv)
 {
 	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind - 1]);
+	while ((option = cli_option(argc, argv, ":", options)) != -1) {
 		if (option == '?')
-			return cli_usage("%s: no such option", argv[optind - 1]);
+			return CLI_USAGE;
 		if (!option_take(args, option))
 			return cli_usage("--timeout: 1 to 3600 seconds are wanted");
 	}

@@ -188,14 +188,6 @@ static int option_take(struct image_options *o, int code)
 	}
 }
 
-static int option_unknown(const char *argument)
-{
-	if (optopt)
-		return cli_usage("unknown option -%c", optopt);
-	/* Not the whole word: what follows "=" may be a key. */
-	return cli_usage("unknown option %.*s", (int)strcspn(argument, "="), argument);
-}
-
 int image_options_parse(int argc, char **argv, struct image_options *out)
 {
 	int failed = 0;
@@ -203,20 +195,11 @@ int image_options_parse(int argc, char **argv, struct image_options *out)
 	out->sides.destination.access.resource = image_kbs_get;
 	out->sides.source.access.interrupted = image_interrupted;
 	out->sides.destination.access.interrupted = image_interrupted;
-	opterr = 0;
 	out->max_size = UINT64_C(64) << 30;
 	/* All of them, even after a mistake: every key must leave argv. */
-	for (;;) {
-		int code = getopt_long(argc, argv, ":qh", options, NULL);
-		if (code == -1)
-			break;
-		int result = 0;
-		if (code == ':')
-			result = cli_usage("%s wants an argument", argv[optind - 1]);
-		else if (code == '?')
-			result = option_unknown(argv[optind - 1]);
-		else
-			result = option_take(out, code);
+	int code;
+	while ((code = cli_option(argc, argv, ":qh", options)) != -1) {
+		int result = code == '?' ? CLI_USAGE : option_take(out, code);
 		failed = failed ? failed : result;
 	}
 	if (failed)

@@ -131,16 +131,9 @@ static int option_take(struct command *command, int code)
 
 static int options_parse(int argc, char **argv, struct command *command)
 {
-	opterr = 0;
-	for (;;) {
-		int code = getopt_long(argc, argv, ":", options, NULL);
-		if (code == -1)
-			break;
-		if (code == ':')
-			return cli_usage("%s wants an argument", argv[optind - 1]);
-		if (code == '?')
-			return cli_usage("unknown option %.*s", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
-		int result = option_take(command, code);
+	int code;
+	while ((code = cli_option(argc, argv, ":", options)) != -1) {
+		int result = code == '?' ? CLI_USAGE : option_take(command, code);
 		if (result != 0)
 			return result;
 	}

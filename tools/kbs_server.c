@@ -111,11 +111,13 @@ int main(int argc, char **argv)
 	cli_begin("kbs-server", help, argc, argv);
 	if (argc < 2)
 		return cli_usage("a command is missing");
-	opterr = 0;
 	int option;
-	while ((option = getopt_long(argc - 1, argv + 1, ":", options, NULL)) != -1)
+	while ((option = cli_option(argc - 1, argv + 1, ":", options)) != -1) {
+		if (option == '?')
+			return CLI_USAGE;
 		if (!option_take(&args, option))
-			return cli_usage("%s: not an option here, or its value is missing or wrong", argv[optind]);
+			return cli_usage("%s: its value is wrong", argv[optind]);
+	}
 	args.words = argv + 1 + optind;
 	args.word_count = argc - 1 - optind;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)

@@ -91,11 +91,10 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct token_args args = { .config = NULL };
 	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc - 1, argv + 1, ":", options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("%s: its value is missing", argv[optind]);
-		if (option == '?' || !strchr(command->takes, option))
+	while ((option = cli_option(argc - 1, argv + 1, ":", options)) != -1) {
+		if (option == '?')
+			return CLI_USAGE;
+		if (!strchr(command->takes, option))
 			return cli_usage("%s: not an option of %s", argv[optind], command->name);
 		option_take(&args, option);
 	}

@@ -39,7 +39,7 @@ passes "--help" server --help
 passes "--version" server --version
 refuses "no command" 2 'missing' server
 refuses "an unknown command" 2 'no such command' server serve
-refuses "an unknown option" 2 'not an option' server run "$work/kbs" --fast
+refuses "an unknown option" 2 'unknown option --fast' server run "$work/kbs" --fast
 refuses "no folder" 2 'folder' server run
 refuses "a resource without a key" 2 'admin-key' server resource get --url http://127.0.0.1:1 $uri
 

@@ -50,6 +50,8 @@ refuses "get of a resource that is not there" 6 'resource: .*404' kbs-token get 
 refuses "get of something that is no URI" 2 'repository/type/tag' kbs-token get image
 refuses "get from another host" 2 'nothing was sent' kbs-token get kbs://kbs.example/default/data/binary
 refuses "get without a URI" 2 'URI' kbs-token get
+refuses "a value where there is none" 2 'json takes no argument' kbs-token list --json=1
+refuses "a short option" 2 'unknown option -j' kbs-token list -j
 refuses "get with an option of list" 2 'not an option' kbs-token get --json default/data/binary
 refuses "get into a folder that is not there" 10 'No such file' \
 	kbs-token get default/data/binary --out "$work/none/file"
