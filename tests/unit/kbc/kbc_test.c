@@ -367,10 +367,11 @@ static void a_forked_child_abandons_without_a_word(void **state)
 	AUTO(kbc) *kbc = client();
 	must_get(kbc, "kbs:///default/key/1");
 	fake_kbs_rule((struct fake_rule){ .route = "/resource/", .times = 1, .delay_ms = 300 });
+	unsigned requests = fake_kbs_counts().requests + 1;
 	pthread_t busy;
 	assert_int_equal(pthread_create(&busy, NULL, thread_gets, kbc), 0);
-	(void)deadline_sleep_ms(soon(), 100);
-	unsigned requests = fake_kbs_counts().requests;
+	while (fake_kbs_counts().requests < requests)
+		(void)deadline_sleep_ms(soon(), 1);
 	pid_t child = fork();
 	if (child == 0) {
 		alarm(5);

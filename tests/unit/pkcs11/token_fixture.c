@@ -36,6 +36,8 @@ static enum err between_request(struct http *http, const struct http_request *re
 		atomic_fetch_add(&fixture.gets, 1);
 	if (resource && fixture.delay_ms)
 		usleep(fixture.delay_ms * 1000);
+	while (resource && fixture.hold)
+		usleep(1000);
 	if (resource && fixture.status) {
 		resp->status = fixture.status;
 		return OK;
@@ -264,6 +266,7 @@ int fixture_fresh(void **state)
 	fixture_configure(text);
 	fixture.attests = fixture.gets = fixture.connections = 0;
 	fixture.delay_ms = 0;
+	fixture.hold = false;
 	fixture.cut = false;
 	fixture.status = 0;
 	fixture.during = NULL;
@@ -277,6 +280,7 @@ int fixture_down(void **state)
 	fixture.cut = false;
 	fixture.status = 0;
 	fixture.delay_ms = 0;
+	fixture.hold = false;
 	fixture.during = NULL;
 	return 0;
 }

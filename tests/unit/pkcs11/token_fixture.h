@@ -17,6 +17,7 @@ struct token_fixture {
 	atomic_uint attests, gets, connections;
 	/* What happens to requests. */
 	atomic_uint delay_ms; /* before each resource request */
+	atomic_bool hold; /* resource requests wait until it is taken back */
 	atomic_bool cut; /* every request: connection refused */
 	atomic_long
 		status; /* what something in front of the KBS answers to resource requests, with no body; 0: nothing */
