@@ -143,10 +143,10 @@ static void refuses_the_sample_tee_by_default(void **state)
 static void answers_413_to_a_body_that_is_too_large(void **state)
 {
 	(void)state;
-	static const size_t sizes[] = { (2 << 20) + 1, 3 << 20, 20 << 20 };
+	static const size_t sizes[] = { (2 << 20) + 1, 3 << 20 };
 	struct guest guest;
 	guest_open(&guest, http_curl(), kbs_url(kbs), "P-256");
-	uint8_t *body = calloc(1, sizes[2]);
+	uint8_t *body = calloc(1, sizes[1]);
 	assert_non_null(body);
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		struct guest_call call = { "POST", "/kbs/v0/attest", NULL, { body, sizes[i] }, false };
@@ -202,6 +202,13 @@ static int ask_raw(const char *text)
 	int fd = connect_raw();
 	send_raw(fd, text);
 	return status_raw(fd);
+}
+
+/* Who sent it all the same might lose the answer: the connection is closed amid the body. */
+static void answers_413_before_a_body_that_is_not_worth_reading(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_raw("POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\nContent-Length: 20971520\r\n\r\n"), 413);
 }
 
 static void write_config(const char *text)
@@ -514,6 +521,7 @@ int main(void)
 		TEST(serves_the_client_of_this_project),
 		TEST(refuses_the_sample_tee_by_default),
 		TEST(answers_413_to_a_body_that_is_too_large),
+		TEST(answers_413_before_a_body_that_is_not_worth_reading),
 		TEST(survives_malformed_http),
 		TEST(bounds_headers),
 		TEST(unescapes_nothing),
