@@ -24,6 +24,7 @@ libcommon_la_SOURCES = \
 	common/settings.c common/settings.h \
 	common/sigpipe.c common/sigpipe.h \
 	common/stream.c common/stream_ahead.c common/stream_ahead.h common/stream_digest.c common/stream.h common/token_attribute.h common/token_reason.h \
+	common/thread.c common/thread.h \
 	common/toml.c common/toml.h common/toml_lex.c common/toml_lex.h \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)

@@ -1,7 +1,6 @@
 #include "common/stream_ahead.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include "common/thread.h"
 
 enum { SLOTS = 4, SLOT_SIZE = 256 << 10 };
 
@@ -135,18 +134,6 @@ static void ahead_free(void *ctx)
 	ahead_clear(a);
 }
 
-/* Signals are for the threads of whoever called us. */
-static int thread_start(struct ahead *a)
-{
-	sigset_t all;
-	sigset_t before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	int failed = pthread_create(&a->thread, NULL, ahead_run, a);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed;
-}
-
 enum err stream_ahead(struct stream *inner, struct stream **out, struct errmsg *em)
 {
 	static const struct stream_ops ops = { ahead_read, ahead_free };
@@ -161,7 +148,7 @@ enum err stream_ahead(struct stream *inner, struct stream **out, struct errmsg *
 	bool good = true;
 	for (size_t i = 0; i < SLOTS; i++)
 		good = (a->slots[i].data = malloc(SLOT_SIZE)) && good;
-	if (!good || thread_start(a) != 0) {
+	if (!good || thread_start(&a->thread, ahead_run, a) != 0) {
 		ahead_clear(a);
 		return err_set(em, ERR_NOMEM, "no memory to read ahead");
 	}

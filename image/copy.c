@@ -92,7 +92,13 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 	if (e != OK)
 		return e;
 	destination->options = options;
-	struct copy c = { .options = options, .source = source, .destination = destination, .manifest = manifest };
+	struct copy c = {
+		.options = options,
+		.watch = { options->progress, options->progress_user, options->interrupted, options->interrupted_user },
+		.source = source,
+		.destination = destination,
+		.manifest = manifest,
+	};
 	size_t count = manifest->layer_count;
 	c.changes = calloc(count ? count : 1, sizeof(*c.changes));
 	e = c.changes ? copy_run(&c, &raw, em) : err_set(em, ERR_NOMEM, "no memory");

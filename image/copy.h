@@ -1,10 +1,12 @@
 #pragma once
 #include "image/layer_pipe.h"
 #include "image/source.h"
+#include "image/watched.h"
 
 /* One copy under way. */
 struct copy {
 	const struct image_copy_options *options;
+	struct watch watch; /* of the options */
 	struct image_source *source;
 	struct image_destination *destination;
 	struct manifest *manifest;

@@ -4,53 +4,13 @@
 
 #include <stdio.h>
 
-/* Counts what is read of the source, tells of it, and asks whether to go on. */
-struct watched {
-	struct stream *inner;
-	const struct image_copy_options *options;
-	struct image_progress progress;
-	bool quiet;
-};
-
-static enum err watched_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
-{
-	struct watched *w = ctx;
-	if (w->options->interrupted && w->options->interrupted(w->options->interrupted_user))
-		return err_set(em, ERR_IO, "interrupted");
-	enum err e = stream_read(w->inner, to, got, em);
-	w->progress.done += *got;
-	if (e == OK && *got > 0 && !w->quiet && w->options->progress)
-		w->options->progress(w->options->progress_user, &w->progress);
-	return e;
-}
-
-static void watched_free(void *ctx)
-{
-	struct watched *w = ctx;
-	stream_free(w->inner);
-	free(w);
-}
-
 /* The source's blob, verified and watched. progress NULL: not told of. */
 static enum err blob_open(struct copy *c, const struct descriptor *d, const struct image_progress *progress,
 			  struct stream **out, struct errmsg *em)
 {
-	static const struct stream_ops ops = { watched_read, watched_free };
 	struct stream *blob = NULL;
 	enum err e = image_source_blob(c->source, d, "blob", &blob, em);
-	if (e != OK)
-		return e;
-	struct watched *w = calloc(1, sizeof(*w));
-	if (!w) {
-		stream_free(blob);
-		return err_set(em, ERR_NOMEM, "no memory");
-	}
-	w->inner = blob;
-	w->options = c->options;
-	w->quiet = !progress;
-	if (progress)
-		w->progress = *progress;
-	return stream_new(&ops, w, out, em);
+	return e == OK ? watched_stream(blob, &c->watch, progress, out, em) : e;
 }
 
 enum err copy_blob(struct copy *c, const struct descriptor *d, struct image_progress *progress, struct errmsg *em)
@@ -137,7 +97,6 @@ static enum err job_encrypt(struct layer_job *job, struct errmsg *em)
 /* Peers that compress a layer on its way to encryption seal the digest of what they started from. */
 static enum err job_check_unpacked(struct layer_job *job, const char *digest, struct errmsg *em)
 {
-	const struct image_copy_options *options = job->copy->options;
 	struct blob_id id = { .size = job->change->size };
 	struct stream *back = NULL;
 	AUTO(stream) *plain = NULL;
@@ -149,7 +108,7 @@ static enum err job_check_unpacked(struct layer_job *job, const char *digest, st
 		e = stream_verify(back, (struct stream_expect){ digest, -1, "decompressed layer" }, &plain, em);
 	uint8_t chunk[16384] = { 0 };
 	for (size_t got = 1; e == OK && got > 0;) {
-		if (options->interrupted && options->interrupted(options->interrupted_user))
+		if (watch_interrupted(&job->copy->watch))
 			return err_set(em, ERR_IO, "interrupted");
 		e = stream_read(plain, (struct stream_window){ chunk, sizeof(chunk) }, &got, em);
 	}
@@ -163,20 +122,19 @@ static enum err job_check_unpacked(struct layer_job *job, const char *digest, st
 static enum err job_decrypt(struct layer_job *job, struct errmsg *em)
 {
 	AUTO(layer_pipe) *pipe = NULL;
-	struct okw_annotations keys = { 0 };
-	struct stream *blob = NULL;
+	AUTO(stream) *blob = NULL;
 	job->change->drop_keys = true;
 	job->change->media_type = okw_media_type_plain(job->layer->media_type);
 	if (!job->change->media_type)
 		return err_set(em, ERR_UNSUPPORTED, "layers of type %s cannot be decrypted", job->layer->media_type);
-	enum err e = layer_annotations(job->layer, &keys, em);
+	/* The first bytes arrive while the key is fetched. */
+	enum err e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
 	if (e == OK)
-		e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
-	if (e == OK)
-		e = layer_pipe_decrypt(job->copy->options->keys, &keys, blob, &pipe, em);
-	okw_annotations_clear(&keys);
-	if (e == OK)
+		e = layer_pipe_decrypt(job->copy->options->keys, job->layer, &pipe, em);
+	if (e == OK) {
+		layer_pipe_feed(pipe, steal(&blob));
 		e = job_pump(job, pipe, em);
+	}
 	const char *other = e == OK ? layer_pipe_other_digest(pipe) : NULL;
 	return other ? job_check_unpacked(job, other, em) : e;
 }
@@ -243,7 +201,6 @@ enum err copy_layer(struct copy *c, size_t n, bool selected, struct errmsg *em)
 		return err_wrap(em, e, "layer %zu (%s)", n, layer->digest);
 	job.progress.done = job.progress.total;
 	job.progress.finished = true;
-	if (c->options->progress)
-		c->options->progress(c->options->progress_user, &job.progress);
+	watch_tell(&c->watch, &job.progress);
 	return OK;
 }

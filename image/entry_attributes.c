@@ -103,3 +103,31 @@ void attributes_drop(int fd)
 		if (wanted(name))
 			(void)fremovexattr(fd, name);
 }
+
+static enum err xattr_copy(int fd, int from, const char *name, uint8_t *value, struct errmsg *em)
+{
+	ssize_t len = fgetxattr(from, name, value, XATTR_SIZE_MAX);
+	if (len < 0 || fsetxattr(fd, name, value, (size_t)len, 0) != 0)
+		return err_errno(em, ERR_IO, "attribute %.100s", name);
+	return OK;
+}
+
+enum err attributes_take(int fd, int from, bool unprivileged, struct errmsg *em)
+{
+	struct stat st;
+	AUTO_STR
+	char *names = malloc(XATTR_LIST_MAX + XATTR_SIZE_MAX);
+	enum err e = OK;
+	if (!names)
+		return err_set(em, ERR_NOMEM, "no memory for attributes");
+	if (fstat(from, &st) != 0 || (!unprivileged && fchown(fd, st.st_uid, st.st_gid) != 0))
+		return err_errno(em, ERR_IO, "changing its owner");
+	attributes_drop(fd);
+	ssize_t len = flistxattr(from, names, XATTR_LIST_MAX);
+	if (len < 0 && errno != ENOTSUP)
+		return err_errno(em, ERR_IO, "reading its attributes");
+	for (const char *name = names; len > 0 && name < names + len && e == OK; name += strlen(name) + 1)
+		if (wanted(name) && strcmp(name, DEFAULT_ACL) != 0)
+			e = xattr_copy(fd, from, name, (uint8_t *)names + XATTR_LIST_MAX, em);
+	return e;
+}

@@ -15,5 +15,8 @@ enum err attributes_set(int fd, const struct tar_entry *entry, bool unprivileged
 /* Of a link, a device or a FIFO, which is never opened. */
 enum err attributes_set_at(struct tree_place at, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
 			   struct errmsg *em) MUST_USE;
+/* Owner and extended attributes of the folder `from` in place of what `fd` had; mode, times and DEFAULT_ACL come later.
+ */
+enum err attributes_take(int fd, int from, bool unprivileged, struct errmsg *em) MUST_USE;
 /* Takes the extended attributes of a folder away that gets others. */
 void attributes_drop(int fd);

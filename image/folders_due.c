@@ -14,6 +14,7 @@ struct folder_due {
 	char *path;
 	dev_t device; /* which folder it was: the name may come to mean another */
 	ino_t inode;
+	bool named; /* by an entry */
 	mode_t mode;
 	struct timespec mtime;
 	struct buf acl;
@@ -73,6 +74,7 @@ enum err folders_due_entry(struct folders_due *d, const char *path, int fd, cons
 		return err_errno(em, ERR_IO, "a folder");
 	item->device = st.st_dev;
 	item->inode = st.st_ino;
+	item->named = true;
 	item->mode = entry->mode;
 	item->mtime = entry->mtime;
 	buf_clear(&item->acl);
@@ -108,12 +110,55 @@ enum err folders_due_keep(struct folders_due *d, const char *path, int fd, bool 
 		return e;
 	item->device = st.st_dev;
 	item->inode = st.st_ino;
+	item->named = false;
 	item->mode = st.st_mode & 07777;
 	item->mtime = st.st_mtim;
 	buf_clear(&item->acl);
 	if (unprivileged && (st.st_mode & 0700) != 0700 && fchmod(fd, (st.st_mode & 07777) | 0700) != 0)
 		return err_errno(em, ERR_IO, "changing a folder's mode");
 	return acl_take(fd, &item->acl, em);
+}
+
+static struct folder_due *item_find(const struct folders_due *d, const char *path)
+{
+	const size_t *number = path_set_number(&d->paths, path);
+	return number && *number > 0 ? &d->items[*number - 1] : NULL;
+}
+
+bool folders_due_named(const struct folders_due *d, const char *path, int fd)
+{
+	const struct folder_due *item = item_find(d, path);
+	struct stat st;
+	return item && item->named && fstat(fd, &st) == 0 && item->device == st.st_dev && item->inode == st.st_ino;
+}
+
+enum err folders_due_move(struct folders_due *d, const char *path, int fd, struct errmsg *em)
+{
+	struct folder_due *item = item_find(d, path);
+	struct stat st;
+	if (!item || fstat(fd, &st) != 0)
+		return err_errno(em, ERR_IO, "a folder");
+	item->device = st.st_dev;
+	item->inode = st.st_ino;
+	return OK;
+}
+
+enum err folders_due_join(struct folders_due *d, struct folders_due *from, struct errmsg *em)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct folder_due *item = item_find(d, from->items[i].path);
+		if (item && !from->items[i].named)
+			continue;
+		enum err e = item_of(d, from->items[i].path, &item, em);
+		if (e != OK)
+			return e;
+		char *path = item->path;
+		buf_clear(&item->acl);
+		*item = from->items[i];
+		item->path = path;
+		from->items[i].acl = (struct buf){ 0 };
+	}
+	return OK;
 }
 
 static enum err settle(const struct folder_due *due, struct tree *tree, struct errmsg *em)

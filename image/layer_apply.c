@@ -2,7 +2,7 @@
 
 #include "image/entry_attributes.h"
 #include "image/entry_contents.h"
-#include "image/folders_due.h"
+#include "image/layer_merge.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,10 @@ struct layer_apply {
 	struct tree *tree;
 	struct tree links; /* finds what hard links point to, so that the other keeps its place */
 	const struct apply_options *options;
-	struct path_set own; /* what this layer brought, with all folders above */
+	struct path_set own; /* APPLY_OVER: what this layer brought, with all folders above */
+	char **whiteouts; /* APPLY_AHEAD */
+	size_t whiteout_count, whiteout_cap;
+	bool needs_lower;
 	struct folders_due due;
 	size_t left_out;
 	uint8_t chunk[CHUNK];
@@ -51,6 +54,12 @@ static enum err folder_keep(struct layer_apply *a, const char *path, struct tree
 	char *folder = strndup(path, len > 0 ? len - 1 : 0);
 	return folder ? folders_due_keep(&a->due, folder, at.folder, a->options->unprivileged, em)
 		      : err_set(em, ERR_NOMEM, "no memory for a path");
+}
+
+static enum err lower_needed(struct layer_apply *a, struct errmsg *em)
+{
+	a->needs_lower = true;
+	return err_set(em, ERR_NOT_FOUND, "it depends on the layers below");
 }
 
 /* --- whiteouts --------------------------------------------------------------------------------------------------- */
@@ -131,6 +140,30 @@ static enum err whiteout_apply(struct layer_apply *a, const char *path, struct e
 	return e;
 }
 
+/* What it hides is looked for when the layer is merged. Nothing of its own stands in the way meanwhile, or it is done
+ * anew. */
+static enum err whiteout_note(struct layer_apply *a, const char *path, struct errmsg *em)
+{
+	struct tree_place at;
+	struct errmsg why = { "" };
+	enum err e = tree_place(a->tree, path, false, &at, &why);
+	if (e != OK && e != ERR_NOT_FOUND)
+		return lower_needed(a, em);
+	if (a->whiteout_count == a->whiteout_cap) {
+		size_t cap = a->whiteout_cap ? a->whiteout_cap * 2 : 64;
+		char **whiteouts = reallocarray(a->whiteouts, cap, sizeof *whiteouts);
+		if (!whiteouts)
+			return err_set(em, ERR_NOMEM, "no memory for whiteouts");
+		a->whiteouts = whiteouts;
+		a->whiteout_cap = cap;
+	}
+	a->whiteouts[a->whiteout_count] = strdup(path);
+	if (!a->whiteouts[a->whiteout_count])
+		return err_set(em, ERR_NOMEM, "no memory for whiteouts");
+	a->whiteout_count++;
+	return OK;
+}
+
 /* *done: it was one of theirs. */
 static enum err whiteout_take(struct layer_apply *a, const char *path, bool *done, struct errmsg *em)
 {
@@ -144,7 +177,14 @@ static enum err whiteout_take(struct layer_apply *a, const char *path, bool *don
 	/* What AUFS kept for itself. */
 	if (strncmp(leaf, ".wh..wh.", 8) == 0 && strcmp(leaf, OPAQUE) != 0)
 		return OK;
-	return whiteout_apply(a, path, em);
+	switch (a->options->place) {
+	case APPLY_LOWEST:
+		return OK;
+	case APPLY_AHEAD:
+		return whiteout_note(a, path, em);
+	default:
+		return whiteout_apply(a, path, em);
+	}
 }
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
@@ -172,14 +212,18 @@ static enum err hard_link_make(struct layer_apply *a, const struct tar_entry *en
 	enum err e = tree_path(entry->link, &target, em);
 	if (e == OK && !*target)
 		e = err_set(em, ERR_PARSE, "a hard link to the root");
-	if (e == OK)
-		e = tree_place(&a->links, target, false, &from, em);
+	if (e != OK)
+		return e;
+	e = tree_place(&a->links, target, false, &from, em);
+	if (e != OK && a->options->place == APPLY_AHEAD)
+		return lower_needed(a, em);
 	if (e != OK)
 		return e == ERR_NOT_FOUND ? err_set(em, ERR_PARSE, "a hard link to what is not there") : e;
-	if (linkat(from.folder, from.leaf, at.folder, at.leaf, 0) != 0)
-		return err_errno(em, errno == ENOENT || errno == EPERM ? ERR_PARSE : ERR_IO, "a hard link to %.200s",
-				 target);
-	return OK;
+	if (linkat(from.folder, from.leaf, at.folder, at.leaf, 0) == 0)
+		return OK;
+	if (errno == ENOENT && a->options->place == APPLY_AHEAD)
+		return lower_needed(a, em);
+	return err_errno(em, errno == ENOENT || errno == EPERM ? ERR_PARSE : ERR_IO, "a hard link to %.200s", target);
 }
 
 static enum err device_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at,
@@ -226,6 +270,9 @@ static enum err room_make(struct layer_apply *a, const struct tar_entry *entry, 
 		return errno == ENOENT ? OK : err_errno(em, ERR_IO, "looking at it");
 	if (entry->type == TAR_DIRECTORY && S_ISDIR(st.st_mode))
 		return OK;
+	/* What hid a folder below hides it still, and the new folder must not show that it was there. */
+	if (entry->type == TAR_DIRECTORY && a->options->place == APPLY_AHEAD)
+		return lower_needed(a, em);
 	enum err e = tree_remove(at.folder, at.leaf, em);
 	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
 		tree_forget(&a->links);
@@ -237,6 +284,8 @@ static enum err entry_make(struct layer_apply *a, const char *path, const struct
 {
 	struct tree_place at;
 	enum err e = tree_place(a->tree, path, true, &at, em);
+	if (e == ERR_PARSE && a->options->place == APPLY_AHEAD)
+		return lower_needed(a, em);
 	if (e == OK)
 		e = folder_keep(a, path, at, em);
 	if (e == OK)
@@ -284,7 +333,7 @@ enum err layer_apply_entry(struct layer_apply *a, const struct tar_entry *entry,
 		e = whiteout_take(a, path, &done, em);
 	if (e == OK && !done)
 		e = entry_make(a, path, entry, archive, em);
-	if (e == OK && !done)
+	if (e == OK && !done && a->options->place == APPLY_OVER)
 		e = own_add(a, path, em);
 	return e == OK ? OK : err_wrap(em, e, "%.200s", entry->path);
 }
@@ -292,6 +341,56 @@ enum err layer_apply_entry(struct layer_apply *a, const struct tar_entry *entry,
 enum err layer_apply_finish(struct layer_apply *a, struct errmsg *em)
 {
 	return folders_due_settle(&a->due, a->tree, em);
+}
+
+/* None of what they hide is looked for through links: a folder that this layer puts in a link's place would have to be
+ * there already. */
+static enum err whiteouts_check(struct layer_apply *a, struct tree *onto, struct errmsg *em)
+{
+	struct tree_place at;
+	enum err e = OK;
+	onto->no_links = true;
+	for (size_t i = 0; i < a->whiteout_count && (e == OK || e == ERR_NOT_FOUND); i++)
+		e = tree_place(onto, a->whiteouts[i], false, &at, em);
+	onto->no_links = false;
+	tree_forget(onto);
+	if (e == ERR_PARSE)
+		return lower_needed(a, em);
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+/* Before anything of the layer's own is there. */
+static enum err whiteouts_apply(struct layer_apply *a, struct tree *onto, struct errmsg *em)
+{
+	struct tree *own = a->tree;
+	enum err e = OK;
+	a->tree = onto;
+	for (size_t i = 0; i < a->whiteout_count && e == OK; i++)
+		e = whiteout_apply(a, a->whiteouts[i], em);
+	a->tree = own;
+	return e;
+}
+
+enum err layer_apply_merge(struct layer_apply *a, struct tree *onto, struct errmsg *em)
+{
+	struct folders_due own = a->due;
+	struct merge m = { a->tree->root, onto, &own, &a->due, a->options->unprivileged };
+	enum err e = whiteouts_check(a, onto, em);
+	if (e != OK)
+		return e;
+	a->due = (struct folders_due){ .count = 0 }; /* of the folders below, from now on */
+	e = whiteouts_apply(a, onto, em);
+	if (e == OK)
+		e = layer_merge(&m, em);
+	if (e == OK)
+		e = folders_due_join(&a->due, &own, em);
+	folders_due_clear(&own);
+	return e == OK ? folders_due_settle(&a->due, onto, em) : e;
+}
+
+bool layer_apply_needs_lower(const struct layer_apply *a)
+{
+	return a->needs_lower;
 }
 
 size_t layer_apply_left_out(const struct layer_apply *a)
@@ -305,6 +404,9 @@ void layer_apply_free(struct layer_apply *a)
 		return;
 	tree_close(&a->links);
 	path_set_clear(&a->own);
+	for (size_t i = 0; i < a->whiteout_count; i++)
+		free(a->whiteouts[i]);
+	free(a->whiteouts);
 	folders_due_clear(&a->due);
 	free(a);
 }
@@ -323,7 +425,9 @@ enum err layer_apply_new(struct tree *tree, const struct apply_options *options,
 	if (root < 0)
 		return err_errno(em, ERR_IO, "a root");
 	enum err e = tree_open(root, &a->links, em);
-	if (e == OK)
-		*out = steal(&a);
-	return e;
+	if (e != OK)
+		return e;
+	tree->no_links = a->links.no_links = options->place == APPLY_AHEAD;
+	*out = steal(&a);
+	return OK;
 }

@@ -28,31 +28,30 @@ static enum err decompressed(const char *media_type, struct stream *from, struct
 	return err_set(em, ERR_UNSUPPORTED, "layers of type %.100s cannot be unpacked", media_type);
 }
 
+/* The first bytes arrive while the key is waited for. */
 static enum err decrypted(const struct layer_source *from, struct stream *blob, struct opened_layer *to,
 			  struct stream **out, struct errmsg *em)
 {
-	struct okw_annotations keys = { 0 };
-	if (!from->keys) {
+	enum err e = layer_keys_take(from->keys, from->number, &to->pipe, em);
+	if (e != OK) {
 		stream_free(blob);
-		return err_set(em, ERR_KEY, "it is encrypted, and no decryption key was given");
+		return e;
 	}
-	enum err e = layer_annotations(from->layer, &keys, em);
-	if (e == OK)
-		e = layer_pipe_decrypt(from->keys, &keys, blob, &to->pipe, em);
-	else
-		stream_free(blob);
-	okw_annotations_clear(&keys);
-	return e == OK ? layer_pipe_stream(to->pipe, out, em) : e;
+	layer_pipe_feed(to->pipe, blob);
+	return layer_pipe_stream(to->pipe, out, em);
 }
 
 static enum err archive_open(const struct layer_source *from, const char *media_type, struct opened_layer *to,
 			     struct errmsg *em)
 {
+	const struct descriptor *layer = &from->manifest->layers[from->number];
 	struct stream *at = NULL;
-	enum err e = image_source_blob(from->image, from->layer, "blob", &at, em);
+	enum err e = image_source_blob(from->image, layer, "blob", &at, em);
+	if (e == OK)
+		e = watched_stream(at, from->watch, from->progress, &at, em);
 	if (e == OK)
 		e = stream_ahead(at, &at, em);
-	if (e == OK && media_type_is_encrypted(from->layer->media_type)) {
+	if (e == OK && media_type_is_encrypted(layer->media_type)) {
 		e = decrypted(from, at, to, &at, em);
 		if (e == OK)
 			e = stream_ahead(at, &at, em);
@@ -70,16 +69,13 @@ static enum err archive_open(const struct layer_source *from, const char *media_
 
 enum err layer_open(const struct layer_source *from, struct opened_layer *out, struct errmsg *em)
 {
+	const char *media_type = from->manifest->layers[from->number].media_type;
 	AUTO_STR
-	char *plain = NULL;
+	char *plain = media_type_is_encrypted(media_type) ? okw_media_type_plain(media_type)
+							  : strdup(media_type_oci_layer(media_type));
 	*out = (struct opened_layer){ .archive = NULL };
-	if (media_type_is_encrypted(from->layer->media_type))
-		plain = okw_media_type_plain(from->layer->media_type);
-	else
-		plain = strdup(media_type_oci_layer(from->layer->media_type));
 	if (!plain)
-		return err_set(em, ERR_UNSUPPORTED, "layers of type %.100s cannot be unpacked",
-			       from->layer->media_type);
+		return err_set(em, ERR_UNSUPPORTED, "layers of type %.100s cannot be unpacked", media_type);
 	enum err e = archive_open(from, plain, out, em);
 	if (e != OK)
 		layer_close(out);

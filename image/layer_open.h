@@ -1,13 +1,17 @@
 #pragma once
-#include "image/layer_pipe.h"
+#include "image/layer_keys.h"
 #include "image/source.h"
+#include "image/watched.h"
 
 /* A layer's archive, from its blob on: verified, decrypted, decompressed, verified again. Each step has a thread. */
 struct layer_source {
 	struct image_source *image;
-	const struct descriptor *layer;
+	const struct manifest *manifest;
+	size_t number;
 	const char *diff_id;
-	struct okw_context *keys; /* or NULL */
+	struct layer_keys *keys;
+	const struct watch *watch;
+	const struct image_progress *progress;
 };
 struct opened_layer {
 	struct stream *archive;

@@ -85,19 +85,28 @@ enum err layer_pipe_encrypt(struct okw_context *keys, struct stream *from, struc
 	return e;
 }
 
-enum err layer_pipe_decrypt(struct okw_context *keys, const struct okw_annotations *annotations, struct stream *from,
-			    struct layer_pipe **out, struct errmsg *em)
+enum err layer_pipe_decrypt(struct okw_context *keys, const struct descriptor *layer, struct layer_pipe **out,
+			    struct errmsg *em)
 {
 	AUTO(layer_pipe) *pipe = NULL;
-	enum err e = pipe_new(from, &pipe, em);
-	if (e != OK)
-		return e;
+	struct okw_annotations annotations = { 0 };
 	struct okw_error error = { 0 };
-	enum okw_code code = okw_decrypt_layer_unverified(keys, annotations, pipe_pull, pipe, &pipe->reader, &error);
-	e = pipe_result(pipe, code, &error, em);
+	enum err e = pipe_new(NULL, &pipe, em);
+	if (e == OK)
+		e = layer_annotations(layer, &annotations, em);
+	if (e == OK)
+		e = image_err_from_okw(
+			okw_decrypt_layer_unverified(keys, &annotations, pipe_pull, pipe, &pipe->reader, &error),
+			&error, em);
+	okw_annotations_clear(&annotations);
 	if (e == OK)
 		*out = steal(&pipe);
 	return e;
+}
+
+void layer_pipe_feed(struct layer_pipe *pipe, struct stream *from)
+{
+	pipe->from = from;
 }
 
 static enum err pipe_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)

@@ -50,7 +50,9 @@ libimage_la_SOURCES = \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tar_sparse.c image/tar_sparse.h image/tree.c image/tree.h \
-	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c
+	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c \
+	image/layer_keys.c image/layer_keys.h image/layer_merge.c image/layer_merge.h image/unpack_layers.c \
+	image/watched.c image/watched.h
 libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
 if HAVE_ISAL
 libimage_la_SOURCES += image/inflater_isal.c

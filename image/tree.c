@@ -68,6 +68,8 @@ static int inside_open(const struct tree *t, const char *path, uint64_t flags)
 {
 	struct open_how how = { .flags = flags | O_RDONLY | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	if (t->no_links)
+		how.resolve |= RESOLVE_NO_SYMLINKS;
 	int fd;
 	do
 		fd = (int)syscall(SYS_openat2, t->root, path[0] ? path : ".", &how, sizeof how);

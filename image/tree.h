@@ -11,6 +11,7 @@ struct tree {
 	int root;
 	int parent; /* the folder that was used last, or -1 */
 	char *parent_path;
+	bool no_links; /* a link on the way is ERR_PARSE, and not followed */
 };
 
 enum err tree_open(int root, struct tree *out, struct errmsg *em) MUST_USE; /* takes the descriptor */

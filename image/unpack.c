@@ -2,14 +2,13 @@
 
 #include "image/configuration.h"
 #include "image/entry_attributes.h"
-#include "image/layer_apply.h"
-#include "image/layer_open.h"
 #include "image/policy_judge.h"
 #include "image/staging.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct unpacking {
 	const struct image_unpack_options *options;
@@ -17,98 +16,22 @@ struct unpacking {
 	struct manifest *manifest;
 	struct tree tree;
 	const char **diff_ids;
-	uint64_t size;
-	size_t left_out;
 };
-
-static enum err size_count(struct unpacking *u, const struct tar_entry *entry, struct errmsg *em)
-{
-	const struct image_unpack_options *o = u->options;
-	if (o->interrupted && o->interrupted(o->interrupted_user))
-		return err_set(em, ERR_IO, "interrupted");
-	if (entry->type != TAR_FILE)
-		return OK;
-	u->size += (uint64_t)entry->stored; /* holes take no room */
-	if (o->max_size > 0 && u->size > o->max_size)
-		return err_set(em, ERR_LIMIT, "its files are larger than %llu bytes in all",
-			       (unsigned long long)o->max_size);
-	return OK;
-}
-
-static enum err archive_apply(struct unpacking *u, struct tar *archive, struct errmsg *em)
-{
-	AUTO(layer_apply) *apply = NULL;
-	const struct apply_options how = { .unprivileged = u->options->unprivileged };
-	const struct tar_entry *entry = NULL;
-	enum err e = layer_apply_new(&u->tree, &how, &apply, em);
-	while (e == OK && (e = tar_next(archive, &entry, em)) == OK && entry) {
-		e = size_count(u, entry, em);
-		if (e == OK)
-			e = layer_apply_entry(apply, entry, archive, em);
-	}
-	if (e == OK)
-		e = layer_apply_finish(apply, em);
-	if (e == OK)
-		u->left_out += layer_apply_left_out(apply);
-	return e;
-}
-
-static enum err layer_unpack(struct unpacking *u, size_t n, struct errmsg *em)
-{
-	AUTO_OPENED_LAYER opened = { .archive = NULL };
-	AUTO(tar) *archive = NULL;
-	const struct layer_source from = { u->source, &u->manifest->layers[n], u->diff_ids[n], u->options->keys };
-	enum err e = layer_open(&from, &opened, em);
-	if (e == OK)
-		e = tar_open(steal(&opened.archive), &archive, em);
-	if (e == OK)
-		e = archive_apply(u, archive, em);
-	/* To the very end: there the digests, and the HMAC, are compared. */
-	if (e == OK)
-		e = tar_finish(archive, em);
-	if (e == OK)
-		e = layer_check_end(&opened, u->diff_ids[n], em);
-	return e == OK ? OK : err_wrap(em, e, "layer %zu (%s)", n, u->manifest->layers[n].digest);
-}
-
-static void progress_tell(const struct unpacking *u, size_t n, bool finished)
-{
-	const struct descriptor *layer = &u->manifest->layers[n];
-	if (!u->options->progress)
-		return;
-	u->options->progress(u->options->progress_user,
-			     &(struct image_progress){ .layer = (unsigned)n,
-						       .layers = (unsigned)u->manifest->layer_count,
-						       .done = finished ? (uint64_t)layer->size : 0,
-						       .total = (uint64_t)layer->size,
-						       .digest = layer->digest,
-						       .action = "unpack",
-						       .finished = finished });
-}
-
-static enum err layers_unpack(struct unpacking *u, struct errmsg *em)
-{
-	enum err e = OK;
-	/* What the folder around hands on is not the image's. */
-	attributes_drop(u->tree.root);
-	/* Where no layer says otherwise. */
-	if (fchmod(u->tree.root, 0755) != 0)
-		return err_errno(em, ERR_IO, "the root");
-	for (size_t i = 0; i < u->manifest->layer_count && e == OK; i++) {
-		progress_tell(u, i, false);
-		e = layer_unpack(u, i, em);
-		if (e == OK)
-			progress_tell(u, i, true);
-	}
-	return e;
-}
 
 static enum err tree_make(struct unpacking *u, const char *rootfs, int folder, struct errmsg *em)
 {
 	if (mkdirat(folder, rootfs, 0755) != 0)
 		return err_errno(em, ERR_IO, "making %s", rootfs);
 	int root = openat(folder, rootfs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return root >= 0 ? tree_open(root, &u->tree, em) : err_errno(em, ERR_IO, "the root");
+	if (root < 0)
+		return err_errno(em, ERR_IO, "the root");
+	/* What the folder around hands on is not the image's; 0755 where no layer says otherwise. */
+	attributes_drop(root);
+	if (fchmod(root, 0755) == 0)
+		return tree_open(root, &u->tree, em);
+	enum err e = err_errno(em, ERR_IO, "the root");
+	close(root);
+	return e;
 }
 
 static enum err unpack_beside(struct unpacking *u, const struct unpack_request *request, struct image_unpacked *out,
@@ -119,9 +42,16 @@ static enum err unpack_beside(struct unpacking *u, const struct unpack_request *
 	enum err e = staging_open(request->target, &staging, em);
 	if (e == OK)
 		e = tree_make(u, rootfs, staging.folder, em);
+	const struct unpack_layers layers = {
+		.options = u->options,
+		.source = u->source,
+		.manifest = u->manifest,
+		.diff_ids = u->diff_ids,
+		.around = staging.folder,
+		.tree = &u->tree,
+	};
 	if (e == OK)
-		e = layers_unpack(u, em);
-	out->left_out = u->left_out;
+		e = unpack_layers_run(&layers, &out->left_out, em);
 	if (e == OK && request->finish)
 		e = request->finish(request, staging.folder, &u->tree, out, em);
 	tree_close(&u->tree);

@@ -1,5 +1,5 @@
 #pragma once
-#include "image/image.h"
+#include "image/source.h"
 #include "image/tree.h"
 
 /* Unpacking, and what may be made of it before anybody sees it. */
@@ -13,4 +13,18 @@ struct unpack_request {
 	enum err (*finish)(const struct unpack_request *request, int folder, const struct tree *tree,
 			   const struct image_unpacked *unpacked, struct errmsg *em);
 };
+
+/* The layers of one image: some at a time, each unpacked beside the tree and moved into it when all below it are there.
+ */
+struct unpack_layers {
+	const struct image_unpack_options *options;
+	struct image_source *source;
+	const struct manifest *manifest;
+	const char *const *diff_ids;
+	int around; /* the tree's staging folder: layers are unpacked in it, beside the tree */
+	struct tree *tree;
+};
+/* No thread is left, also on an error. *left_out: as in image_unpacked. */
+enum err unpack_layers_run(const struct unpack_layers *u, size_t *left_out, struct errmsg *em) MUST_USE;
+
 enum err unpack_run(const struct unpack_request *request, struct image_unpacked *out, struct errmsg *em) MUST_USE;

@@ -1,9 +1,8 @@
-#define _GNU_SOURCE 1
 #include "keywrap/hash_ring.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include "common/thread.h"
+
+#include <unistd.h>
 
 #define RING_BLOCKS 4
 
@@ -69,27 +68,13 @@ static void *helper_main(void *arg)
 	return NULL;
 }
 
-static bool second_processor(void)
-{
-	cpu_set_t set;
-	CPU_ZERO(&set);
-	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
-}
-
-/* The host program's signal handlers never run on the helper. */
 static void helper_start(struct hash_ring *ring)
 {
 	ring->helper_tried = true;
-	if (!second_processor())
-		return;
-	sigset_t all;
-	sigset_t before;
-	sigfillset(&all);
-	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+	if (processor_count() < 2)
 		return;
 	ring->helper_pid = getpid();
-	ring->helper_runs = pthread_create(&ring->helper, NULL, helper_main, ring) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ring->helper_runs = thread_start(&ring->helper, helper_main, ring) == 0;
 }
 
 static void helper_stop(struct hash_ring *ring)

@@ -13,31 +13,68 @@ static char folder[64]; /* with "root" in it, and a file "outside" */
 static int root;
 
 static size_t left_out;
+static bool beside; /* first in a folder of its own, then moved, as layers are that are unpacked at once */
+static bool anew; /* it was not possible */
+
+static enum err entries_apply(struct layer_apply *a)
+{
+	const struct tar_entry *entry = NULL;
+	AUTO(tar) *tar = NULL;
+	struct stream *stream = NULL;
+	assert_int_equal(stream_from_bytes(buf_bytes(&tar_made), &stream, &em), OK);
+	assert_int_equal(tar_open(stream, &tar, &em), OK);
+	enum err e;
+	while ((e = tar_next(tar, &entry, &em)) == OK && entry && (e = layer_apply_entry(a, entry, tar, &em)) == OK)
+		;
+	return e;
+}
+
+static enum err apply_over(struct tree *tree)
+{
+	const struct apply_options options = { .place = APPLY_OVER, .unprivileged = true };
+	AUTO(layer_apply) *a = NULL;
+	assert_int_equal(layer_apply_new(tree, &options, &a, &em), OK);
+	enum err e = entries_apply(a);
+	if (e == OK)
+		e = layer_apply_finish(a, &em);
+	left_out = layer_apply_left_out(a);
+	return e;
+}
+
+static enum err apply_beside(struct tree *tree)
+{
+	const struct apply_options options = { .place = APPLY_AHEAD, .unprivileged = true };
+	struct tree own = { .root = -1, .parent = -1 };
+	AUTO(layer_apply) *a = NULL;
+	char path[80];
+	snprintf(path, sizeof path, "%s/beside", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(tree_open(open(path, O_RDONLY | O_DIRECTORY), &own, &em), OK);
+	assert_int_equal(layer_apply_new(&own, &options, &a, &em), OK);
+	enum err e = entries_apply(a);
+	if (e == OK)
+		e = layer_apply_merge(a, tree, &em);
+	left_out = layer_apply_left_out(a);
+	anew = layer_apply_needs_lower(a);
+	tree_close(&own);
+	if (e == OK)
+		assert_int_equal(rmdir(path), 0);
+	int around = open(folder, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(tree_remove(around, "beside", NULL), OK);
+	close(around);
+	return anew ? apply_over(tree) : e;
+}
 
 /* Reads the archive through, as unpacking does. */
 static enum err apply(void)
 {
 	static const uint8_t end[2 * TAR_BLOCK];
-	struct apply_options options = { .unprivileged = true };
 	struct tree tree = { .root = -1, .parent = -1 };
-	const struct tar_entry *entry = NULL;
-	AUTO(layer_apply) *a = NULL;
-	AUTO(tar) *tar = NULL;
-	struct stream *stream = NULL;
 	tar_add(end, sizeof end);
-	assert_int_equal(stream_from_bytes(buf_bytes(&tar_made), &stream, &em), OK);
-	assert_int_equal(tar_open(stream, &tar, &em), OK);
+	anew = false;
 	assert_int_equal(tree_open(dup(root), &tree, &em), OK);
-	assert_int_equal(layer_apply_new(&tree, &options, &a, &em), OK);
-	enum err e;
-	while ((e = tar_next(tar, &entry, &em)) == OK && entry && (e = layer_apply_entry(a, entry, tar, &em)) == OK)
-		;
-	if (e == OK)
-		e = layer_apply_finish(a, &em);
-	left_out = layer_apply_left_out(a);
-	layer_apply_free(steal(&a));
+	enum err e = beside ? apply_beside(&tree) : apply_over(&tree);
 	tree_close(&tree);
-	tar_free(steal(&tar));
 	buf_clear(&tar_made);
 	return e;
 }
@@ -71,7 +108,7 @@ static void missing(const char *path)
 
 static int set_up(void **state)
 {
-	(void)state;
+	beside = *state != NULL;
 	snprintf(folder, sizeof folder, "/tmp/kbs-pkcs11-test-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(mkdir(at(""), 0755), 0);
@@ -464,6 +501,155 @@ static void what_is_no_archive_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+	if (lstat(at(path), &st) != 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	return st.st_mode;
+}
+
+static void folder_with(const char *path, unsigned mode)
+{
+	tar_header('5', path, 0);
+	snprintf((char *)tar_block + 100, 8, "%07o", mode);
+	tar_seal();
+}
+
+static void a_folder_that_both_have_keeps_its_files_and_takes_the_new_mode(void **state)
+{
+	(void)state;
+	folder_with("etc", 0700);
+	tar_file("etc/low", "low");
+	tar_file("etc/both", "low");
+	folder_with("var", 0711);
+	tar_file("var/low", "low");
+	check_ok(apply());
+	folder_with("etc", 0751);
+	tar_file("etc/both", "high");
+	tar_file("etc/new/deep/high", "high");
+	tar_file("var/high", "high"); /* of var itself it says nothing */
+	check_ok(apply());
+	assert_false(anew);
+	holds("etc/low", "low");
+	holds("etc/both", "high");
+	holds("etc/new/deep/high", "high");
+	holds("var/low", "low");
+	holds("var/high", "high");
+	assert_int_equal(mode_of("etc") & 07777, 0751);
+	assert_int_equal(mode_of("var") & 07777, 0711);
+}
+
+static void files_and_folders_take_each_others_places(void **state)
+{
+	(void)state;
+	tar_file("one", "a file");
+	tar_folder("two");
+	tar_file("two/inside", "low");
+	tar_linked('2', "three", "two");
+	tar_file("four", "a file");
+	check_ok(apply());
+	tar_folder("one");
+	tar_file("one/inside", "high");
+	tar_file("two", "a file");
+	tar_folder("three");
+	tar_file("three/inside", "high");
+	check_ok(apply());
+	assert_false(anew);
+	holds("one/inside", "high");
+	holds("two", "a file");
+	assert_true(S_ISDIR(mode_of("three")));
+	holds("three/inside", "high");
+	/* On the way to a file there must be folders. */
+	tar_file("four/inside", "high");
+	check_err(ERR_PARSE, apply());
+}
+
+static void what_goes_through_a_link_below_goes_where_it_leads(void **state)
+{
+	(void)state;
+	tar_folder("usr");
+	tar_folder("usr/lib");
+	tar_file("usr/lib/low", "low");
+	tar_linked('2', "lib", "usr/lib");
+	tar_linked('2', "away", "/../../nowhere");
+	check_ok(apply());
+	tar_file("lib/high", "high");
+	tar_file("lib/new/high", "high");
+	check_ok(apply());
+	assert_false(anew);
+	assert_true(S_ISLNK(mode_of("lib")));
+	holds("usr/lib/low", "low");
+	holds("usr/lib/high", "high");
+	holds("usr/lib/new/high", "high");
+	tar_file("away/high", "high");
+	check_err(ERR_PARSE, apply());
+}
+
+/* What a layer that is unpacked by itself cannot know: then it is applied over the others after all. */
+static void what_depends_on_the_layers_below_waits_for_them(void **state)
+{
+	(void)state;
+	tar_folder("bin");
+	tar_file("bin/tool", "low");
+	tar_folder("old");
+	tar_file("old/low", "low");
+	check_ok(apply());
+	tar_linked('1', "bin/alias", "bin/tool");
+	check_ok(apply());
+	assert_true(anew == beside);
+	holds("bin/alias", "low");
+	tar_linked('2', "sbin", "bin");
+	tar_file("sbin/more", "high");
+	check_ok(apply());
+	assert_true(anew == beside);
+	holds("bin/more", "high");
+	/* A file in a folder's place, and a folder again: what was below is gone. */
+	tar_file("old", "a file");
+	tar_folder("old");
+	tar_file("old/high", "high");
+	check_ok(apply());
+	assert_true(anew == beside);
+	missing("old/low");
+	holds("old/high", "high");
+	tar_linked('1', "none", "bin/nothing");
+	check_err(ERR_PARSE, apply());
+}
+
+static void whiteouts_hide_what_is_below_whatever_comes_first(void **state)
+{
+	(void)state;
+	tar_folder("a");
+	tar_file("a/low", "low");
+	tar_file("a/both", "low");
+	tar_folder("b");
+	tar_file("b/low", "low");
+	tar_folder("c");
+	tar_file("c/low", "low");
+	tar_linked('2', "d", "c");
+	check_ok(apply());
+	tar_file("a/both", "high");
+	tar_file("a/.wh.both", "");
+	tar_file("a/.wh.low", "");
+	tar_file("a/.wh.never", "");
+	tar_folder("b");
+	tar_file("b/high", "high");
+	tar_file("b/.wh..wh..opq", "");
+	check_ok(apply());
+	assert_false(anew);
+	holds("a/both", "high");
+	missing("a/low");
+	missing("b/low");
+	holds("b/high", "high");
+	/* In a folder that takes a link's place nothing is to be hidden, and not behind the link either. */
+	tar_folder("d");
+	tar_file("d/.wh..wh..opq", "");
+	check_ok(apply());
+	assert_true(anew == beside);
+	holds("c/low", "low");
+	assert_true(S_ISDIR(mode_of("d")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +668,21 @@ int main(void)
 		TEST(devices_are_left_out_and_overlays_refused),
 		TEST(long_names_and_large_numbers_are_read),
 		TEST(what_is_no_archive_is_refused),
+		TEST(a_folder_that_both_have_keeps_its_files_and_takes_the_new_mode),
+		TEST(files_and_folders_take_each_others_places),
+		TEST(what_goes_through_a_link_below_goes_where_it_leads),
+		TEST(what_depends_on_the_layers_below_waits_for_them),
+		TEST(whiteouts_hide_what_is_below_whatever_comes_first),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	struct CMUnitTest all[2 * ARRAY_LEN(tests)];
+	char names[ARRAY_LEN(all)][120];
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		bool second = i >= ARRAY_LEN(tests);
+		all[i] = tests[i % ARRAY_LEN(tests)];
+		snprintf(names[i], sizeof names[i], "%s (%s)", all[i].name,
+			 second ? "unpacked beside" : "unpacked over");
+		all[i].name = names[i];
+		all[i].initial_state = second ? &beside : NULL;
+	}
+	return cmocka_run_group_tests(all, NULL, NULL);
 }
