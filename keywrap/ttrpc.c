@@ -1,11 +1,7 @@
-#define _GNU_SOURCE 1
 #include "keywrap/ttrpc.h"
 
 #include "keywrap/protobuf.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "keywrap/wire.h"
 
 static uint32_t be32_read(const uint8_t *from)
 {
@@ -151,51 +147,34 @@ enum err ttrpc_bytes_write(struct bytes value, struct secret **out, struct errms
 	return proto_join((struct bytes){ 0 }, &message, out, em);
 }
 
-static enum err socket_wait(int fd, short events, struct deadline until, struct errmsg *em)
-{
-	struct pollfd polled = { .fd = fd, .events = events };
-	int64_t left = deadline_left_ms(until);
-	if (left == 0)
-		return err_set(em, ERR_TIMEOUT, "no answer in time");
-	if (poll(&polled, 1, left > 60000 ? 60000 : (int)left) < 0 && errno != EINTR)
-		return err_errno(em, ERR_NET, "cannot wait");
-	return OK;
-}
-
 enum err ttrpc_send(int fd, struct bytes what, struct deadline until, struct errmsg *em)
 {
+	struct wire wire = { .fd = fd };
 	while (what.len > 0) {
-		ssize_t n = send(fd, what.data, what.len, MSG_NOSIGNAL);
-		if (n > 0) {
-			what.data += n;
-			what.len -= (size_t)n;
-			continue;
-		}
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return err_errno(em, ERR_NET, "cannot send");
-		enum err e = socket_wait(fd, POLLOUT, until, em);
+		size_t n = 0;
+		enum err e = wire_write(&wire, what, &n, em);
+		if (e == OK && n == 0)
+			e = wire_wait(&wire, until, em);
 		if (e != OK)
 			return e;
+		what.data += n;
+		what.len -= n;
 	}
 	return OK;
 }
 
 enum err ttrpc_receive(int fd, uint8_t *to, size_t len, struct deadline until, struct errmsg *em)
 {
+	struct wire wire = { .fd = fd };
 	while (len > 0) {
-		ssize_t n = recv(fd, to, len, 0);
-		if (n > 0) {
-			to += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (n == 0)
-			return err_set(em, ERR_NET, "the connection was closed");
-		if (errno != EAGAIN && errno != EINTR)
-			return err_errno(em, ERR_NET, "cannot receive");
-		enum err e = socket_wait(fd, POLLIN, until, em);
+		size_t n = 0;
+		enum err e = wire_read(&wire, (struct wire_room){ to, len }, &n, em);
+		if (e == OK && n == 0)
+			e = wire_wait(&wire, until, em);
 		if (e != OK)
 			return e;
+		to += n;
+		len -= n;
 	}
 	return OK;
 }
