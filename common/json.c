@@ -75,6 +75,8 @@ static size_t values_said(struct bytes text)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
 		if (inside) {
+			i += json_plain_run((struct bytes){ text.data + i, text.len - i });
+			c = i < text.len ? text.data[i] : '"';
 			i += c == '\\';
 			inside = c != '"';
 			continue;

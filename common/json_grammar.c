@@ -153,14 +153,42 @@ static int32_t escaped(struct bytes text, size_t *at)
 	return meanings[letter - letters];
 }
 
+#define EACH(byte) (0x0101010101010101ULL * (byte))
+/* The high bit of each byte that is below; the lowest of them is right. */
+#define BELOW(word, byte) (((word)-EACH(byte)) & ~(word))
+
+size_t json_plain_run(struct bytes text)
+{
+	size_t n = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	for (; text.len - n >= 8; n += 8) {
+		uint64_t word;
+		memcpy(&word, text.data + n, sizeof(word));
+		uint64_t quote = word ^ EACH('"'), slash = word ^ EACH('\\');
+		uint64_t hits = (word | BELOW(word, ' ') | BELOW(quote, 1) | BELOW(slash, 1)) & EACH(0x80);
+		if (hits)
+			return n + (size_t)__builtin_ctzll(hits) / 8;
+	}
+#endif
+	for (; n < text.len; n++) {
+		uint8_t c = text.data[n];
+		if (c < ' ' || c >= 0x80 || c == '"' || c == '\\')
+			break;
+	}
+	return n;
+}
+
 /* Moves behind the closing quote. */
 static bool string(struct grammar *g, struct bytes *inside)
 {
 	if (!take(g, '"'))
 		return fail(g, "a string is missing");
 	size_t begin = g->at;
-	while (!next_is(g, '"')) {
+	for (;;) {
 		uint32_t point = 0;
+		g->at += json_plain_run((struct bytes){ g->text.data + g->at, g->text.len - g->at });
+		if (next_is(g, '"'))
+			break;
 		if (g->at >= g->text.len)
 			return fail(g, "a string does not end");
 		if (g->text.data[g->at] < 0x20)

@@ -1,5 +1,6 @@
 /* Entries of the common form, read without json-c. Whatever is not just that, wrong entries among it, is left to
  * entry.c: so there is one place that says what is wrong, and this one need only be right about what it takes. */
+#include "common/json_grammar.h"
 #include "pkcs11/entry_read.h"
 
 #define SEGMENTS 3
@@ -10,29 +11,19 @@ struct scan {
 	const uint8_t *at, *end;
 };
 
-enum { PLAIN = 1, SEGMENT = 2, HEX = 4, BLANK = 8 };
-/* PLAIN: stands in a string for itself. */
+enum { SEGMENT = 1, HEX = 2, BLANK = 4 };
 static const uint8_t kinds[256] = {
-	[' '] = PLAIN | BLANK,
+	[' '] = BLANK,
 	['\n'] = BLANK,
 	['\t'] = BLANK,
 	['\r'] = BLANK,
-	['!'] = PLAIN,
-	['#' ... ','] = PLAIN,
-	['-'] = PLAIN | SEGMENT,
-	['.'] = PLAIN | SEGMENT,
-	['/'] = PLAIN,
-	['0' ... '9'] = PLAIN | SEGMENT | HEX,
-	[':' ... '@'] = PLAIN,
-	['A' ... 'F'] = PLAIN | SEGMENT | HEX,
-	['G' ... 'Z'] = PLAIN | SEGMENT,
-	['['] = PLAIN,
-	[']' ... '^'] = PLAIN,
-	['_'] = PLAIN | SEGMENT,
-	['`'] = PLAIN,
-	['a' ... 'f'] = PLAIN | SEGMENT | HEX,
-	['g' ... 'z'] = PLAIN | SEGMENT,
-	['{' ... 0x7f] = PLAIN,
+	['-' ... '.'] = SEGMENT,
+	['0' ... '9'] = SEGMENT | HEX,
+	['A' ... 'F'] = SEGMENT | HEX,
+	['G' ... 'Z'] = SEGMENT,
+	['_'] = SEGMENT,
+	['a' ... 'f'] = SEGMENT | HEX,
+	['g' ... 'z'] = SEGMENT,
 };
 
 static void blanks(struct scan *s)
@@ -50,36 +41,12 @@ static bool take(struct scan *s, char c)
 	return true;
 }
 
-#define EACH(byte) (0x0101010101010101ULL * (byte))
-#define BELOW(word, byte)                                                                                              \
-	(((word)-EACH(byte)) & ~(word)) /* the high bit of each byte, the lowest of which is right                     \
-					 */
-
-/* How many of the first bytes are PLAIN, eight at a time: this is where the time goes. */
-static size_t plain_run(const uint8_t *at, const uint8_t *end)
-{
-	const uint8_t *from = at;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	for (; end - at >= 8; at += 8) {
-		uint64_t word;
-		memcpy(&word, at, sizeof(word));
-		uint64_t quote = word ^ EACH('"'), slash = word ^ EACH('\\');
-		uint64_t hits = (word | BELOW(word, ' ') | BELOW(quote, 1) | BELOW(slash, 1)) & EACH(0x80);
-		if (hits)
-			return (size_t)(at - from) + (size_t)__builtin_ctzll(hits) / 8;
-	}
-#endif
-	while (at < end && kinds[*at] & PLAIN)
-		at++;
-	return (size_t)(at - from);
-}
-
 static bool take_string(struct scan *s, struct bytes *out)
 {
 	if (!take(s, '"'))
 		return false;
 	const uint8_t *from = s->at;
-	s->at += plain_run(s->at, s->end);
+	s->at += json_plain_run((struct bytes){ from, (size_t)(s->end - from) });
 	*out = (struct bytes){ from, (size_t)(s->at - from) };
 	return s->at < s->end && *s->at++ == '"';
 }

@@ -381,6 +381,30 @@ static void writes_text_without_escaping_slashes(void **state)
 	assert_string_equal("{\"b\":\"a/b\",\"a\":[1,true]}", text);
 }
 
+/* Strings are read eight bytes at a time where that goes. */
+static void each_byte_is_the_same_wherever_in_a_string(void **state)
+{
+	(void)state;
+	for (unsigned byte = 0; byte < 256; byte++)
+		for (size_t len = 1; len < 20; len++)
+			for (size_t at = 0; at < len; at++) {
+				char text[32] = "[\"xxxxxxxxxxxxxxxxxxxxxxxxx";
+				AUTO_OF(json_object) *made = NULL;
+				memcpy(text + 2 + len, "\"]", 2);
+				text[2 + at] = (char)byte;
+				/* A quote ends the string, and a backslash takes an x or the quote with it. */
+				bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+				struct bytes all = { (const uint8_t *)text, len + 4 };
+				enum err e = json_parse(all, sizeof(text), JSON_STRICT, &made, &em);
+				assert_int_equal(e, plain ? OK : ERR_PARSE);
+				if (!plain)
+					continue;
+				json_object *first = json_object_array_get_idx(made, 0);
+				assert_int_equal(json_object_get_string_len(first), len);
+				assert_int_equal((unsigned char)json_object_get_string(first)[at], byte);
+			}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -401,6 +425,7 @@ int main(void)
 		cmocka_unit_test(holds_integers_to_their_range),
 		cmocka_unit_test(names_the_unknown_member),
 		cmocka_unit_test(writes_text_without_escaping_slashes),
+		cmocka_unit_test(each_byte_is_the_same_wherever_in_a_string),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
