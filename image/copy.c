@@ -92,6 +92,7 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 	if (e != OK)
 		return e;
 	destination->options = options;
+	destination->from = &source->identity;
 	struct copy c = {
 		.options = options,
 		.watch = { options->progress, options->progress_user, options->interrupted, options->interrupted_user },

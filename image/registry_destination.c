@@ -15,10 +15,8 @@ struct registry_destination {
 	struct reference name;
 };
 
-static enum err destination_has_blob(struct image_destination *base, const struct blob_id *id, bool *has,
-				     struct errmsg *em)
+static enum err blob_known(struct registry_destination *d, const struct blob_id *id, bool *has, struct errmsg *em)
 {
-	struct registry_destination *d = (struct registry_destination *)base;
 	AUTO_HTTP_REPLY reply = { 0 };
 	char what[IMAGE_DIGEST_SIZE + sizeof("blobs/")];
 	struct errmsg missing = { "" };
@@ -37,6 +35,16 @@ static enum err destination_has_blob(struct image_destination *base, const struc
 	char *length = http_response_header(&reply.head, "content-length");
 	*has = !length || id->size < 0 || strtoll(length, NULL, 10) == id->size;
 	return OK;
+}
+
+/* The repository of this registry that the image comes from; NULL: it comes from elsewhere. */
+static const char *neighbour(const struct registry_destination *d)
+{
+	const char *place = d->base.from ? d->base.from->physical : NULL;
+	size_t host = place ? strcspn(place, "/") : 0;
+	if (!place || !place[host] || strlen(d->name.host) != host || strncmp(place, d->name.host, host) != 0)
+		return NULL;
+	return strcmp(place + host + 1, d->name.path) == 0 ? NULL : place + host + 1;
 }
 
 /* Where the upload goes on: the answer's Location. *out: malloc'd. */
@@ -92,6 +100,39 @@ static void upload_cancel(struct registry_destination *d, const char *location)
 	AUTO_HTTP_REPLY reply = { 0 };
 	const struct registry_request q = { .method = "DELETE", .what = location };
 	(void)!registry_ask(d->registry, &q, &reply, NULL);
+}
+
+/* Has the registry take the blob over from the image's own repository; distribution-spec, "Mounting a blob from another
+ * repository". One that will not begins an upload, which we do not want. Whatever goes wrong, the blob can still go up.
+ */
+static void blob_mount(struct registry_destination *d, const struct blob_id *id, const char *from, bool *has)
+{
+	AUTO_HTTP_REPLY reply = { 0 };
+	AUTO_STR
+	char *what = NULL;
+	AUTO_STR
+	char *location = NULL;
+	if (asprintf(&what, "blobs/uploads/?mount=%s&from=%s", id->digest, from) < 0) {
+		what = NULL;
+		return;
+	}
+	const struct registry_request q = { .method = "POST", .what = what };
+	if (registry_ask(d->registry, &q, &reply, NULL) != OK)
+		return;
+	*has = reply.status == 201;
+	if (!*has && location_take(&reply, &location, NULL) == OK)
+		upload_cancel(d, location);
+}
+
+static enum err destination_has_blob(struct image_destination *base, const struct blob_id *id, bool *has,
+				     struct errmsg *em)
+{
+	struct registry_destination *d = (struct registry_destination *)base;
+	enum err e = blob_known(d, id, has, em);
+	const char *from = e == OK && !*has ? neighbour(d) : NULL;
+	if (from)
+		blob_mount(d, id, from, has);
+	return e;
 }
 
 /* Its end is reached, so that whatever verifies has spoken. */

@@ -71,6 +71,7 @@ struct image_destination_ops {
 struct image_destination {
 	const struct image_destination_ops *ops;
 	const struct image_copy_options *options; /* of the copy that it is for; NULL: none yet */
+	const struct image_identity *from; /* of its source, where blobs may be that need not be carried; or NULL */
 };
 
 void image_destination_free(struct image_destination *d);

@@ -135,6 +135,12 @@ equal "and decrypts what it pushed" "$digest" "$(copy --cert-dir "$work/certs" -
 passes "unpacks an image out of a registry" kbs-image unpack -q --cert-dir "$work/certs" --unprivileged \
 	"docker://$open/other/app:decrypted" "$work/rootfs"
 passes "all of it" cmp "$work/root/file" "$work/rootfs/file"
+# patches: how many bodies went up so far.
+patches() { grep -c 'PATCH /v2/mounted/' "$work/open.log" || true; }
+equal "mounts the layers of another repository of the registry" "$digest" \
+	"$(copy --cert-dir "$work/certs" "$push:one" "docker://$open/mounted/app:one")"
+equal "so that nothing goes up" 0 "$(patches)"
+equal "and what it mounted is all of it" "$digest" "$(copy --cert-dir "$work/certs" "docker://$open/mounted/app:one" "oci:$work/pulled:mounted")"
 equal "pushes with a password" "$digest" "$(copy --cert-dir "$work/certs" --dest-creds 'somebody:pass:word' \
 	"oci:$work/image:plain" "docker://$closed/app:three")"
 refuses "to push without one" 5 'a user and a password' copy --cert-dir "$work/certs" "oci:$work/image:plain" "docker://$closed/app:x"
