@@ -40,6 +40,12 @@ enum err judge_sigstore(struct evidence *ev, const struct requirement *r, struct
 enum err payload_judge(const struct evidence *ev, const struct identity_rule *rule, struct bytes payload,
 		       const char *type, struct errmsg *em) MUST_USE;
 
+/* The same of a sigstore bundle's statement. */
+enum err statement_judge(const struct evidence *ev, const struct identity_rule *rule, struct bytes statement,
+			 struct errmsg *em) MUST_USE;
+/* Of a signature of the manifest's own bytes, or of a statement without a name: counts only where the user said so. */
+enum err nameless_judge(const struct evidence *ev, struct errmsg *em) MUST_USE;
+
 /* A key of the policy, by number: from its file, kbs:// URI or base64. */
 enum err policy_key_read(const struct policy_keys *keys, size_t i, const struct image_access *access, struct buf *out,
 			 struct errmsg *em) MUST_USE;

@@ -34,6 +34,7 @@ struct image_access {
 	const char *policy; /* containers-policy.json(5) */
 	struct bytes policy_text; /* the policy itself, where somebody vouches for these very bytes: nothing is read
 				   * then, and `policy` is how errors call it. No data: none */
+	bool nameless; /* the user said so: sigstore bundles, which name no repository, count by their signer alone */
 	bool insecure_policy; /* the user said so: no policy is looked at */
 	/* What a kbs:// URI stands for: policy, credentials, keys for signatures. NULL: such URIs are refused. */
 	enum err (*resource)(void *user, const char *uri, struct secret **out, struct errmsg *em);

@@ -5,21 +5,6 @@
 
 #include <stdio.h>
 
-enum err payload_judge(const struct evidence *ev, const struct identity_rule *rule, struct bytes payload,
-		       const char *type, struct errmsg *em)
-{
-	AUTO_PAYLOAD p = { 0 };
-	bool by_name = strcmp(ev->source->identity.transport, "docker") == 0;
-	enum err e = signature_payload_parse(payload, type, &p, em);
-	if (e != OK)
-		return e == ERR_NOMEM ? e : err_wrap(em, ERR_DENIED, "a signature that holds");
-	e = identity_rule_check(rule, by_name ? ev->source->identity.scope : NULL, p.reference, em);
-	if (e != OK)
-		return e;
-	e = digest_verify(buf_bytes(&ev->raw->bytes), p.digest, em);
-	return e == OK || e == ERR_NOMEM ? e : err_wrap(em, ERR_DENIED, "it is a signature of another manifest");
-}
-
 static void rings_clear(struct buf *texts, struct simple_ring *rings, size_t count)
 {
 	for (size_t i = 0; texts && i < count; i++)
@@ -33,7 +18,7 @@ static enum err keys_open(const struct evidence *ev, const struct policy_keys *k
 {
 	struct buf *texts = calloc(keys->count, sizeof(*texts));
 	struct simple_ring *rings = calloc(keys->count, sizeof(*rings));
-	enum err e = texts && rings ? OK : err_set(em, ERR_NOMEM, "no memory for keys");
+	enum err e = texts && rings ? OK : err_nomem(em, "keys");
 	for (size_t i = 0; e == OK && i < keys->count; i++) {
 		e = policy_key_read(keys, i, ev->access, &texts[i], em);
 		rings[i] = (struct simple_ring){ buf_bytes(&texts[i]), policy_key_name(keys, i) };

@@ -31,14 +31,16 @@ libimage_la_SOURCES = \
 	image/auth_challenge.c image/auth_challenge.h \
 	image/auth_file.c image/auth_file.h \
 	image/credential_helper.c image/credential_helper.h \
-	image/evidence.c image/evidence.h image/judge_sigstore.c image/judge_simple.c \
+	image/evidence.c image/evidence.h image/judge_identity.c image/judge_sigstore.c image/judge_simple.c \
 	image/lock.c image/lock.h image/lookaside.c image/lookaside.h \
 	image/policy.h image/policy_file.c image/policy_file.h image/policy_identity.c image/policy_judge.c image/policy_judge.h \
 	image/policy_key.c image/policy_parse.c image/policy_requirement.c \
 	image/reference.c image/reference.h \
 	image/registries_d.c image/registries_d.h \
 	image/scope.c image/scope.h \
-	image/signature_cosign.c image/signature_cosign.h image/signature_rekor.c image/signature_verify.c \
+	image/signature_certificate.c image/signature_certificate.h \
+	image/signature_bundle.c image/signature_cosign.c image/signature_cosign.h image/signature_log_proof.c \
+	image/signature_referrers.c image/signature_rekor.c image/signature_verify.c image/proto_json.c image/proto_json.h \
 	image/signature_payload.c image/signature_payload.h \
 	image/signature_simple.c image/signature_simple.h \
 	image/registries_conf.c image/registries_conf.h image/registries_short.c \

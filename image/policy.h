@@ -33,7 +33,17 @@ struct identity_rule {
 struct policy_keys {
 	const char **items;
 	size_t count;
-	bool inlined;
+	const char *inlined; /* how errors call base64 in the policy itself; NULL: files and URIs */
+};
+
+/* "fulcio" or "pki": certificates instead of keys. */
+struct certificate_rule {
+	bool fulcio; /* as of when a log holds the signature; else as of now */
+	struct policy_keys roots;
+	struct policy_keys intermediates; /* count 0: none */
+	const char *issuer; /* Fulcio: who knows the signer; else NULL */
+	const char *email; /* or NULL */
+	const char *hostname; /* or NULL */
 };
 
 struct requirement {
@@ -41,7 +51,7 @@ struct requirement {
 	struct identity_rule identity;
 	struct policy_keys keys;
 	struct policy_keys rekor; /* count 0: no transparency log is asked for */
-	const char *certificates; /* "fulcio" or "pki" instead of keys; or NULL */
+	struct certificate_rule certificate; /* roots.count 0: keys */
 };
 
 struct policy_scope {

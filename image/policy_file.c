@@ -15,7 +15,7 @@ void policy_choice_clear(struct policy_choice *c)
 static enum err named(const char *name, struct policy_choice *out, struct errmsg *em)
 {
 	out->name = strdup(name);
-	return out->name ? OK : err_set(em, ERR_NOMEM, "no memory for a policy's name");
+	return out->name ? OK : err_nomem(em, "a policy's name");
 }
 
 /* Takes folder/containers/policy.json if it is there. What is there and cannot be read is an error, later on. */
@@ -26,7 +26,7 @@ static enum err look(struct policy_choice *out, const char *root, const char *fo
 	if (out->name)
 		return OK;
 	if (asprintf(&path, "%s%s/containers/policy.json", root, folder) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a policy's name");
+		return err_nomem(em, "a policy's name");
 	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 || errno != ENOENT) {
 		out->name = path;
 		return OK;

@@ -74,6 +74,9 @@ static enum err scope_judge(struct evidence *ev, const struct policy_scope *scop
 		e = requirement_judge(ev, r, &by, em);
 		if (e == OK)
 			e = held_add(held, type_names[r->type], &by, em);
+		else if (r->certificate.roots.count > 0)
+			e = err_wrap(em, e, "%s, requirement %zu (%s by certificates of %s)", name, i + 1,
+				     type_names[r->type], policy_key_name(&r->certificate.roots, 0));
 		else if (r->keys.count > 0)
 			e = err_wrap(em, e, "%s, requirement %zu (%s by %s%s)", name, i + 1, type_names[r->type],
 				     policy_key_name(&r->keys, 0), r->keys.count > 1 ? " and others" : "");

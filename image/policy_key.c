@@ -27,7 +27,7 @@ enum err policy_text_read(const char *where, const struct image_access *access, 
 
 const char *policy_key_name(const struct policy_keys *keys, size_t i)
 {
-	return keys->inlined ? "the policy's keyData" : keys->items[i];
+	return keys->inlined ? keys->inlined : keys->items[i];
 }
 
 enum err policy_key_read(const struct policy_keys *keys, size_t i, const struct image_access *access, struct buf *out,

@@ -9,6 +9,8 @@ void requirement_clear(struct requirement *r)
 {
 	free(r->keys.items);
 	free(r->rekor.items);
+	free(r->certificate.roots.items);
+	free(r->certificate.intermediates.items);
 	*r = (struct requirement){ 0 };
 }
 
@@ -16,7 +18,7 @@ void requirement_clear(struct requirement *r)
 struct key_member {
 	const char *name;
 	bool list;
-	bool inlined;
+	const char *inlined; /* as in struct policy_keys */
 };
 
 static enum err key_check(const char *text, bool inlined, struct errmsg *em)
@@ -47,12 +49,13 @@ static enum err keys_take(json_object *value, const struct key_member *member, s
 		return err_set(em, ERR_PARSE, "want %s", member->list ? "a list that is not empty" : "text");
 	out->items = calloc(count, sizeof(*out->items));
 	if (!out->items)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	out->count = count;
 	out->inlined = member->inlined;
 	enum err e = OK;
 	for (size_t i = 0; e == OK && i < count; i++)
-		e = key_take(list ? json_object_array_get_idx(value, i) : value, member->inlined, &out->items[i], em);
+		e = key_take(list ? json_object_array_get_idx(value, i) : value, member->inlined != NULL,
+			     &out->items[i], em);
 	return e;
 }
 
@@ -95,9 +98,10 @@ static enum err signed_by_parse(json_object *json, struct requirement *out, stru
 	static const char *const names[] = {
 		"type", "keyType", "keyPath", "keyPaths", "keyData", "signedIdentity", NULL
 	};
-	static const struct key_member members[] = {
-		{ "keyPath", false, false }, { "keyPaths", true, false }, { "keyData", false, true }, { NULL, 0, 0 }
-	};
+	static const struct key_member members[] = { { "keyPath", false, NULL },
+						     { "keyPaths", true, NULL },
+						     { "keyData", false, "the policy's keyData" },
+						     { NULL, 0, 0 } };
 	const char *type = NULL;
 	enum err e = json_only_members(json, names, em);
 	if (e == OK)
@@ -111,58 +115,74 @@ static enum err signed_by_parse(json_object *json, struct requirement *out, stru
 	return e == OK ? identity_parse(json, &out->identity, em) : e;
 }
 
-/* Text members of `json`, some of which must be there; base64 where the name ends in Data. */
-static enum err texts_check(json_object *json, const char *const *names, struct errmsg *em)
+/* Leaves *out alone where there is none. */
+static enum err text_take(json_object *json, const char *name, const char **out, struct errmsg *em)
 {
-	enum err e = json_object_is_type(json, json_type_object) ? json_only_members(json, names, em)
-								 : err_set(em, ERR_PARSE, "want an object");
-	for (; e == OK && *names; names++) {
-		json_object *value = NULL;
-		const char *text = NULL;
-		size_t len = strlen(*names);
-		bool inlined = len > 4 && strcmp(*names + len - 4, "Data") == 0;
-		if (json_object_object_get_ex(json, *names, &value))
-			e = key_take(value, inlined, &text, em);
-		if (e != OK)
-			return err_wrap(em, e, "\"%s\"", *names);
-	}
-	return e;
+	json_object *value = NULL;
+	if (!json_object_object_get_ex(json, name, &value))
+		return OK;
+	enum err e = key_take(value, false, out, em);
+	return e == OK ? OK : err_wrap(em, e, "\"%s\"", name);
 }
 
-static bool has(json_object *json, const char *name)
+static enum err object_check(json_object *json, const char *const *names, struct errmsg *em)
 {
-	return json_object_object_get_ex(json, name, NULL);
+	return json_object_is_type(json, json_type_object) ? json_only_members(json, names, em)
+							   : err_set(em, ERR_PARSE, "want an object");
 }
 
-static enum err fulcio_check(json_object *json, struct errmsg *em)
+static enum err fulcio_parse(json_object *json, struct certificate_rule *out, struct errmsg *em)
 {
 	static const char *const names[] = { "caPath", "caData", "oidcIssuer", "subjectEmail", NULL };
-	enum err e = texts_check(json, names, em);
-	if (e == OK && has(json, "caPath") == has(json, "caData"))
-		e = err_set(em, ERR_PARSE, "exactly one of caPath and caData is wanted");
-	if (e == OK && (!has(json, "oidcIssuer") || !has(json, "subjectEmail")))
+	static const struct key_member roots[] = { { "caPath", false, NULL },
+						   { "caData", false, "the policy's caData" },
+						   { NULL, 0, 0 } };
+	enum err e = object_check(json, names, em);
+	if (e == OK)
+		e = keys_parse(json, roots, &out->roots, em);
+	if (e == OK)
+		e = text_take(json, "oidcIssuer", &out->issuer, em);
+	if (e == OK)
+		e = text_take(json, "subjectEmail", &out->email, em);
+	if (e == OK && out->roots.count == 0)
+		e = err_set(em, ERR_PARSE, "one of caPath and caData is wanted");
+	if (e == OK && (!out->issuer || !out->email))
 		e = err_set(em, ERR_PARSE, "oidcIssuer and subjectEmail are wanted");
+	out->fulcio = true;
 	return e == OK ? OK : err_wrap(em, e, "\"fulcio\"");
 }
 
-static enum err pki_check(json_object *json, struct errmsg *em)
+static enum err pki_parse(json_object *json, struct certificate_rule *out, struct errmsg *em)
 {
 	static const char *const names[] = {
 		"caRootsPath",     "caRootsData", "caIntermediatesPath", "caIntermediatesData", "subjectEmail",
 		"subjectHostname", NULL
 	};
-	enum err e = texts_check(json, names, em);
-	if (e == OK && has(json, "caRootsPath") == has(json, "caRootsData"))
-		e = err_set(em, ERR_PARSE, "exactly one of caRootsPath and caRootsData is wanted");
-	if (e == OK && has(json, "caIntermediatesPath") && has(json, "caIntermediatesData"))
-		e = err_set(em, ERR_PARSE, "caIntermediatesPath beside caIntermediatesData");
-	if (e == OK && !has(json, "subjectEmail") && !has(json, "subjectHostname"))
+	static const struct key_member roots[] = { { "caRootsPath", false, NULL },
+						   { "caRootsData", false, "the policy's caRootsData" },
+						   { NULL, 0, 0 } };
+	static const struct key_member intermediates[] = { { "caIntermediatesPath", false, NULL },
+							   { "caIntermediatesData", false,
+							     "the policy's caIntermediatesData" },
+							   { NULL, 0, 0 } };
+	enum err e = object_check(json, names, em);
+	if (e == OK)
+		e = keys_parse(json, roots, &out->roots, em);
+	if (e == OK)
+		e = keys_parse(json, intermediates, &out->intermediates, em);
+	if (e == OK)
+		e = text_take(json, "subjectEmail", &out->email, em);
+	if (e == OK)
+		e = text_take(json, "subjectHostname", &out->hostname, em);
+	if (e == OK && out->roots.count == 0)
+		e = err_set(em, ERR_PARSE, "one of caRootsPath and caRootsData is wanted");
+	if (e == OK && !out->email && !out->hostname)
 		e = err_set(em, ERR_PARSE, "subjectEmail or subjectHostname is wanted");
 	return e == OK ? OK : err_wrap(em, e, "\"pki\"");
 }
 
 /* Certificates instead of keys, or none of them. */
-static enum err certificates_parse(json_object *json, struct requirement *out, struct errmsg *em)
+static enum err certificate_rule_parse(json_object *json, struct requirement *out, struct errmsg *em)
 {
 	json_object *fulcio = NULL;
 	json_object *pki = NULL;
@@ -175,10 +195,9 @@ static enum err certificates_parse(json_object *json, struct requirement *out, s
 		return err_set(em, ERR_PARSE, "fulcio wants a rekorPublicKeyPath, -Paths, -Data or -Datas");
 	if (has_pki && out->rekor.count > 0)
 		return err_set(em, ERR_PARSE, "a rekorPublicKey beside pki");
-	out->certificates = has_fulcio ? "fulcio" : has_pki ? "pki" : NULL;
 	if (has_fulcio)
-		return fulcio_check(fulcio, em);
-	return has_pki ? pki_check(pki, em) : OK;
+		return fulcio_parse(fulcio, &out->certificate, em);
+	return has_pki ? pki_parse(pki, &out->certificate, em) : OK;
 }
 
 static enum err sigstore_parse(json_object *json, struct requirement *out, struct errmsg *em)
@@ -196,15 +215,15 @@ static enum err sigstore_parse(json_object *json, struct requirement *out, struc
 					     "rekorPublicKeyDatas",
 					     "signedIdentity",
 					     NULL };
-	static const struct key_member keys[] = { { "keyPath", false, false },
-						  { "keyPaths", true, false },
-						  { "keyData", false, true },
-						  { "keyDatas", true, true },
+	static const struct key_member keys[] = { { "keyPath", false, NULL },
+						  { "keyPaths", true, NULL },
+						  { "keyData", false, "the policy's keyData" },
+						  { "keyDatas", true, "the policy's keyDatas" },
 						  { NULL, 0, 0 } };
-	static const struct key_member rekor[] = { { "rekorPublicKeyPath", false, false },
-						   { "rekorPublicKeyPaths", true, false },
-						   { "rekorPublicKeyData", false, true },
-						   { "rekorPublicKeyDatas", true, true },
+	static const struct key_member rekor[] = { { "rekorPublicKeyPath", false, NULL },
+						   { "rekorPublicKeyPaths", true, NULL },
+						   { "rekorPublicKeyData", false, "the policy's rekorPublicKeyData" },
+						   { "rekorPublicKeyDatas", true, "the policy's rekorPublicKeyDatas" },
 						   { NULL, 0, 0 } };
 	enum err e = json_only_members(json, names, em);
 	if (e == OK)
@@ -212,7 +231,7 @@ static enum err sigstore_parse(json_object *json, struct requirement *out, struc
 	if (e == OK)
 		e = keys_parse(json, rekor, &out->rekor, em);
 	if (e == OK)
-		e = certificates_parse(json, out, em);
+		e = certificate_rule_parse(json, out, em);
 	return e == OK ? identity_parse(json, &out->identity, em) : e;
 }
 

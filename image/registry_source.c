@@ -62,14 +62,10 @@ static enum err digest_take(const struct http_reply *reply, const char *digest, 
 	return e == OK ? digest_of(buf_bytes(&out->bytes), out->digest, em) : e;
 }
 
-static enum err fetch(struct registry_source *s, const char *which, const char *digest, struct raw_manifest *out,
-		      struct errmsg *em)
+static enum err fetch_what(struct registry_source *s, const char *what, const char *digest, struct raw_manifest *out,
+			   struct errmsg *em)
 {
 	AUTO_HTTP_REPLY reply = { 0 };
-	char what[IMAGE_DIGEST_SIZE + sizeof("manifests/")];
-	int n = snprintf(what, sizeof(what), "manifests/%s", which);
-	if (n < 0 || (size_t)n >= sizeof(what))
-		return err_set(em, ERR_ARG, "too long a tag");
 	const struct registry_request q = { .method = "GET", .what = what, .accept = ACCEPT };
 	enum err e = registry_ask(s->registry, &q, &reply, em);
 	if (e == OK)
@@ -79,6 +75,30 @@ static enum err fetch(struct registry_source *s, const char *which, const char *
 	if (e == OK)
 		e = type_take(&reply, out, em);
 	return e;
+}
+
+static enum err fetch(struct registry_source *s, const char *which, const char *digest, struct raw_manifest *out,
+		      struct errmsg *em)
+{
+	char what[IMAGE_DIGEST_SIZE + sizeof("manifests/")];
+	int n = snprintf(what, sizeof(what), "manifests/%s", which);
+	if (n < 0 || (size_t)n >= sizeof(what))
+		return err_set(em, ERR_ARG, "too long a tag");
+	return fetch_what(s, what, digest, out, em);
+}
+
+/* Distribution-spec 1.1, "Listing Referrers"; the first page of it. */
+static enum err source_referrers(struct image_source *base, const char *digest, struct raw_manifest *out,
+				 struct errmsg *em)
+{
+	struct registry_source *s = (struct registry_source *)base;
+	char what[IMAGE_DIGEST_SIZE + sizeof("referrers/")];
+	enum err e = digest_check(digest, em);
+	if (e != OK)
+		return e;
+	snprintf(what, sizeof(what), "referrers/%s", digest);
+	e = fetch_what(s, what, NULL, out, em);
+	return e != OK || media_type_is_index(out->media_type) ? e : err_set(em, ERR_PROTO, "no list of referrers");
 }
 
 static enum err manifest_named(struct registry_source *s, struct raw_manifest *out, struct errmsg *em)
@@ -214,6 +234,7 @@ static const struct image_source_ops source_ops = {
 	.free = source_free,
 	.signatures = source_signatures,
 	.sibling = source_sibling,
+	.referrers = source_referrers,
 };
 
 /* Takes `registry` and what `name` holds, also on failure. */

@@ -2,22 +2,30 @@
 
 #include "common/base64.h"
 #include "image/evidence.h"
+#include "image/reference.h"
 
 #include <stdio.h>
 
 #define SIGNATURES_MAX 128
-#define PAYLOAD_SIZE_MAX ((size_t)4 << 20)
+#define PAYLOAD_SIZE_MAX ((size_t)1 << 20)
+#define ALL_SIZE_MAX ((size_t)16 << 20)
 #define STORED_SIZE_MAX ((size_t)8 << 20)
-#define ANNOTATION_SIGNATURE "dev.cosignproject.cosign/signature"
-#define ANNOTATION_BUNDLE "dev.sigstore.cosign/bundle"
+
+static const char signature_name[] = "dev.cosignproject.cosign/signature";
+static const char log_name[] = "dev.sigstore.cosign/bundle";
+static const char certificate_name[] = "dev.sigstore.cosign/certificate";
+static const char chain_name[] = "dev.sigstore.cosign/chain";
 
 static void signature_clear(struct cosign_signature *s)
 {
 	buf_clear(&s->payload);
-	free(s->media_type);
+	buf_clear(&s->message);
+	buf_clear(&s->certificate);
+	buf_clear(&s->chain);
 	free(s->signature);
-	free(s->bundle);
-	*s = (struct cosign_signature){ 0 };
+	free(s->log);
+	free(s->proof);
+	*s = (struct cosign_signature){ .form = SIGSTORE_PAYLOAD };
 }
 
 void cosign_list_free(struct cosign_list *list)
@@ -30,29 +38,48 @@ void cosign_list_free(struct cosign_list *list)
 	free(list);
 }
 
-static enum err signature_new(struct cosign_list *list, struct cosign_signature **out, struct errmsg *em)
+enum err cosign_list_add(struct cosign_list *list, size_t bytes, struct cosign_signature **out, struct errmsg *em)
 {
 	if (list->count == SIGNATURES_MAX)
 		return err_set(em, ERR_LIMIT, "more than %d signatures", SIGNATURES_MAX);
+	list->total += bytes;
+	if (list->total > ALL_SIZE_MAX)
+		return err_set(em, ERR_LIMIT, "more than %zu bytes of signatures", ALL_SIZE_MAX);
 	struct cosign_signature *grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
 	if (!grown)
-		return err_set(em, ERR_NOMEM, "no memory for signatures");
+		return err_nomem(em, "signatures");
 	list->items = grown;
-	grown[list->count] = (struct cosign_signature){ 0 };
+	grown[list->count] = (struct cosign_signature){ .form = SIGSTORE_PAYLOAD };
 	*out = &grown[list->count++];
 	return OK;
 }
 
-/* From annotations; what has no signature is kept, and refused with a reason later. */
-static enum err texts_take(struct cosign_signature *s, const char *media_type, const char *signature,
-			   const char *bundle, struct errmsg *em)
+/* One annotation; `json`: an object, or NULL. What is missing stays empty. */
+static enum err text_take(json_object *json, const char *name, char **out, struct errmsg *em)
 {
-	s->media_type = strdup(media_type);
-	s->signature = strdup(signature ? signature : "");
-	s->bundle = bundle ? strdup(bundle) : NULL;
-	return s->media_type && s->signature && (s->bundle || !bundle)
-		       ? OK
-		       : err_set(em, ERR_NOMEM, "no memory for signatures");
+	const char *text = NULL;
+	enum err e = json ? json_get_string_opt(json, name, &text, em) : OK;
+	if (e != OK || !text)
+		return e;
+	*out = strdup(text);
+	return *out ? OK : err_nomem(em, "signatures");
+}
+
+static enum err buf_take(json_object *json, const char *name, struct buf *out, struct errmsg *em)
+{
+	const char *text = NULL;
+	enum err e = json ? json_get_string_opt(json, name, &text, em) : OK;
+	return e == OK && text ? buf_append(out, bytes_str(text), 0, em) : e;
+}
+
+static enum err annotations_take(struct cosign_signature *s, json_object *annotations, struct errmsg *em)
+{
+	enum err e = text_take(annotations, signature_name, &s->signature, em);
+	if (e == OK)
+		e = text_take(annotations, log_name, &s->log, em);
+	if (e == OK)
+		e = buf_take(annotations, certificate_name, &s->certificate, em);
+	return e == OK ? buf_take(annotations, chain_name, &s->chain, em) : e;
 }
 
 static enum err stored_read(json_object *root, struct cosign_signature *s, struct errmsg *em)
@@ -61,8 +88,6 @@ static enum err stored_read(json_object *root, struct cosign_signature *s, struc
 	json_object *annotations = NULL;
 	const char *type = NULL;
 	const char *payload = NULL;
-	const char *signature = NULL;
-	const char *bundle = NULL;
 	enum err e = json_object_is_type(root, json_type_object) ? json_only_members(root, names, em)
 								 : err_set(em, ERR_PARSE, "want an object");
 	if (e == OK)
@@ -71,19 +96,16 @@ static enum err stored_read(json_object *root, struct cosign_signature *s, struc
 		e = json_get_string(root, "payload", &payload, em);
 	if (e == OK)
 		e = json_get_object_opt(root, "annotations", &annotations, em);
-	if (e == OK && annotations)
-		e = json_get_string_opt(annotations, ANNOTATION_SIGNATURE, &signature, em);
-	if (e == OK && annotations)
-		e = json_get_string_opt(annotations, ANNOTATION_BUNDLE, &bundle, em);
 	if (e == OK)
 		e = base64_decode(BASE64_STD, bytes_str(payload), &s->payload, em);
-	return e == OK ? texts_take(s, type, signature, bundle, em) : e;
+	if (e == OK && strcmp(type, MEDIA_SIMPLESIGNING) != 0)
+		snprintf(s->fault, sizeof(s->fault), "it is not of the type " MEDIA_SIMPLESIGNING);
+	return e == OK ? annotations_take(s, annotations, em) : e;
 }
 
 enum err cosign_stored_add(struct cosign_list *list, struct bytes stored, struct errmsg *em)
 {
 	AUTO_OF(json_object) *root = NULL;
-	struct cosign_signature read = { 0 };
 	struct cosign_signature *s = NULL;
 	size_t prefix = sizeof(SIGSTORE_JSON_PREFIX) - 1;
 	if (!is_sigstore_json(stored))
@@ -91,13 +113,9 @@ enum err cosign_stored_add(struct cosign_list *list, struct bytes stored, struct
 	struct bytes text = { stored.data + prefix, stored.len - prefix };
 	enum err e = json_parse(text, STORED_SIZE_MAX, JSON_STRICT, &root, em);
 	if (e == OK)
-		e = stored_read(root, &read, em);
+		e = cosign_list_add(list, stored.len, &s, em);
 	if (e == OK)
-		e = signature_new(list, &s, em);
-	if (e == OK)
-		*s = read;
-	else
-		signature_clear(&read);
+		e = stored_read(root, s, em);
 	return e == OK ? OK : err_wrap(em, e, "a stored sigstore signature");
 }
 
@@ -118,21 +136,34 @@ static enum err payload_read(struct image_source *source, const struct descripto
 	return e;
 }
 
-static enum err layers_read(struct cosign_list *list, struct image_source *sibling, const struct manifest *m,
-			    struct errmsg *em)
+static enum err layer_add(struct cosign_list *list, struct image_source *sibling, const struct descriptor *d,
+			  struct errmsg *em)
+{
+	AUTO_BUF
+	text = { 0 };
+	struct cosign_signature *s = NULL;
+	json_object *annotations = json_object_object_get(d->json, "annotations");
+	enum err e = payload_read(sibling, d, &text, em);
+	if (e == OK && strcmp(d->media_type, MEDIA_SIGSTORE_BUNDLE) == 0)
+		return sigstore_bundle_add(list, buf_bytes(&text), em);
+	if (e == OK)
+		e = cosign_list_add(list, text.len, &s, em);
+	if (e != OK)
+		return e;
+	s->payload = text;
+	text = (struct buf){ 0 };
+	return annotations_take(s, annotations, em);
+}
+
+enum err cosign_layers_add(struct cosign_list *list, struct image_source *sibling, const struct manifest *m,
+			   struct errmsg *em)
 {
 	enum err e = OK;
 	for (size_t i = 0; e == OK && i < m->layer_count; i++) {
 		const struct descriptor *d = &m->layers[i];
-		struct cosign_signature *s = NULL;
-		if (strcmp(d->media_type, MEDIA_SIMPLESIGNING) != 0)
-			continue;
-		e = signature_new(list, &s, em);
-		if (e == OK)
-			e = texts_take(s, d->media_type, descriptor_annotation(d, ANNOTATION_SIGNATURE),
-				       descriptor_annotation(d, ANNOTATION_BUNDLE), em);
-		if (e == OK)
-			e = payload_read(sibling, d, &s->payload, em);
+		if (strcmp(d->media_type, MEDIA_SIMPLESIGNING) == 0 ||
+		    strcmp(d->media_type, MEDIA_SIGSTORE_BUNDLE) == 0)
+			e = layer_add(list, sibling, d, em);
 	}
 	return e;
 }
@@ -148,6 +179,9 @@ enum err cosign_sibling_add(struct cosign_list *list, struct image_source *sourc
 		return OK;
 	snprintf(tag, sizeof(tag), "%s.sig", digest);
 	*strchrnul(tag, ':') = '-';
+	/* With a longer digest there can be none. */
+	if (!reference_tag_valid(tag))
+		return OK;
 	enum err e = source->ops->sibling(source, tag, &sibling, em);
 	/* Never through an index: what is meant is one manifest. */
 	if (e == OK)
@@ -157,6 +191,6 @@ enum err cosign_sibling_add(struct cosign_list *list, struct image_source *sourc
 	if (e == OK)
 		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &m, em);
 	if (e == OK)
-		e = layers_read(list, sibling, m, em);
+		e = cosign_layers_add(list, sibling, m, em);
 	return e == OK ? OK : err_wrap(em, e, "%s", tag);
 }

@@ -77,7 +77,7 @@ static enum err ring_import(const struct pgp_home *home, const struct simple_rin
 enum err simple_keys_new(const struct simple_ring *rings, size_t count, struct simple_keys **out, struct errmsg *em)
 {
 	AUTO(simple_keys) *keys = calloc(1, sizeof(*keys));
-	enum err e = keys ? pgp_home_new(&keys->home, em) : err_set(em, ERR_NOMEM, "no memory for keys");
+	enum err e = keys ? pgp_home_new(&keys->home, em) : err_nomem(em, "keys");
 	for (size_t i = 0; e == OK && i < count; i++)
 		e = ring_import(keys->home, &rings[i], em);
 	if (e == OK)

@@ -31,6 +31,9 @@ struct image_source_ops {
 	/* Another manifest of the same repository, by tag (cosign's "sha256-<hex>.sig"). *out: the caller's.
 	 * ERR_NOT_FOUND. NULL: this kind has none. */
 	enum err (*sibling)(struct image_source *s, const char *tag, struct image_source **out, struct errmsg *em);
+	/* The index of what refers to the manifest with this digest. ERR_NOT_FOUND, and whatever a place says that has
+	 * no such list. NULL: this kind has none; what a tag has counts then. */
+	enum err (*referrers)(struct image_source *s, const char *digest, struct raw_manifest *out, struct errmsg *em);
 };
 
 /* Under what name a policy looks at the image: policy.json(5), "transports". */

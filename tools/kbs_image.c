@@ -47,6 +47,7 @@ static const char help[] =
 	"                          ~/.config, /etc or /usr/share/containers/policy.json\n"
 	"  --init-data FILE        the one in these init data, which the TEE must have been started with; also where\n"
 	"                          the token's configuration names them\n"
+	"  --nameless-signatures   sigstore bundles (cosign 3), which name no repository, count by their signer alone\n"
 	"  --insecure-policy       none: whatever comes is taken\n"
 	"  --registries.d DIR      where it stands where signatures lie, instead of ~/.config/containers/registries.d\n"
 	"                          or /etc/containers/registries.d\n"

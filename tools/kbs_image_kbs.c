@@ -37,7 +37,7 @@ static enum err init_data_set_locked(const char *path, struct errmsg *em)
 			*settings = (struct settings){ .path = strdup(path), .root = json_object_new_object() };
 	}
 	if (!settings || !settings->path || !settings->root)
-		return err_set(em, ERR_NOMEM, "no memory for a configuration");
+		return err_nomem(em, "a configuration");
 	enum err e = json_get_object_opt(settings->root, "kbs", &kbs, em);
 	if (e == OK && !kbs) {
 		kbs = json_object_new_object();

@@ -25,6 +25,7 @@ enum option_code {
 	OPT_INSECURE_POLICY,
 	OPT_REGISTRIES_D,
 	OPT_INIT_DATA,
+	OPT_NAMELESS,
 };
 
 static const struct option options[] = {
@@ -44,6 +45,7 @@ static const struct option options[] = {
 	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "insecure-policy", no_argument, NULL, OPT_INSECURE_POLICY },
 	{ "registries.d", required_argument, NULL, OPT_REGISTRIES_D },
+	{ "nameless-signatures", no_argument, NULL, OPT_NAMELESS },
 	{ "init-data", required_argument, NULL, OPT_INIT_DATA },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -143,6 +145,9 @@ static int option_take(struct image_options *o, int code)
 		return 0;
 	case OPT_REGISTRIES_D:
 		o->sides.source.access.registries_d = optarg;
+		return 0;
+	case OPT_NAMELESS:
+		o->sides.source.access.nameless = true;
 		return 0;
 	case OPT_INIT_DATA:
 		o->init_data = optarg;

@@ -16,7 +16,7 @@
 
 const char *text(const char *fmt, ...)
 {
-	static char ring[256][4096];
+	static char ring[256][16384];
 	static unsigned next;
 	char *at = ring[next++ % 256];
 	va_list args;

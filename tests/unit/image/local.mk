@@ -5,6 +5,8 @@ IMAGE_TESTS = \
 	tests/unit/image/gunzip_test \
 	tests/unit/image/policy_test \
 	tests/unit/image/signature_test \
+	tests/unit/image/sigstore_bundle_test \
+	tests/unit/image/sigstore_test \
 	tests/unit/image/layer_apply_test \
 	tests/unit/image/tar_test \
 	tests/unit/image/name_test \
@@ -56,3 +58,10 @@ tests_unit_image_policy_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_signature_test_SOURCES = tests/unit/image/signature_test.c $(IMAGE_POLICY_SUPPORT)
 tests_unit_image_signature_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+IMAGE_SIGSTORE_SUPPORT = $(IMAGE_POLICY_SUPPORT) tests/unit/image/sigstore_fixture.c tests/unit/image/sigstore_fixture.h
+tests_unit_image_sigstore_test_SOURCES = tests/unit/image/sigstore_test.c $(IMAGE_SIGSTORE_SUPPORT)
+tests_unit_image_sigstore_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_sigstore_bundle_test_SOURCES = tests/unit/image/sigstore_bundle_test.c $(IMAGE_SIGSTORE_SUPPORT)
+tests_unit_image_sigstore_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)

@@ -10,6 +10,9 @@ struct judged {
 	struct image_signatures kept; /* what the place of the image keeps */
 	struct raw_manifest raw;
 	struct errmsg why;
+	const char *bundle; /* a sigstore bundle that refers to it; or NULL */
+	const char *subject; /* NULL: as it should be */
+	bool nameless;
 };
 
 /* transport and scope as in struct image_identity. */
