@@ -12,7 +12,8 @@ enum { ACL_SIZE_MAX = 64 << 10 };
 
 struct folder_due {
 	char *path;
-	dev_t device; /* which folder it was: the name may come to mean another */
+	bool gone;
+	dev_t device; /* which folder it was: by way of a link the name may come to mean another */
 	ino_t inode;
 	bool named; /* by an entry */
 	mode_t mode;
@@ -72,6 +73,7 @@ enum err folders_due_entry(struct folders_due *d, const char *path, int fd, cons
 		return e;
 	if (fstat(fd, &st) != 0)
 		return err_errno(em, ERR_IO, "a folder");
+	item->gone = false;
 	item->device = st.st_dev;
 	item->inode = st.st_ino;
 	item->named = true;
@@ -82,6 +84,21 @@ enum err folders_due_entry(struct folders_due *d, const char *path, int fd, cons
 		if (strcmp(entry->xattrs[i].name, DEFAULT_ACL) == 0)
 			e = buf_append(&item->acl, buf_bytes(&entry->xattrs[i].value), ACL_SIZE_MAX, em);
 	return e;
+}
+
+static bool is_of(const struct folder_due *due, const struct stat *st)
+{
+	return !due->gone && due->device == st->st_dev && due->inode == st->st_ino;
+}
+
+void folders_due_forget(struct folders_due *d, const char *path)
+{
+	size_t len = strlen(path);
+	for (size_t i = 0; i < d->count; i++) {
+		const char *at = d->items[i].path;
+		if (strncmp(at, path, len) == 0 && (at[len] == '\0' || at[len] == '/'))
+			d->items[i].gone = true;
+	}
 }
 
 static enum err acl_take(int fd, struct buf *to, struct errmsg *em)
@@ -102,12 +119,12 @@ enum err folders_due_keep(struct folders_due *d, const char *path, int fd, bool 
 	struct stat st;
 	if (fstat(fd, &st) != 0)
 		return err_errno(em, ERR_IO, "a folder");
-	if (number && *number > 0 && d->items[*number - 1].device == st.st_dev &&
-	    d->items[*number - 1].inode == st.st_ino)
+	if (number && *number > 0 && is_of(&d->items[*number - 1], &st))
 		return OK;
 	enum err e = item_of(d, path, &item, em);
 	if (e != OK)
 		return e;
+	item->gone = false;
 	item->device = st.st_dev;
 	item->inode = st.st_ino;
 	item->named = false;
@@ -129,7 +146,7 @@ bool folders_due_named(const struct folders_due *d, const char *path, int fd)
 {
 	const struct folder_due *item = item_find(d, path);
 	struct stat st;
-	return item && item->named && fstat(fd, &st) == 0 && item->device == st.st_dev && item->inode == st.st_ino;
+	return item && item->named && fstat(fd, &st) == 0 && is_of(item, &st);
 }
 
 enum err folders_due_move(struct folders_due *d, const char *path, int fd, struct errmsg *em)
@@ -147,7 +164,7 @@ enum err folders_due_join(struct folders_due *d, struct folders_due *from, struc
 {
 	for (size_t i = 0; i < from->count; i++) {
 		struct folder_due *item = item_find(d, from->items[i].path);
-		if (item && !from->items[i].named)
+		if (item && !item->gone && !from->items[i].named)
 			continue;
 		enum err e = item_of(d, from->items[i].path, &item, em);
 		if (e != OK)
@@ -177,7 +194,7 @@ static enum err settle(const struct folder_due *due, struct tree *tree, struct e
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? OK : err_errno(em, ERR_IO, "a folder");
 	if (fstat(fd, &st) != 0)
 		e = err_errno(em, ERR_IO, "a folder");
-	else if (st.st_dev != due->device || st.st_ino != due->inode)
+	else if (!is_of(due, &st))
 		; /* another one */
 	else if ((due->acl.len > 0 && fsetxattr(fd, DEFAULT_ACL, due->acl.data, due->acl.len, 0) != 0 &&
 		  errno != ENOTSUP) ||

@@ -27,5 +27,7 @@ bool folders_due_named(const struct folders_due *d, const char *path, int fd);
 enum err folders_due_move(struct folders_due *d, const char *path, int fd, struct errmsg *em) MUST_USE;
 /* Takes all of `from` over. Where both have a path what an entry said counts, else what was there first. */
 enum err folders_due_join(struct folders_due *d, struct folders_due *from, struct errmsg *em) MUST_USE;
+/* It is removed, with all below it: a folder that gets its name later is another one. */
+void folders_due_forget(struct folders_due *d, const char *path);
 /* Gives each what is due to it, unless something else has its name by now. */
 enum err folders_due_settle(struct folders_due *d, struct tree *tree, struct errmsg *em) MUST_USE;

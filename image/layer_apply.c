@@ -3,6 +3,7 @@
 #include "image/entry_attributes.h"
 #include "image/entry_contents.h"
 #include "image/layer_merge.h"
+#include "image/tree_stack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,16 +13,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define WHITEOUT ".wh."
-#define OPAQUE ".wh..wh..opq"
-
 enum { CHUNK = 256 << 10 };
 
 struct layer_apply {
 	struct tree *tree;
 	struct tree links; /* finds what hard links point to, so that the other keeps its place */
 	const struct apply_options *options;
-	struct path_set own; /* APPLY_OVER: what this layer brought, with all folders above */
+	struct path_set own; /* APPLY_OVER: what this layer brought (number 1), with all folders above (0) */
 	char **whiteouts; /* APPLY_AHEAD */
 	size_t whiteout_count, whiteout_cap;
 	bool needs_lower;
@@ -43,6 +41,9 @@ static enum err own_add(struct layer_apply *a, const char *path, struct errmsg *
 		char *slash = strrchr(at, '/');
 		*(slash ? slash : at) = '\0';
 	}
+	size_t *brought = path_set_number(&a->own, path);
+	if (brought)
+		*brought = 1;
 	return OK;
 }
 
@@ -68,10 +69,16 @@ static enum err lower_remove(struct layer_apply *a, int folder, const char *path
 
 static enum err lower_remove_one(struct layer_apply *a, struct tree_place at, const char *path, struct errmsg *em)
 {
-	if (!path_set_has(&a->own, path))
-		return tree_remove(at.folder, at.leaf, em);
 	struct stat st;
-	if (fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+	bool folder = fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	const size_t *brought = path_set_number(&a->own, path);
+	/* A link of a layer below that this layer only went through is not its own. */
+	if (!brought || (!folder && *brought == 0)) {
+		if (folder)
+			folders_due_forget(&a->due, path);
+		return tree_remove(at.folder, at.leaf, em);
+	}
+	if (!folder)
 		return OK;
 	int inside = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (inside < 0)
@@ -104,37 +111,48 @@ static enum err lower_remove(struct layer_apply *a, int folder, const char *path
 	return e;
 }
 
+/* Of the tree, but for what this layer brought. */
+static enum err whiteout_remove(struct layer_apply *a, const char *path, struct tree_place at, struct errmsg *em)
+{
+	size_t folder_len = (size_t)(at.leaf - path);
+	AUTO_STR
+	char *target = NULL;
+	if (strcmp(at.leaf, WHITEOUT_OPAQUE) == 0) {
+		target = strndup(path, folder_len ? folder_len - 1 : 0);
+		int folder = openat(at.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (target && folder >= 0)
+			return lower_remove(a, folder, target, em);
+		if (folder >= 0)
+			close(folder);
+		return err_errno(em, ERR_IO, "%.200s", path);
+	}
+	if (asprintf(&target, "%.*s%s", (int)folder_len, path, at.leaf + strlen(WHITEOUT_PREFIX)) < 0) {
+		target = NULL;
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	}
+	at.leaf += strlen(WHITEOUT_PREFIX);
+	return lower_remove_one(a, at, target, em);
+}
+
 /* A folder that is not there below has nothing to hide. */
 static enum err whiteout_apply(struct layer_apply *a, const char *path, struct errmsg *em)
 {
 	struct tree_place at;
 	struct errmsg missing = { "" };
-	enum err e = tree_place(a->tree, path, false, &at, &missing);
+	bool mark = false; /* overlayfs's form */
+	enum err e = a->tree->stack ? tree_whiteout_needed(a->tree, path, &mark, em) : OK;
+	if (e != OK)
+		return e;
+	e = tree_place(a->tree, path, mark, &at, &missing);
 	if (e == ERR_NOT_FOUND)
 		return OK;
 	if (e != OK)
 		return err_set(em, e, "%s", missing.text);
 	e = folder_keep(a, path, at, em);
-	if (e != OK)
-		return e;
-	size_t folder_len = (size_t)(at.leaf - path);
-	AUTO_STR
-	char *target = NULL;
-	if (strcmp(at.leaf, OPAQUE) == 0) {
-		target = strndup(path, folder_len ? folder_len - 1 : 0);
-		int folder = openat(at.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (!target || folder < 0) {
-			if (folder >= 0)
-				close(folder);
-			return err_errno(em, ERR_IO, "%.200s", path);
-		}
-		e = lower_remove(a, folder, target, em);
-	} else {
-		if (asprintf(&target, "%.*s%s", (int)folder_len, path, at.leaf + strlen(WHITEOUT)) < 0)
-			return err_set(em, ERR_NOMEM, "no memory for a path");
-		at.leaf += strlen(WHITEOUT);
-		e = lower_remove_one(a, at, target, em);
-	}
+	if (e == OK)
+		e = whiteout_remove(a, path, at, em);
+	if (e == OK && mark)
+		e = tree_whiteout_make(a->tree, path, at, em);
 	tree_forget(a->tree);
 	tree_forget(&a->links);
 	return e;
@@ -169,13 +187,13 @@ static enum err whiteout_take(struct layer_apply *a, const char *path, bool *don
 {
 	const char *slash = strrchr(path, '/');
 	const char *leaf = slash ? slash + 1 : path;
-	*done = strncmp(leaf, WHITEOUT, strlen(WHITEOUT)) == 0;
+	*done = strncmp(leaf, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
 	if (!*done)
 		return OK;
-	if (strcmp(leaf, WHITEOUT) == 0 || strcmp(leaf, ".wh..") == 0 || strcmp(leaf, ".wh...") == 0)
+	if (strcmp(leaf, WHITEOUT_PREFIX) == 0 || strcmp(leaf, ".wh..") == 0 || strcmp(leaf, ".wh...") == 0)
 		return err_set(em, ERR_PARSE, "a whiteout of nothing");
 	/* What AUFS kept for itself. */
-	if (strncmp(leaf, ".wh..wh.", 8) == 0 && strcmp(leaf, OPAQUE) != 0)
+	if (strncmp(leaf, ".wh..wh.", 8) == 0 && strcmp(leaf, WHITEOUT_OPAQUE) != 0)
 		return OK;
 	switch (a->options->place) {
 	case APPLY_LOWEST:
@@ -203,6 +221,19 @@ static enum err file_make(struct layer_apply *a, const struct tar_entry *entry, 
 	return e;
 }
 
+/* What the other name may be of, in whichever layer. */
+static enum err stacked_link_make(struct layer_apply *a, const char *target, struct tree_place at, struct errmsg *em)
+{
+	AUTO_STACK_PLACE from = { .path = NULL };
+	const struct layer_stack *stack = a->tree->stack;
+	enum err e = stack_find(stack, target, false, &from, em);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? err_set(em, ERR_PARSE, "a hard link to what is not there") : e;
+	if (linkat(stack->roots[from.layer], from.path, at.folder, at.leaf, 0) != 0)
+		return err_errno(em, errno == EPERM ? ERR_PARSE : ERR_IO, "a hard link to %.200s", target);
+	return OK;
+}
+
 static enum err hard_link_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at,
 			       struct errmsg *em)
 {
@@ -214,6 +245,8 @@ static enum err hard_link_make(struct layer_apply *a, const struct tar_entry *en
 		e = err_set(em, ERR_PARSE, "a hard link to the root");
 	if (e != OK)
 		return e;
+	if (a->tree->stack)
+		return stacked_link_make(a, target, at, em);
 	e = tree_place(&a->links, target, false, &from, em);
 	if (e != OK && a->options->place == APPLY_AHEAD)
 		return lower_needed(a, em);
@@ -263,7 +296,8 @@ static enum err folder_make(struct layer_apply *a, const char *path, const struc
 }
 
 /* A folder stays what it is where a folder comes upon it; all else makes room. */
-static enum err room_make(struct layer_apply *a, const struct tar_entry *entry, struct tree_place at, struct errmsg *em)
+static enum err room_make(struct layer_apply *a, const char *path, const struct tar_entry *entry, struct tree_place at,
+			  struct errmsg *em)
 {
 	struct stat st;
 	if (fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -273,9 +307,29 @@ static enum err room_make(struct layer_apply *a, const struct tar_entry *entry, 
 	/* What hid a folder below hides it still, and the new folder must not show that it was there. */
 	if (entry->type == TAR_DIRECTORY && a->options->place == APPLY_AHEAD)
 		return lower_needed(a, em);
+	if (S_ISDIR(st.st_mode))
+		folders_due_forget(&a->due, path);
 	enum err e = tree_remove(at.folder, at.leaf, em);
 	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
 		tree_forget(&a->links);
+	return e;
+}
+
+/* What is no folder hides what lies below in overlayfs's form; a folder in its place must not show it. */
+static bool hides(const struct layer_apply *a, const struct tar_entry *entry, struct tree_place at)
+{
+	struct stat st;
+	return a->tree->stack && entry->type == TAR_DIRECTORY &&
+	       fstatat(at.folder, at.leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+}
+
+static enum err folder_hide(struct layer_apply *a, struct tree_place at, struct errmsg *em)
+{
+	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(em, ERR_IO, "opening a folder");
+	enum err e = tree_stack_opaque(a->tree, fd, em);
+	close(fd);
 	return e;
 }
 
@@ -283,13 +337,16 @@ static enum err entry_make(struct layer_apply *a, const char *path, const struct
 			   struct errmsg *em)
 {
 	struct tree_place at;
+	bool hid = false;
 	enum err e = tree_place(a->tree, path, true, &at, em);
 	if (e == ERR_PARSE && a->options->place == APPLY_AHEAD)
 		return lower_needed(a, em);
 	if (e == OK)
 		e = folder_keep(a, path, at, em);
-	if (e == OK)
-		e = room_make(a, entry, at, em);
+	if (e == OK) {
+		hid = hides(a, entry, at);
+		e = room_make(a, path, entry, at, em);
+	}
 	if (e != OK)
 		return e;
 	switch (entry->type) {
@@ -302,7 +359,8 @@ static enum err entry_make(struct layer_apply *a, const char *path, const struct
 			return err_errno(em, ERR_IO, "making a link");
 		return attributes_set_at(at, entry, a->options->unprivileged, &a->left_out, em);
 	case TAR_DIRECTORY:
-		return folder_make(a, path, entry, at, em);
+		e = folder_make(a, path, entry, at, em);
+		return e == OK && hid ? folder_hide(a, at, em) : e;
 	default:
 		return device_make(a, entry, at, em);
 	}

@@ -20,6 +20,7 @@ libimage_la_SOURCES = \
 	image/inspect.c \
 	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
 	image/layer_pipe.c image/layer_pipe.h \
+	image/layer_stack.c image/layer_stack.h \
 	image/layout.c image/layout.h \
 	image/layout_destination.c \
 	image/layout_edit.c image/layout_edit.h image/recipients.c \
@@ -52,6 +53,7 @@ libimage_la_SOURCES = \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tar_sparse.c image/tar_sparse.h image/tree.c image/tree.h \
+	image/tree_stack.c image/tree_stack.h image/tree_whiteout.c \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c \
 	image/layer_keys.c image/layer_keys.h image/layer_merge.c image/layer_merge.h image/unpack_layers.c \
 	image/watched.c image/watched.h

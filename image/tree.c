@@ -1,5 +1,7 @@
 #include "image/tree.h"
 
+#include "image/tree_stack.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +87,8 @@ static int folder_open(const struct tree *t, const char *path)
 enum err tree_open_file(const struct tree *t, const char *path, int *out, struct errmsg *em)
 {
 	struct stat st;
+	if (t->stack)
+		return tree_stack_open_file(t, path, out, em);
 	/* A name only: opening a device, or a FIFO, would do something. */
 	int fd = inside_open(t, path, O_PATH);
 	if (fd < 0)
@@ -99,6 +103,26 @@ enum err tree_open_file(const struct tree *t, const char *path, int *out, struct
 		return err_set(em, ERR_PARSE, "%.200s is no file", path);
 	*out = inside_open(t, path, O_NONBLOCK | O_NOCTTY);
 	return *out >= 0 ? OK : err_errno(em, ERR_IO, "%.200s", path);
+}
+
+int tree_folder_add(int parent, const char *leaf)
+{
+	struct stat st;
+	if (fstat(parent, &st) != 0)
+		return -1;
+	int made = mkdirat(parent, leaf, 0755);
+	/* A folder of the caller's that he may not change: for a moment he may. */
+	if (made != 0 && errno == EACCES && fchmod(parent, 0700) == 0) {
+		made = mkdirat(parent, leaf, 0755);
+		int saved = errno;
+		(void)!fchmod(parent, st.st_mode & 07777);
+		errno = saved;
+	}
+	if (made != 0)
+		return -1;
+	const struct timespec times[2] = { st.st_atim, st.st_mtim };
+	/* Whatever the umask is: it is the image's folder. */
+	return futimens(parent, times) == 0 ? fchmodat(parent, leaf, 0755, 0) : -1;
 }
 
 /* Like mkdir -p, one folder after the other, each found the same way. */
@@ -118,10 +142,7 @@ static int folders_make(const struct tree *t, const char *path)
 		parent = folders_make(t, above);
 	if (parent < 0)
 		return -1;
-	int made = mkdirat(parent, leaf, 0755);
-	/* Whatever the umask is: it is the image's folder. */
-	if (made == 0)
-		made = fchmodat(parent, leaf, 0755, 0);
+	int made = tree_folder_add(parent, leaf);
 	int saved = errno;
 	close(parent);
 	errno = saved;
@@ -141,6 +162,11 @@ enum err tree_place(struct tree *t, const char *path, bool make, struct tree_pla
 	t->parent_path = strndup(path, len);
 	if (!t->parent_path)
 		return err_set(em, ERR_NOMEM, "no memory for a path");
+	if (t->stack) {
+		enum err e = tree_stack_folder(t, t->parent_path, make, &t->parent, em);
+		out->folder = t->parent;
+		return e;
+	}
 	t->parent = folder_open(t, t->parent_path);
 	if (t->parent < 0 && errno == ENOENT && make)
 		t->parent = folders_make(t, t->parent_path);

@@ -1,5 +1,6 @@
 #pragma once
 #include "common/bytes.h"
+#include "image/layer_stack.h"
 
 #include <sys/types.h>
 
@@ -12,6 +13,10 @@ struct tree {
 	int parent; /* the folder that was used last, or -1 */
 	char *parent_path;
 	bool no_links; /* a link on the way is ERR_PARSE, and not followed */
+	/* The tree is the uppermost of these layers, in overlayfs's form: paths lead where the mount would lead them,
+	 * and folders on the way that are only lower are made here as they are there. NULL: it is all there is.
+	 * Borrowed. */
+	const struct layer_stack *stack;
 };
 
 enum err tree_open(int root, struct tree *out, struct errmsg *em) MUST_USE; /* takes the descriptor */

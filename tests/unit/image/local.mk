@@ -8,6 +8,7 @@ IMAGE_TESTS = \
 	tests/unit/image/sigstore_bundle_test \
 	tests/unit/image/sigstore_test \
 	tests/unit/image/layer_apply_test \
+	tests/unit/image/layer_stack_test \
 	tests/unit/image/tar_test \
 	tests/unit/image/name_test \
 	tests/unit/image/manifest_test \
@@ -31,6 +32,9 @@ tests_unit_image_gunzip_test_SOURCES = tests/unit/image/gunzip_test.c
 tests_unit_image_gunzip_test_LDADD = libimage.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
 
 IMAGE_TAR_SUPPORT = tests/unit/image/tar_fixture.c tests/unit/image/tar_fixture.h
+tests_unit_image_layer_stack_test_SOURCES = tests/unit/image/layer_stack_test.c $(IMAGE_TAR_SUPPORT)
+tests_unit_image_layer_stack_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
 tests_unit_image_tar_test_SOURCES = tests/unit/image/tar_test.c $(IMAGE_TAR_SUPPORT)
 tests_unit_image_tar_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
