@@ -2,10 +2,10 @@
 
 #include "common/thread.h"
 
-enum { SLOTS = 4, SLOT_SIZE = 256 << 10 };
+enum { SLOTS = 4, SLOT_SIZE = 64 << 10 };
 
 struct slot {
-	uint8_t *data;
+	uint8_t data[SLOT_SIZE];
 	size_t len;
 };
 
@@ -116,8 +116,6 @@ static enum err ahead_read(void *ctx, struct stream_window to, size_t *got, stru
 static void ahead_clear(struct ahead *a)
 {
 	stream_free(a->inner);
-	for (size_t i = 0; i < SLOTS; i++)
-		free(a->slots[i].data);
 	pthread_cond_destroy(&a->changed);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
@@ -145,10 +143,7 @@ enum err stream_ahead(struct stream *inner, struct stream **out, struct errmsg *
 	a->inner = inner;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
-	bool good = true;
-	for (size_t i = 0; i < SLOTS; i++)
-		good = (a->slots[i].data = malloc(SLOT_SIZE)) && good;
-	if (!good || thread_start(&a->thread, ahead_run, a) != 0) {
+	if (thread_start(&a->thread, ahead_run, a) != 0) {
 		ahead_clear(a);
 		return err_set(em, ERR_NOMEM, "no memory to read ahead");
 	}

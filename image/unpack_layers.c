@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 /* Workers take the layers from the lowest up. The lowest is unpacked into the tree itself; each other one into a folder
- * of its own, and moved into the tree when it is its turn. What buffers and windows may hold in all is bounded,
+ * of its own, and moved into the tree when it is its turn. What the buffers of those under way hold in all is bounded,
  * whatever the number of processors: a zstd frame may ask for a window of 8 MiB. */
-#define MEMORY_MAX ((size_t)20 << 20)
+#define MEMORY_MAX ((size_t)16 << 20)
 #define MEMORY_LAYER ((size_t)2 << 20)
-#define MEMORY_ZSTD ((size_t)9 << 20)
+#define MEMORY_ZSTD ((size_t)11 << 20)
 
 struct run {
 	const struct unpack_layers *u;
@@ -292,7 +292,7 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-enum { WORKERS_MAX = 16 };
+enum { WORKERS_MAX = MEMORY_MAX / MEMORY_LAYER };
 
 /* One worker is this thread. */
 static void workers_run(struct run *r)

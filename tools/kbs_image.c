@@ -3,6 +3,7 @@
 #include "tools/cli.h"
 #include "tools/kbs_image_report.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -264,6 +265,9 @@ int main(int argc, char **argv)
 {
 	struct image_options o = { 0 };
 	cli_begin("kbs-image", help, argc, argv);
+	/* As it is by default, and no more by what was freed before: a layer's window and buffers go back when it is
+	 * done, and are not kept for each thread. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	int result = image_options_parse(argc, argv, &o);
 	if (result == 0)
 		result = command_run(&o);
