@@ -100,7 +100,14 @@ fn make(seed: u64) -> Vec<u8> {
         policy: 0x30000,
         compatibility_mask,
     });
-    let mut all = Vec::new();
+    // A platform for which there is nothing has no value.
+    let mut all = vec![IgvmDirectiveHeader::PageData {
+        gpa: 0,
+        compatibility_mask: 3,
+        flags: IgvmPageDataFlags::new(),
+        data_type: IgvmPageDataType::NORMAL,
+        data: dice.data(4096),
+    }];
     for i in 0..5 + dice.roll(20) {
         let gpa = (0x10_0000 + i * 0x10) * PAGE_SIZE_4K;
         match dice.roll(8) {
