@@ -219,20 +219,23 @@ static enum err append_base64(struct buf *to, struct bytes from, struct errmsg *
 	return text ? buf_append(to, bytes_str(text), 0, em) : err_nomem(em, "a JWS");
 }
 
+static bool members_add(json_object *to, json_object *from)
+{
+	json_object_object_foreach(from, name, value)
+	{
+		if (!json_add(to, name, json_object_get(value)))
+			return false;
+	}
+	return true;
+}
+
 /* The header with "alg" set, as text. malloc'd. */
 static char *header_text(json_object *header, const char *alg)
 {
-	AUTO_OF(json_object) *copy = NULL;
-	if (header && json_object_deep_copy(header, &copy, NULL) != 0)
+	AUTO_OF(json_object) *with = json_object_new_object();
+	if (!with || (header && !members_add(with, header)))
 		return NULL;
-	if (!copy)
-		copy = json_object_new_object();
-	json_object *name = json_object_new_string(alg);
-	if (!copy || !name || json_object_object_add(copy, "alg", name) != 0) {
-		json_object_put(name);
-		return NULL;
-	}
-	return json_text(copy);
+	return json_add_text(with, "alg", alg) ? json_text(with) : NULL;
 }
 
 static const struct jws_alg *alg_of(EVP_PKEY *key)

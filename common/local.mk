@@ -9,7 +9,7 @@ libcommon_la_SOURCES = \
 	common/fnv.h \
 	common/fork_mark.c common/fork_mark.h \
 	common/harden.c common/harden.h \
-	common/json.c common/json.h common/json_canonical.c \
+	common/json.c common/json.h common/json_build.c common/json_build.h common/json_canonical.c \
 	common/json_cut.c common/json_cut.h \
 	common/json_grammar.c common/json_grammar.h \
 	common/json_scan.c common/json_scan.h \
@@ -29,7 +29,7 @@ libcommon_la_SOURCES = \
 	common/utf8.c common/utf8.h
 libcommon_la_LIBADD = $(CRYPTO_LIBS) $(JSON_LIBS)
 # Where time does not count, and what kbs-verify takes along.
-common/err.lo common/file.lo common/harden.lo common/json.lo common/json_canonical.lo common/key_build.lo common/libctx.lo common/log.lo \
+common/err.lo common/file.lo common/harden.lo common/json.lo common/json_build.lo common/json_canonical.lo common/key_build.lo common/libctx.lo common/log.lo \
 common/log_format.lo common/openssl_errors.lo common/pem.lo: CFLAGS += $(COLD_CFLAGS)
 # And what makes the module large without making anything fast: a program has it loaded for one key of many.
 common/jwe_crypto.lo common/jwe_decrypt.lo common/jwe_encrypt.lo common/jwe_key.lo common/jwe_message.lo common/jwk.lo \
@@ -78,3 +78,13 @@ noinst_DATA += kbs-pkcs11-http.so
 kbs-pkcs11-http.so: kbs-pkcs11-http.la
 	$(AM_V_GEN)ln -sf .libs/kbs-pkcs11-http.so $@
 CLEANFILES += kbs-pkcs11-http.so
+
+# What of it kbs-verify takes along, compiled to be small, and in the place of json-c what little of that it calls.
+noinst_LTLIBRARIES += libcommon_small.la
+libcommon_small_la_SOURCES = common/base64.c common/bytes.c common/der.c common/err.c common/file.c common/fork_mark.c \
+	common/harden.c common/json.c common/json_grammar.c common/json_scan.c common/json_value.c common/json_value.h \
+	common/json_value_text.c common/jws.c common/key_build.c common/libctx.c common/log.c common/log_format.c \
+	common/openssl_errors.c common/pem.c common/secret.c common/secret_arena.c common/toml.c common/toml_lex.c common/utf8.c
+libcommon_small_la_CFLAGS = $(AM_CFLAGS)
+libcommon_small_la_LIBADD = $(CRYPTO_LIBS)
+$(libcommon_small_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)

@@ -50,7 +50,7 @@ kbs_token_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_token_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_token_LDADD = libcli.la libkbc.la libattester.la libhttp_curl.la libcommon.la $(P11KIT_LIBS)
 
-# Stand-alone: no libcurl, and json-c linked in where there is its archive.
+# Stand-alone: libc and libcrypto.
 bin_PROGRAMS += kbs-verify
 kbs_verify_SOURCES = tools/kbs_verify.c tools/kbs_verify_args.c tools/kbs_verify_eat.c tools/kbs_verify_print.c tools/kbs_verify.h
 kbs_verify_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
@@ -60,7 +60,7 @@ kbs_verify_LDFLAGS = $(AM_LDFLAGS) -Wc,-static-pie
 else
 kbs_verify_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 endif
-kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon.la $(JSON_STATIC_LIBS)
+kbs_verify_LDADD = libcli.la libverifier.la libattest.la libcommon_small.la
 # The same, made on demand whatever configure was told: for the test of it.
 EXTRA_PROGRAMS += kbs-verify-static
 kbs_verify_static_SOURCES = $(kbs_verify_SOURCES)

@@ -13,6 +13,13 @@ tests_fuzz_common_json_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_common_json_fuzz_LDADD = $(FUZZ_DRIVER) libcommon.la $(JSON_LIBS)
 EXTRA_DIST += tests/fuzz/common/json.seeds
 
+check_PROGRAMS += tests/fuzz/common/json_value_fuzz
+FUZZ_TESTS += tests/fuzz/common/json_value_fuzz
+tests_fuzz_common_json_value_fuzz_SOURCES = tests/fuzz/common/json_value_fuzz.c
+tests_fuzz_common_json_value_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_common_json_value_fuzz_LDADD = $(FUZZ_DRIVER) libcommon_small.la
+EXTRA_DIST += tests/fuzz/common/json_value.seeds
+
 check_PROGRAMS += tests/fuzz/common/json_scan_fuzz
 FUZZ_TESTS += tests/fuzz/common/json_scan_fuzz
 tests_fuzz_common_json_scan_fuzz_SOURCES = tests/fuzz/common/json_scan_fuzz.c

@@ -8,6 +8,7 @@ common_unit_tests = \
 	tests/unit/common/toml_test \
 	tests/unit/common/json_scan_test \
 	tests/unit/common/json_test \
+	tests/unit/common/json_value_test \
 	tests/unit/common/libctx_test \
 	tests/unit/common/log_test \
 	tests/unit/common/resource_uri_test \
@@ -37,6 +38,9 @@ tests_unit_common_err_test_SOURCES = tests/unit/common/err_test.c tests/support/
 tests_unit_common_err_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_json_test_SOURCES = tests/unit/common/json_test.c tests/support/check.h
 tests_unit_common_json_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+# The same with what kbs-verify has in the place of json-c.
+tests_unit_common_json_value_test_SOURCES = tests/unit/common/json_test.c tests/support/check.h
+tests_unit_common_json_value_test_LDADD = libcommon_small.la $(CMOCKA_LIBS)
 tests_unit_common_json_canonical_test_SOURCES = tests/unit/common/json_canonical_test.c tests/support/check.h
 tests_unit_common_json_canonical_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_common_json_scan_test_SOURCES = tests/unit/common/json_scan_test.c tests/support/check.h
