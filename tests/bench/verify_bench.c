@@ -19,7 +19,7 @@ static double cpu_ms(void)
 
 static void report(const char *what, double ms)
 {
-	printf("%-48s %6.2f ms of CPU, %5.0f a second\n", what, ms / ROUNDS, 1000.0 * ROUNDS / ms);
+	printf("%-58s %6.2f ms of CPU, %5.0f a second\n", what, ms / ROUNDS, 1000.0 * ROUNDS / ms);
 }
 
 static void affirmed(const struct appraisal *a, enum err e)
