@@ -149,17 +149,50 @@ static enum err entry_read(json_object *entry, struct cosign_signature *s, struc
 	return e == OK && proof ? proof_make(entry, proof, &s->proof, em) : e;
 }
 
+/* A certificate's "rawBytes" are the inside of its PEM. */
+static enum err certificate_take(json_object *json, struct buf *to, struct errmsg *em)
+{
+	const char *body = NULL;
+	if (!json_object_is_type(json, json_type_object))
+		return err_set(em, ERR_PARSE, "its certificate is no object");
+	enum err e = json_get_string(json, "rawBytes", &body, em);
+	if (e == OK)
+		e = buf_append(to, bytes_str("-----BEGIN CERTIFICATE-----\n"), 0, em);
+	if (e == OK)
+		e = buf_append(to, bytes_str(body), 0, em);
+	return e == OK ? buf_append(to, bytes_str("\n-----END CERTIFICATE-----\n"), 0, em) : e;
+}
+
+/* The signer's alone, or in front of those above it: cosign writes both. */
+static enum err certificates_take(json_object *material, struct cosign_signature *s, struct errmsg *em)
+{
+	json_object *one = NULL;
+	json_object *several = NULL;
+	json_object *list = NULL;
+	enum err e = json_get_object_opt(material, "certificate", &one, em);
+	if (e == OK)
+		e = json_get_object_opt(material, "x509CertificateChain", &several, em);
+	if (e == OK && one && several)
+		e = err_set(em, ERR_PARSE, "\"certificate\" beside \"x509CertificateChain\"");
+	if (e == OK && one)
+		e = certificate_take(one, &s->certificate, em);
+	if (e == OK && several)
+		e = json_get_array_opt(several, "certificates", &list, em);
+	size_t count = list ? json_object_array_length(list) : 0;
+	for (size_t i = 0; e == OK && i < count; i++)
+		e = certificate_take(json_object_array_get_idx(list, i), i ? &s->chain : &s->certificate, em);
+	return e;
+}
+
 static enum err material_read(json_object *material, struct cosign_signature *s, struct errmsg *em)
 {
-	static const char *const names[] = { "publicKey", "certificate", "tlogEntries", "timestampVerificationData",
-					     NULL };
-	json_object *certificate = NULL;
+	static const char *const names[] = {
+		"publicKey", "certificate", "x509CertificateChain", "tlogEntries", "timestampVerificationData", NULL
+	};
 	json_object *entries = NULL;
 	enum err e = json_only_members(material, names, em);
 	if (e == OK)
-		e = json_get_object_opt(material, "certificate", &certificate, em);
-	if (e == OK && certificate)
-		e = proto_bytes(certificate, "rawBytes", &s->certificate, em);
+		e = certificates_take(material, s, em);
 	if (e == OK)
 		e = json_get_array_opt(material, "tlogEntries", &entries, em);
 	size_t count = entries ? json_object_array_length(entries) : 0;

@@ -21,7 +21,7 @@ struct cosign_signature {
 	char *signature; /* base64 */
 	char *log; /* a log's promise, JSON as in cosign's annotation; or NULL */
 	char *proof; /* a log's proof, JSON: {"body","proof"}, the members of a bundle; or NULL */
-	struct buf certificate; /* PEM or DER; or nothing */
+	struct buf certificate; /* PEM; or nothing */
 	struct buf chain; /* PEM; or nothing */
 	char fault[200]; /* why it counts for nothing whatever keys there are; "" */
 };

@@ -67,5 +67,6 @@ IMAGE_SIGSTORE_SUPPORT = $(IMAGE_POLICY_SUPPORT) tests/unit/image/sigstore_fixtu
 tests_unit_image_sigstore_test_SOURCES = tests/unit/image/sigstore_test.c $(IMAGE_SIGSTORE_SUPPORT)
 tests_unit_image_sigstore_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
-tests_unit_image_sigstore_bundle_test_SOURCES = tests/unit/image/sigstore_bundle_test.c $(IMAGE_SIGSTORE_SUPPORT)
+tests_unit_image_sigstore_bundle_test_SOURCES = tests/unit/image/sigstore_bundle_test.c tests/unit/image/log_tree.c \
+	tests/unit/image/log_tree.h $(IMAGE_SIGSTORE_SUPPORT)
 tests_unit_image_sigstore_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)

@@ -1,11 +1,10 @@
-#include "common/libctx.h"
-#include "image/proto_json.h"
 #include "image/signature_cosign.h"
 #include "image/signature_payload.h"
 #include "tests/support/vector.h"
-#include "tests/unit/image/sigstore_fixture.h"
+#include "tests/unit/image/log_tree.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define NAME "a.b/c:t"
 #define LOGGED 1700000000
@@ -172,6 +171,10 @@ static void refuses_bundles_that_are_not_just_so(void **state)
 		{ bundle(HINT, text("\"messageSignature\":{\"signature\":\"%s\"}", key_sign(key, manifest))), NULL },
 		{ bundle(HINT, text("\"messageSignature\":{\"signature\":\"%s\"}", key_sign(key, "any other bytes"))),
 		  "no key of the policy" },
+		{ bundle("\"certificate\":{\"rawBytes\":\"AAAA\"},\"x509CertificateChain\":{}",
+			 envelope(good, signature)),
+		  "beside" },
+		{ bundle("\"x509CertificateChain\":{\"certificates\":[1]}", envelope(good, signature)), "no object" },
 		{ "{", "a sigstore bundle" },
 		{ "[]", "a sigstore bundle" },
 	};
@@ -257,80 +260,6 @@ static void a_log_promises_to_hold_the_envelope(void **state)
 
 #define LEAVES_MAX 9
 
-struct node {
-	uint8_t hash[32];
-};
-
-static struct node node_hash(uint8_t prefix, struct bytes a, struct bytes b)
-{
-	struct node out;
-	size_t len = 0;
-	struct buf all = { 0 };
-	assert_int_equal(buf_append(&all, (struct bytes){ &prefix, 1 }, 0, NULL), OK);
-	assert_int_equal(buf_append(&all, a, 0, NULL), OK);
-	assert_int_equal(buf_append(&all, b, 0, NULL), OK);
-	assert_int_equal(EVP_Q_digest(libctx(), "SHA256", NULL, all.data, all.len, out.hash, &len), 1);
-	buf_clear(&all);
-	return out;
-}
-
-static const char *leaf_text(const char *body, size_t index, size_t i)
-{
-	return i == index ? body : text("leaf %zu", i);
-}
-
-/* RFC 6962 2.1: the head of leaves from..to, and the path of `index`, as it is defined there and not as it is checked.
- */
-struct tree {
-	const char *body;
-	size_t index;
-	const char *path[16];
-	size_t path_len;
-};
-
-static struct node head(struct tree *t, size_t from, size_t to, bool on_path)
-{
-	if (to - from == 1)
-		return node_hash(0, bytes_str(leaf_text(t->body, t->index, from)), (struct bytes){ NULL, 0 });
-	size_t half = 1;
-	while (half * 2 < to - from)
-		half *= 2;
-	bool left_has = t->index < from + half;
-	struct node left = head(t, from, from + half, on_path && left_has);
-	struct node right = head(t, from + half, to, on_path && !left_has);
-	if (on_path)
-		t->path[t->path_len++] = base64_bytes(left_has ? BYTES(right.hash) : BYTES(left.hash));
-	return node_hash(1, BYTES(left.hash), BYTES(right.hash));
-}
-
-static const char *checkpoint(EVP_PKEY *by, const char *size, const char *root)
-{
-	const char *note = text("rekor.example - 1\n%s\n%s\nmore\n", size, root);
-	AUTO_BUF
-	made = { 0 };
-	AUTO_BUF
-	hinted = { 0 };
-	const char *signature = key_sign(by, note);
-	json_object *json = json_object_new_object();
-	assert_true(json_add_text(json, "s", signature));
-	assert_int_equal(proto_bytes(json, "s", &made, NULL), OK);
-	json_object_put(json);
-	assert_int_equal(buf_append(&hinted, bytes_str("hint"), 0, NULL), OK);
-	assert_int_equal(buf_append(&hinted, buf_bytes(&made), 0, NULL), OK);
-	return json_escaped(text("%s\n\xe2\x80\x94 rekor.example %s\n", note, base64_bytes(buf_bytes(&hinted))));
-}
-
-static const char *proof_text(const struct tree *t, size_t size, size_t index, const char *note)
-{
-	const char *hashes = "";
-	for (size_t i = 0; i < t->path_len; i++)
-		hashes = text("%s%s\"%s\"", hashes, i ? "," : "", t->path[i]);
-	return text(
-		"\"inclusionProof\":{\"logIndex\":\"%zu\",\"rootHash\":\"AAAA\",\"treeSize\":\"%zu\",\"hashes\":[%s],"
-		"\"checkpoint\":{\"envelope\":\"%s\"}}",
-		index, size, hashes, note);
-}
-
 static void a_log_proves_that_its_tree_holds_the_envelope(void **state)
 {
 	struct judged j;
@@ -348,19 +277,19 @@ static void a_log_proves_that_its_tree_holds_the_envelope(void **state)
 	char *policy = strdup(logged_policy());
 	for (size_t size = 1; size <= LEAVES_MAX; size++)
 		for (size_t index = 0; index < size; index++) {
-			struct tree t = { .body = body, .index = index };
-			struct node root = head(&t, 0, size, true);
-			const char *note = checkpoint(log_key, text("%zu", size), base64_bytes(BYTES(root.hash)));
-			j.bundle = bundle(material(body, proof_text(&t, size, index, note)), content);
+			struct log_tree t = { .body = body, .index = index };
+			const char *root = log_tree_head(&t, size);
+			const char *note = log_checkpoint(log_key, text("%zu", size), root);
+			j.bundle = bundle(material(body, log_proof(&t, size, index, note)), content);
 			if (judged_by(&j, policy, NULL) != OK)
 				fail_msg("%zu of %zu: %s", index, size, j.why.text);
 			/* Another place, or another leaf. */
 			if (size > 1) {
 				j.bundle =
-					bundle(material(body, proof_text(&t, size, (index + 1) % size, note)), content);
+					bundle(material(body, log_proof(&t, size, (index + 1) % size, note)), content);
 				assert_int_equal(judged_by(&j, policy, NULL), ERR_DENIED);
 			}
-			j.bundle = bundle(material(body, proof_text(&t, size, size, note)), content);
+			j.bundle = bundle(material(body, log_proof(&t, size, size, note)), content);
 			refuse(&j, policy, "not in the tree");
 		}
 	judged_close(&j);
@@ -376,30 +305,29 @@ static void refuses_a_log_s_proof_that_is_not_just_so(void **state)
 	const char *signature = key_sign(key, pae(statement));
 	const char *body = dsse_body(statement, signature, key);
 	const char *content = envelope(statement, signature);
-	struct tree t = { .body = body, .index = 2 };
-	struct node root = head(&t, 0, 5, true);
-	const char *hash = base64_bytes(BYTES(root.hash));
-	struct tree longer = t, shorter = t, broken = t;
+	struct log_tree t = { .body = body, .index = 2 };
+	const char *hash = log_tree_head(&t, 5);
+	struct log_tree longer = t, shorter = t, broken = t;
 	longer.path[longer.path_len++] = hash;
 	shorter.path_len--;
 	broken.path[0] = "AAAA";
-	const char *good = checkpoint(log_key, "5", hash);
+	const char *good = log_checkpoint(log_key, "5", hash);
 	const struct {
 		const char *proof, *why;
 	} rows[] = {
-		{ proof_text(&t, 5, 2, good), NULL },
-		{ proof_text(&t, 5, 2, checkpoint(other, "5", hash)),
+		{ log_proof(&t, 5, 2, good), NULL },
+		{ log_proof(&t, 5, 2, log_checkpoint(other, "5", hash)),
 		  "no rekor key of the policy signed the checkpoint" },
-		{ proof_text(&t, 5, 2, checkpoint(log_key, "6", hash)), "another tree" },
-		{ proof_text(&t, 5, 2, checkpoint(log_key, "05", hash)), NULL },
-		{ proof_text(&t, 5, 2, checkpoint(log_key, "x", hash)), "another tree" },
-		{ proof_text(&t, 5, 2, checkpoint(log_key, "5", t.path[0])), "another tree" },
-		{ proof_text(&t, 5, 2, "no note"), "no signed note" },
-		{ proof_text(&t, 5, 2, "\\n\\n"), "no rekor key" },
-		{ proof_text(&t, 0, 0, good), "not in the tree" },
-		{ proof_text(&longer, 5, 2, good), "too long" },
-		{ proof_text(&shorter, 5, 2, good), "too short" },
-		{ proof_text(&broken, 5, 2, good), "a hash of 3 bytes" },
+		{ log_proof(&t, 5, 2, log_checkpoint(log_key, "6", hash)), "another tree" },
+		{ log_proof(&t, 5, 2, log_checkpoint(log_key, "05", hash)), NULL },
+		{ log_proof(&t, 5, 2, log_checkpoint(log_key, "x", hash)), "another tree" },
+		{ log_proof(&t, 5, 2, log_checkpoint(log_key, "5", t.path[0])), "another tree" },
+		{ log_proof(&t, 5, 2, "no note"), "no signed note" },
+		{ log_proof(&t, 5, 2, "\\n\\n"), "no rekor key" },
+		{ log_proof(&t, 0, 0, good), "not in the tree" },
+		{ log_proof(&longer, 5, 2, good), "too long" },
+		{ log_proof(&shorter, 5, 2, good), "too short" },
+		{ log_proof(&broken, 5, 2, good), "a hash of 3 bytes" },
 		{ "\"inclusionProof\":{}", "logIndex" },
 		{ "\"inclusionProof\":null", "no proof" },
 	};
@@ -425,6 +353,54 @@ static void refuses_a_log_s_proof_that_is_not_just_so(void **state)
 				  "\"a@b\"},\"rekorPublicKeyData\":\"%s\"}",
 				  base64_of(certificate_pem(root_certificate)), key_data(log_key))),
 	       "its certificate");
+	judged_close(&j);
+}
+
+/* --- certificates --- */
+
+static void a_bundle_brings_the_signer_s_certificate_alone_or_with_those_above(void **state)
+{
+	struct judged j;
+	const int64_t now = (int64_t)time(NULL);
+	AUTO_OF(X509) *root = certificate_make(&(struct plan){
+		.key = log_key, .constraints = "CA:TRUE", .usage = "keyCertSign", .from = LOGGED, .to = now + 1000 });
+	AUTO_OF(X509) *middle = certificate_make(&(struct plan){ .key = other,
+								 .issuer = root,
+								 .issuer_key = log_key,
+								 .constraints = "CA:TRUE",
+								 .usage = "keyCertSign",
+								 .from = LOGGED,
+								 .to = now + 1000 });
+	AUTO_OF(X509) *leaf = certificate_make(&(struct plan){ .key = key,
+							       .issuer = middle,
+							       .issuer_key = other,
+							       .names = "email:a@b",
+							       .extended = "codeSigning",
+							       .usage = "digitalSignature",
+							       .from = LOGGED,
+							       .to = now + 1000 });
+	(void)state;
+	judged_open(&j, "docker", NAME);
+	j.nameless = true;
+	const char *statement = statement_of(&j, "");
+	const char *content = envelope(statement, key_sign(key, pae(statement)));
+	const char *policy = docker_policy(text("{\"type\":\"sigstoreSigned\",\"pki\":{\"caRootsData\":\"%s\","
+						"\"subjectEmail\":\"a@b\"}}",
+						base64_of(certificate_pem(root))));
+	j.bundle = bundle(text("\"certificate\":{\"rawBytes\":\"%s\"}", certificate_der(leaf)), content);
+	refuse(&j, policy, "issuer certificate");
+	j.bundle =
+		bundle(text("\"x509CertificateChain\":{\"certificates\":[{\"rawBytes\":\"%s\"},{\"rawBytes\":\"%s\"}]}",
+			    certificate_der(leaf), certificate_der(middle)),
+		       content);
+	check_result(OK, judged_by(&j, policy, NULL), j.why.text, __FILE__, __LINE__);
+	j.bundle =
+		bundle(text("\"x509CertificateChain\":{\"certificates\":[{\"rawBytes\":\"%s\"},{\"rawBytes\":\"%s\"}]}",
+			    certificate_der(middle), certificate_der(leaf)),
+		       content);
+	refuse(&j, policy, "no key of the policy made it");
+	j.bundle = bundle(HINT, content);
+	refuse(&j, policy, "no certificate");
 	judged_close(&j);
 }
 
@@ -467,6 +443,7 @@ int main(void)
 		cmocka_unit_test(a_log_promises_to_hold_the_envelope),
 		cmocka_unit_test(a_log_proves_that_its_tree_holds_the_envelope),
 		cmocka_unit_test(refuses_a_log_s_proof_that_is_not_just_so),
+		cmocka_unit_test(a_bundle_brings_the_signer_s_certificate_alone_or_with_those_above),
 		cmocka_unit_test(the_signatures_of_cosign_hold),
 	};
 	return cmocka_run_group_tests(tests, keys_setup, keys_teardown);

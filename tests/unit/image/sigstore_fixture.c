@@ -129,3 +129,13 @@ const char *certificate_pem(X509 *certificate)
 	BIO_free(bio);
 	return copy;
 }
+
+const char *certificate_der(X509 *certificate)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+	assert_true(len > 0);
+	const char *copy = base64_bytes((struct bytes){ der, (size_t)len });
+	OPENSSL_free(der);
+	return copy;
+}

@@ -32,3 +32,5 @@ struct plan {
 };
 X509 *certificate_make(const struct plan *plan);
 const char *certificate_pem(X509 *certificate);
+/* In base64. */
+const char *certificate_der(X509 *certificate);
