@@ -135,15 +135,16 @@ static enum err statement_read(struct signature_statement *out, struct errmsg *e
 	json_object *subject = NULL;
 	const char *type = NULL;
 	const char *predicate = NULL;
-	enum err e = exactly(out->root, names, em);
-	if (e == OK)
-		e = json_get_string(out->root, "_type", &type, em);
+	enum err e = json_object_is_type(out->root, json_type_object) ? json_only_members(out->root, names, em)
+								      : err_set(em, ERR_PARSE, "want an object");
 	if (e == OK)
 		e = json_get_string(out->root, "predicateType", &predicate, em);
-	if (e == OK && strcmp(type, STATEMENT_TYPE) != 0)
-		e = err_set(em, ERR_UNSUPPORTED, "it is no statement of the type " STATEMENT_TYPE);
 	if (e == OK && strcmp(predicate, SIGN_PREDICATE) != 0)
 		e = err_set(em, ERR_UNSUPPORTED, "it is an attestation of %.100s, which is no signature", predicate);
+	if (e == OK)
+		e = json_get_string(out->root, "_type", &type, em);
+	if (e == OK && strcmp(type, STATEMENT_TYPE) != 0)
+		e = err_set(em, ERR_UNSUPPORTED, "it is no statement of the type " STATEMENT_TYPE);
 	if (e == OK)
 		e = json_get_array_opt(out->root, "subject", &subject, em);
 	return e == OK ? subject_take(subject, out, em) : e;

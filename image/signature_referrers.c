@@ -10,10 +10,13 @@
 #define MEDIA_COSIGN_ARTIFACT "application/vnd.dev.cosign.artifact.sig.v1+json"
 #define REFERRERS_MAX 128
 
-/* Where nothing is said of it the manifest must be read to know. */
+#define MEDIA_EMPTY "application/vnd.oci.empty.v1+json"
+
+/* Where nothing is said of it, or (by some that write the list) the type of its empty configuration, the manifest must
+ * be read to know. */
 static bool may_be_signature(const char *type)
 {
-	return !type || strcmp(type, MEDIA_SIGSTORE_BUNDLE) == 0 || strcmp(type, MEDIA_COSIGN_ARTIFACT) == 0;
+	return !type || strcmp(type, MEDIA_EMPTY) == 0 || strcmp(type, MEDIA_SIGSTORE_BUNDLE) == 0 || strcmp(type, MEDIA_COSIGN_ARTIFACT) == 0;
 }
 
 static enum err subject_check(const struct manifest *m, const char *digest, bool *fits, struct errmsg *em)
