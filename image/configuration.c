@@ -1,23 +1,11 @@
 #include "image/configuration.h"
 
-#define CONFIG_SIZE_MAX MANIFEST_SIZE_MAX
-
 enum err image_config_read(struct image_source *source, const struct descriptor *d, json_object **out,
 			   struct errmsg *em)
 {
-	AUTO(stream) *blob = NULL;
 	AUTO_BUF
 	text = { 0 };
-	if (d->size > (int64_t)CONFIG_SIZE_MAX)
-		return err_set(em, ERR_LIMIT, "config: more than %zu bytes", CONFIG_SIZE_MAX);
-	enum err e = image_source_blob(source, d, "config", &blob, em);
-	for (size_t got = 1; e == OK && got > 0;) {
-		e = buf_reserve(&text, 16384, em);
-		if (e == OK)
-			e = stream_read(blob, (struct stream_window){ text.data + text.len, 16384 }, &got, em);
-		if (e == OK)
-			text.len += got;
-	}
+	enum err e = image_source_read(source, (struct blob_wanted){ d, "config", CONFIG_SIZE_MAX }, &text, em);
 	return e == OK ? json_parse(buf_bytes(&text), CONFIG_SIZE_MAX, JSON_STRICT, out, em) : e;
 }
 

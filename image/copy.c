@@ -1,6 +1,7 @@
 #include "image/copy.h"
 
-#include "image/policy_judge.h"
+#include "image/configuration.h"
+#include "image/judged.h"
 
 #include <stdio.h>
 
@@ -37,8 +38,6 @@ static enum err copy_layers(struct copy *c, struct errmsg *em)
 	return e;
 }
 
-#define CONFIG_SIZE_MAX MANIFEST_SIZE_MAX
-
 static enum err copy_config(struct copy *c, struct errmsg *em)
 {
 	if (c->manifest->config.size > (int64_t)CONFIG_SIZE_MAX)
@@ -74,37 +73,33 @@ static enum err options_check(const struct image_copy_options *options, struct e
 enum err image_copy(const char *src, const char *dst, const struct image_copy_options *options, char *digest_out,
 		    struct errmsg *em)
 {
-	AUTO(image_source) *source = NULL;
+	AUTO_JUDGED_IMAGE image = { .source = NULL };
 	AUTO(image_destination) *destination = NULL;
 	AUTO(manifest) *manifest = NULL;
-	AUTO_RAW_MANIFEST raw = { 0 };
+	const struct image_reading how = { options->platform, options->source_access };
 	enum err e = options_check(options, em);
 	if (e == OK)
-		e = image_source_open(src, options->source_access, &source, em);
+		e = judged_image_open(src, &how, NULL, &image, em);
 	if (e == OK)
-		e = image_source_manifest(source, &options->platform, &raw, em);
-	if (e == OK)
-		e = image_policy_check(source, &raw, options->source_access, NULL, em);
-	if (e == OK)
-		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &manifest, em);
+		e = manifest_parse(buf_bytes(&image.raw.bytes), image.raw.media_type, &manifest, em);
 	if (e == OK)
 		e = image_destination_open(dst, options->destination_access, &destination, em);
 	if (e != OK)
 		return e;
 	destination->options = options;
-	destination->from = &source->identity;
+	destination->from = &image.source->identity;
 	struct copy c = {
 		.options = options,
 		.watch = { options->progress, options->progress_user, options->interrupted, options->interrupted_user },
-		.source = source,
+		.source = image.source,
 		.destination = destination,
 		.manifest = manifest,
 	};
 	size_t count = manifest->layer_count;
 	c.changes = calloc(count ? count : 1, sizeof(*c.changes));
-	e = c.changes ? copy_run(&c, &raw, em) : err_set(em, ERR_NOMEM, "no memory");
+	e = c.changes ? copy_run(&c, &image.raw, em) : err_set(em, ERR_NOMEM, "no memory");
 	changes_free(c.changes, count);
 	if (e == OK && digest_out)
-		snprintf(digest_out, IMAGE_DIGEST_SIZE, "%s", raw.digest);
+		snprintf(digest_out, IMAGE_DIGEST_SIZE, "%s", image.raw.digest);
 	return e;
 }

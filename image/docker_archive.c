@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#define CONFIG_SIZE_MAX MANIFEST_SIZE_MAX
-
 /* A file of the archive, as a blob of the manifest that is made for it. */
 struct saved_blob {
 	char digest[IMAGE_DIGEST_SIZE];

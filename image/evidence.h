@@ -16,6 +16,10 @@ void evidence_clear(struct evidence *ev);
 /* ev->stored, once. Blocks on disk and network. */
 enum err evidence_stored(struct evidence *ev, struct errmsg *em) MUST_USE;
 
+/* Adds what sigstore's tools put beside the image, unless registries.d says that nobody is to look there. */
+struct cosign_list;
+enum err evidence_beside(const struct evidence *ev, struct cosign_list *list, struct errmsg *em) MUST_USE;
+
 /* The stored form of signatures that are not OpenPGP's: a zero byte, "sigstore-json\n", JSON. */
 #define SIGSTORE_JSON_PREFIX "\0sigstore-json\n"
 static inline bool is_sigstore_json(struct bytes signature)

@@ -36,6 +36,7 @@ struct image_access {
 				   * then, and `policy` is how errors call it. No data: none */
 	bool nameless; /* the user said so: sigstore bundles, which name no repository, count by their signer alone */
 	bool insecure_policy; /* the user said so: no policy is looked at */
+	const char *store; /* folder, of "store:NAME" */
 	/* What a kbs:// URI stands for: policy, credentials, keys for signatures. NULL: such URIs are refused. */
 	enum err (*resource)(void *user, const char *uri, struct secret **out, struct errmsg *em);
 	void *resource_user;
@@ -119,6 +120,26 @@ enum err image_unpack(const char *src, const char *rootfs, const struct image_un
  * ERR_UNSUPPORTED: it is not for Linux, or its user cannot be mapped. */
 enum err image_bundle(const char *src, const char *bundle, const struct image_unpack_options *options,
 		      struct image_unpacked *out, struct errmsg *em) MUST_USE;
+
+/* Pulls SRC into a store (NULL: the usual one, /var/lib/kbs-image or, for others than root, kbs-image in
+ * $XDG_DATA_HOME or ~/.local/share). Each layer is verified (digest, HMAC, diff id) and kept decrypted, and as it was
+ * compressed, under digests, so that images share layers; what is there and good is not read again. The name, that of
+ * the source, comes to mean the image last of all. Afterwards "store:NAME" is a source: each time the policy of then
+ * judges it, by the name that it was pulled by and the signatures that were kept with it; and layers that were
+ * encrypted are unpacked, and never copied. options->unprivileged is not looked at; max_size bounds each layer,
+ * unpacked. ERR_ARG: SRC is of a store. Else as image_copy(). */
+enum err image_pull(const char *src, const char *store, const struct image_unpack_options *options,
+		    struct image_unpacked *out, struct errmsg *em) MUST_USE;
+/* out: the caller's, [{"name","digest","size","layers","pulled"}] by name; size: of all that it needs; pulled: seconds
+ * since 1970. ERR_NOT_FOUND: no store. */
+enum err image_store_list(const char *store, json_object **out, struct errmsg *em) MUST_USE;
+/* Takes a name, or "sha256:..." that only one name means, off its image. ERR_NOT_FOUND. */
+enum err image_store_remove(const char *store, const char *name, struct errmsg *em) MUST_USE;
+/* Removes what no image needs. Waits for those who use the store, at most a minute (ERR_BUSY). */
+struct image_store_freed {
+	uint64_t files, bytes;
+};
+enum err image_store_gc(const char *store, struct image_store_freed *out, struct errmsg *em) MUST_USE;
 
 /* What an image is made of, without reading its layers. out: the caller's,
  * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",

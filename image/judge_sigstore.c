@@ -47,11 +47,23 @@ static enum err certificates_read(const struct policy_keys *from, const struct i
 	return e == OK ? OK : err_wrap(em, e, "%s", policy_key_name(from, 0));
 }
 
+enum err evidence_beside(const struct evidence *ev, struct cosign_list *list, struct errmsg *em)
+{
+	bool attachments = true;
+	enum err e = OK;
+	if (strcmp(ev->source->identity.transport, "docker") == 0)
+		e = lookaside_attachments(&ev->source->identity, ev->access, &attachments, em);
+	if (e == OK && attachments)
+		e = cosign_sibling_add(list, ev->source, ev->raw->digest, em);
+	if (e == OK && attachments)
+		e = cosign_referrers_add(list, ev->source, ev->raw->digest, em);
+	return e;
+}
+
 /* From the stored signatures, and from where cosign puts them. */
 static enum err cosign_gather(struct evidence *ev, struct errmsg *em)
 {
 	AUTO(cosign_list) *list = NULL;
-	bool attachments = true;
 	if (ev->cosign)
 		return OK;
 	enum err e = evidence_stored(ev, em);
@@ -61,12 +73,8 @@ static enum err cosign_gather(struct evidence *ev, struct errmsg *em)
 	for (size_t i = 0; e == OK && i < ev->stored.count; i++)
 		if (is_sigstore_json(buf_bytes(&ev->stored.items[i])))
 			e = cosign_stored_add(list, buf_bytes(&ev->stored.items[i]), em);
-	if (e == OK && strcmp(ev->source->identity.transport, "docker") == 0)
-		e = lookaside_attachments(&ev->source->identity, ev->access, &attachments, em);
-	if (e == OK && attachments)
-		e = cosign_sibling_add(list, ev->source, ev->raw->digest, em);
-	if (e == OK && attachments)
-		e = cosign_referrers_add(list, ev->source, ev->raw->digest, em);
+	if (e == OK)
+		e = evidence_beside(ev, list, em);
 	if (e == OK)
 		ev->cosign = steal(&list);
 	return e;

@@ -56,6 +56,8 @@ static enum err archive_open(const struct layer_source *from, const char *media_
 		if (e == OK)
 			e = stream_ahead(at, &at, em);
 	}
+	if (e == OK && from->tap)
+		e = from->tap(from->tap_user, at, &at, em);
 	if (e == OK)
 		e = decompressed(media_type, at, &at, em);
 	if (e == OK)

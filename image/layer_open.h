@@ -12,6 +12,9 @@ struct layer_source {
 	struct layer_keys *keys;
 	const struct watch *watch;
 	const struct image_progress *progress;
+	/* Sees the layer decrypted, and as it was compressed; owns `from`, also on failure. NULL: nobody does. */
+	enum err (*tap)(void *user, struct stream *from, struct stream **out, struct errmsg *em);
+	void *tap_user;
 };
 struct opened_layer {
 	struct stream *archive;

@@ -149,25 +149,31 @@ static enum err source_manifest(struct image_source *base, const struct descript
 	return e == OK ? OK : err_wrap(em, e, "oci:%s", s->name.dir);
 }
 
-static enum err source_blob(struct image_source *base, const struct descriptor *d, struct stream **out,
-			    struct errmsg *em)
+enum err layout_open_blob(int dir, const struct descriptor *d, struct stream **out, struct errmsg *em)
 {
-	struct layout_source *s = (struct layout_source *)base;
 	char path[DIGEST_PATH_SIZE];
 	int fd = -1;
 	int64_t size = 0;
 	enum err e = digest_path(d->digest, path, em);
 	if (e == OK)
-		e = beneath_open_file((struct beneath){ s->dir, path }, &fd, &size, em);
+		e = beneath_open_file((struct beneath){ dir, path }, &fd, &size, em);
 	if (e != OK)
-		return err_wrap(em, e, "oci:%s", s->name.dir);
+		return e;
 	/* Sooner than after gigabytes of reading. */
 	if (size != d->size) {
 		close(fd);
-		return err_set(em, ERR_INTEGRITY, "oci:%s: %s has %lld bytes, want %lld", s->name.dir, path,
-			       (long long)size, (long long)d->size);
+		return err_set(em, ERR_INTEGRITY, "%s has %lld bytes, want %lld", path, (long long)size,
+			       (long long)d->size);
 	}
 	return stream_from_fd(fd, out, em);
+}
+
+static enum err source_blob(struct image_source *base, const struct descriptor *d, struct stream **out,
+			    struct errmsg *em)
+{
+	const struct layout_source *s = (const struct layout_source *)base;
+	enum err e = layout_open_blob(s->dir, d, out, em);
+	return e == OK ? OK : err_wrap(em, e, "oci:%s", s->name.dir);
 }
 
 static void source_free(struct image_source *base)

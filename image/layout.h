@@ -31,6 +31,9 @@ enum err layout_find(const struct layout_name *name, const struct index *index, 
 enum err layout_read_manifest(int dir, const struct descriptor *d, struct raw_manifest *out,
 			      struct errmsg *em) MUST_USE;
 
+/* A blob's bytes, not verified. ERR_NOT_FOUND. */
+enum err layout_open_blob(int dir, const struct descriptor *d, struct stream **out, struct errmsg *em) MUST_USE;
+
 /* Rows of the table of transports. */
 enum err layout_open_source(const char *rest, const struct image_access *access, struct image_source **out,
 			    struct errmsg *em) MUST_USE;

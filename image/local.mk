@@ -18,6 +18,7 @@ libimage_la_SOURCES = \
 	image/index.c image/index.h \
 	image/inflater.h image/inflater_zlib.c \
 	image/inspect.c \
+	image/judged.c image/judged.h \
 	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
 	image/layer_pipe.c image/layer_pipe.h \
 	image/layer_stack.c image/layer_stack.h \
@@ -52,6 +53,9 @@ libimage_la_SOURCES = \
 	image/runtime_config.c image/runtime_config.h \
 	image/source.h image/transport.c \
 	image/staged.c image/staged.h image/staging.c image/staging.h \
+	image/store.c image/store.h image/store_layer.c image/store_manage.c image/store_pull.c \
+	image/store_record.c image/store_record.h image/store_signatures.c image/store_signatures.h \
+	image/store_source.c image/store_source.h \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tar_sparse.c image/tar_sparse.h image/tree.c image/tree.h \
 	image/tree_stack.c image/tree_stack.h image/tree_whiteout.c \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c \

@@ -51,6 +51,8 @@ enum err cosign_layers_add(struct cosign_list *list, struct image_source *siblin
 /* Adds those that refer to the image: distribution-spec 1.1, "Listing Referrers", or the tag "sha256-<hex>". */
 enum err cosign_referrers_add(struct cosign_list *list, struct image_source *source, const char *digest,
 			      struct errmsg *em) MUST_USE;
+/* The tag that stands for the list: distribution-spec, "Referrers Tag Schema". */
+void referrers_tag(const char *digest, char tag[IMAGE_DIGEST_SIZE]);
 /* Adds a sigstore bundle, version 0.3. One that cannot be read is added with its fault. ERR_LIMIT, ERR_NOMEM. */
 enum err sigstore_bundle_add(struct cosign_list *list, struct bytes text, struct errmsg *em) MUST_USE;
 

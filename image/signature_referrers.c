@@ -72,7 +72,13 @@ static bool means_unknown(enum err e)
 	return e == ERR_NOT_FOUND || e == ERR_PROTO || e == ERR_DENIED || e == ERR_UNSUPPORTED;
 }
 
-/* The tag that stands for the list: distribution-spec, "Referrers Tag Schema". */
+void referrers_tag(const char *digest, char tag[IMAGE_DIGEST_SIZE])
+{
+	/* Both parts are cut where they are too long for a tag. */
+	int kind = (int)strcspn(digest, ":");
+	snprintf(tag, IMAGE_DIGEST_SIZE, "%.*s-%.64s", kind, digest, digest + kind + 1);
+}
+
 static enum err tagged_add(struct cosign_list *list, struct image_source *source, const char *digest, struct errmsg *em)
 {
 	AUTO(image_source) *sibling = NULL;
@@ -80,9 +86,7 @@ static enum err tagged_add(struct cosign_list *list, struct image_source *source
 	char tag[IMAGE_DIGEST_SIZE];
 	if (!source->ops->sibling)
 		return OK;
-	/* Both parts are cut where they are too long for a tag. */
-	int kind = (int)strcspn(digest, ":");
-	snprintf(tag, sizeof(tag), "%.*s-%.64s", kind, digest, digest + kind + 1);
+	referrers_tag(digest, tag);
 	enum err e = source->ops->sibling(source, tag, &sibling, em);
 	if (e == OK)
 		e = sibling->ops->manifest(sibling, NULL, &raw, em);

@@ -34,6 +34,9 @@ struct image_source_ops {
 	/* The index of what refers to the manifest with this digest. ERR_NOT_FOUND, and whatever a place says that has
 	 * no such list. NULL: this kind has none; what a tag has counts then. */
 	enum err (*referrers)(struct image_source *s, const char *digest, struct raw_manifest *out, struct errmsg *em);
+	/* Where the layers are held otherwise than the manifest says, decrypted: lets its layers be those that are
+	 * held, borrowed from the source. To be asked once the policy held. NULL: they are as the manifest says. */
+	enum err (*held)(struct image_source *s, struct manifest *manifest, struct errmsg *em);
 };
 
 /* Under what name a policy looks at the image: policy.json(5), "transports". */
@@ -97,6 +100,14 @@ enum err image_destination_open(const char *name, const struct image_access *acc
 /* The image's manifest, through indexes, for a platform. */
 enum err image_source_manifest(struct image_source *s, const struct image_platform *platform, struct raw_manifest *out,
 			       struct errmsg *em) MUST_USE;
+/* A small blob, whole, appended to `out`: digest and size held. ERR_LIMIT: it is larger than `max`. */
+struct blob_wanted {
+	const struct descriptor *what;
+	const char *name; /* for errors */
+	size_t max;
+};
+enum err image_source_read(struct image_source *s, struct blob_wanted wanted, struct buf *out,
+			   struct errmsg *em) MUST_USE;
 /* A blob that fails at its end unless digest and size hold. `what` must live as long as the stream. */
 enum err image_source_blob(struct image_source *s, const struct descriptor *d, const char *what, struct stream **out,
 			   struct errmsg *em) MUST_USE;

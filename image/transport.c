@@ -5,6 +5,7 @@
 #include "image/platform.h"
 #include "image/registry_transport.h"
 #include "image/source.h"
+#include "image/store_source.h"
 
 static const struct transport transports[] = {
 	{ "oci", layout_open_source, layout_open_destination },
@@ -13,6 +14,7 @@ static const struct transport transports[] = {
 	{ "dir", folder_open_source, NULL },
 	{ "oci-archive", oci_archive_open_source, NULL },
 	{ "docker-archive", docker_archive_open_source, NULL },
+	{ "store", store_open_source, NULL },
 };
 
 /* skopeo's names that a user may well try: "unknown" would be the wrong word for them. */
@@ -116,4 +118,20 @@ enum err image_source_blob(struct image_source *s, const struct descriptor *d, c
 		return e;
 	return stream_verify(raw, (struct stream_expect){ .digest = d->digest, .size = d->size, .what = what }, out,
 			     em);
+}
+
+enum err image_source_read(struct image_source *s, struct blob_wanted wanted, struct buf *out, struct errmsg *em)
+{
+	AUTO(stream) *blob = NULL;
+	if (wanted.what->size > (int64_t)wanted.max)
+		return err_set(em, ERR_LIMIT, "%s: more than %zu bytes", wanted.name, wanted.max);
+	enum err e = image_source_blob(s, wanted.what, wanted.name, &blob, em);
+	for (size_t got = 1; e == OK && got > 0;) {
+		e = buf_reserve(out, 16384, em);
+		if (e == OK)
+			e = stream_read(blob, (struct stream_window){ out->data + out->len, 16384 }, &got, em);
+		if (e == OK)
+			out->len += got;
+	}
+	return e;
 }

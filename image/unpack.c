@@ -2,7 +2,7 @@
 
 #include "image/configuration.h"
 #include "image/entry_attributes.h"
-#include "image/policy_judge.h"
+#include "image/judged.h"
 #include "image/staging.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 struct unpacking {
 	const struct image_unpack_options *options;
-	struct image_source *source;
+	struct judged_image image;
 	struct manifest *manifest;
 	struct tree tree;
 	const char **diff_ids;
@@ -44,7 +44,7 @@ static enum err unpack_beside(struct unpacking *u, const struct unpack_request *
 		e = tree_make(u, rootfs, staging.folder, em);
 	const struct unpack_layers layers = {
 		.options = u->options,
-		.source = u->source,
+		.source = u->image.source,
 		.manifest = u->manifest,
 		.diff_ids = u->diff_ids,
 		.around = staging.folder,
@@ -60,22 +60,22 @@ static enum err unpack_beside(struct unpacking *u, const struct unpack_request *
 
 static enum err source_read(struct unpacking *u, const char *src, struct image_unpacked *out, struct errmsg *em)
 {
-	AUTO_RAW_MANIFEST raw = { 0 };
-	enum err e = image_source_open(src, u->options->access, &u->source, em);
+	const struct image_reading how = { u->options->platform, u->options->access };
+	enum err e = judged_image_open(src, &how, NULL, &u->image, em);
+	const struct raw_manifest *raw = &u->image.raw;
+	struct image_source *source = u->image.source;
 	if (e == OK)
-		e = image_source_manifest(u->source, &u->options->platform, &raw, em);
+		e = manifest_parse(buf_bytes(&raw->bytes), raw->media_type, &u->manifest, em);
+	if (e == OK && source->ops->held)
+		e = source->ops->held(source, u->manifest, em);
 	if (e == OK)
-		e = image_policy_check(u->source, &raw, u->options->access, NULL, em);
-	if (e == OK)
-		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &u->manifest, em);
-	if (e == OK)
-		e = image_config_read(u->source, &u->manifest->config, &out->config, em);
+		e = image_config_read(source, &u->manifest->config, &out->config, em);
 	if (e != OK)
 		return e;
 	u->diff_ids = calloc(u->manifest->layer_count + 1, sizeof(*u->diff_ids));
 	if (!u->diff_ids)
 		return err_set(em, ERR_NOMEM, "no memory");
-	snprintf(out->digest, sizeof out->digest, "%s", raw.digest);
+	snprintf(out->digest, sizeof out->digest, "%s", raw->digest);
 	return image_diff_ids(out->config, u->manifest->layer_count, u->diff_ids, em);
 }
 
@@ -88,7 +88,7 @@ enum err unpack_run(const struct unpack_request *request, struct image_unpacked 
 		e = unpack_beside(&u, request, out, em);
 	free(u.diff_ids);
 	manifest_free(u.manifest);
-	image_source_free(u.source);
+	judged_image_clear(&u.image);
 	if (e != OK) {
 		json_object_put(out->config);
 		out->config = NULL;

@@ -13,6 +13,9 @@ static const char help[] =
 	"       kbs-image unpack [OPTION]... SRC ROOTFS\n"
 	"       kbs-image bundle [OPTION]... SRC DIR\n"
 	"       kbs-image verify [OPTION]... SRC\n"
+	"       kbs-image pull [OPTION]... SRC\n"
+	"       kbs-image list | gc [OPTION]...\n"
+	"       kbs-image remove [OPTION]... NAME...\n"
 	"       kbs-image recipients list [OPTION]... IMAGE\n"
 	"       kbs-image recipients add [OPTION]... IMAGE\n"
 	"       kbs-image recipients remove [OPTION]... IMAGE [RECIPIENT]...\n"
@@ -20,7 +23,7 @@ static const char help[] =
 	"\n"
 	"Images: oci:DIR:TAG, an image in the OCI layout DIR; oci:DIR, its only one; oci:DIR:@N, its N-th;\n"
 	"docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST], an image in a registry. To be read: dir:PATH, skopeo's;\n"
-	"oci-archive:PATH[:TAG]; docker-archive:PATH[:NAME[:TAG]|:@N].\n"
+	"oci-archive:PATH[:TAG]; docker-archive:PATH[:NAME[:TAG]|:@N]; store:NAME, what was pulled.\n"
 	"\n"
 	"copy:\n"
 	"  --encryption-key KEY    encrypt for this recipient: jwe:FILE.pem, pkcs7:CERT.pem, pkcs11:FILE.pem,\n"
@@ -40,10 +43,16 @@ static const char help[] =
 	"bundle: the same as DIR/rootfs, and DIR/config.json, with which runc and crun start it; with --unprivileged "
 	"in\n"
 	"  a user namespace of yours\n"
+	"pull: keeps the image in a store, verified and decrypted; list shows what is there, remove takes a NAME off "
+	"its\n"
+	"  image, gc frees what no image needs\n"
+	"  --decryption-key KEY    as with copy\n"
+	"  --store DIR             this store instead of /var/lib/kbs-image or, for others than root,\n"
+	"                          ~/.local/share/kbs-image\n"
 	"inspect:\n"
 	"  --raw                   the manifest as it is\n"
 	"verify: asks the policy alone, and says which of its requirements held\n"
-	"copy, unpack and verify obey a policy, containers-policy.json(5):\n"
+	"copy, unpack, bundle, pull and verify obey a policy, containers-policy.json(5):\n"
 	"  --policy FILE           this one, a file or a kbs:// URI, instead of $CONTAINERS_POLICY_JSON, else\n"
 	"                          ~/.config, /etc or /usr/share/containers/policy.json\n"
 	"  --init-data FILE        the one in these init data, which the TEE must have been started with; also where\n"
@@ -228,9 +237,16 @@ static const struct {
 	int (*run)(const struct image_options *o);
 	bool judged; /* obeys a policy */
 } commands[] = {
-	{ "bundle", bundle_command, true },    { "copy", copy_command, true },
-	{ "inspect", inspect_command, false }, { "recipients", recipients_command, false },
-	{ "unpack", unpack_command, true },    { "verify", verify_command, true },
+	{ "bundle", bundle_command, true },
+	{ "copy", copy_command, true },
+	{ "gc", gc_command, false },
+	{ "inspect", inspect_command, false },
+	{ "list", list_command, false },
+	{ "pull", pull_command, true },
+	{ "recipients", recipients_command, false },
+	{ "remove", remove_command, false },
+	{ "unpack", unpack_command, true },
+	{ "verify", verify_command, true },
 };
 
 /* Before anything is fetched. */
@@ -248,12 +264,13 @@ static int command_run(struct image_options *o)
 		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: bundle, copy, inspect, recipients, unpack or verify");
+		return cli_usage("a command is missing: bundle, copy, gc, inspect, list, pull, recipients, remove, "
+				 "unpack or verify");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(o->command, commands[i].name) != 0)
 			continue;
 		if (o->init_data && !commands[i].judged)
-			return cli_usage("%s asks no policy: --init-data is for copy, unpack, bundle and verify",
+			return cli_usage("%s asks no policy: --init-data is for copy, unpack, bundle, pull and verify",
 					 o->command);
 		int result = commands[i].judged ? policy_prepare(o) : 0;
 		return result == 0 ? commands[i].run(o) : result;

@@ -17,4 +17,8 @@ bool image_interrupted(void *user);
 int verify_command(const struct image_options *o);
 int unpack_command(const struct image_options *o);
 int bundle_command(const struct image_options *o);
+int pull_command(const struct image_options *o);
+int list_command(const struct image_options *o);
+int remove_command(const struct image_options *o);
+int gc_command(const struct image_options *o);
 int recipients_command(const struct image_options *o);

@@ -24,6 +24,7 @@ enum option_code {
 	OPT_POLICY,
 	OPT_INSECURE_POLICY,
 	OPT_REGISTRIES_D,
+	OPT_STORE,
 	OPT_INIT_DATA,
 	OPT_NAMELESS,
 };
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{ "registries.d", required_argument, NULL, OPT_REGISTRIES_D },
 	{ "nameless-signatures", no_argument, NULL, OPT_NAMELESS },
 	{ "init-data", required_argument, NULL, OPT_INIT_DATA },
+	{ "store", required_argument, NULL, OPT_STORE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -151,6 +153,9 @@ static int option_take(struct image_options *o, int code)
 		return 0;
 	case OPT_INIT_DATA:
 		o->init_data = optarg;
+		return 0;
+	case OPT_STORE:
+		o->sides.source.access.store = optarg;
 		return 0;
 	case OPT_ENCRYPTION_KEY:
 		return key_take(&o->encryption, optarg);

@@ -8,9 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define SIZE_TEXT 32
-
-static void size_text(uint64_t bytes, char text[SIZE_TEXT])
+void report_size(uint64_t bytes, char text[REPORT_SIZE])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	size_t unit = 0;
@@ -19,7 +17,7 @@ static void size_text(uint64_t bytes, char text[SIZE_TEXT])
 		n /= 1024;
 		unit++;
 	}
-	snprintf(text, SIZE_TEXT, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+	snprintf(text, REPORT_SIZE, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
 }
 
 static int terminal_width(void)
@@ -31,10 +29,10 @@ static int terminal_width(void)
 }
 
 /* False where there was no time to measure. */
-static bool rate_text(const struct report *r, uint64_t bytes, char text[SIZE_TEXT])
+static bool rate_text(const struct report *r, uint64_t bytes, char text[REPORT_SIZE])
 {
 	int64_t ms = monotonic_ms() - r->began_ms;
-	size_text(ms > 0 ? (uint64_t)((double)bytes * 1000 / (double)ms) : 0, text);
+	report_size(ms > 0 ? (uint64_t)((double)bytes * 1000 / (double)ms) : 0, text);
 	return ms > 0;
 }
 
@@ -44,9 +42,9 @@ static void bar_draw(struct report *r, const struct image_progress *p)
 	if (now - r->drawn_ms < 100)
 		return;
 	r->drawn_ms = now;
-	char done[SIZE_TEXT], total[SIZE_TEXT], rate[SIZE_TEXT], line[256], bar[256];
-	size_text(p->done, done);
-	size_text(p->total, total);
+	char done[REPORT_SIZE], total[REPORT_SIZE], rate[REPORT_SIZE], line[256], bar[256];
+	report_size(p->done, done);
+	report_size(p->total, total);
 	(void)rate_text(r, p->done, rate);
 	int head = snprintf(line, sizeof(line), "layer %u/%u %s %s of %s, %s/s ", p->layer + 1, p->layers, p->action,
 			    done, total, rate);
@@ -68,6 +66,7 @@ static const char *past_tense(const struct image_progress *p)
 	static const char *const words[][2] = { { "copy", "copied" },
 						{ "encrypt", "encrypted" },
 						{ "decrypt", "decrypted" },
+						{ "pull", "pulled" },
 						{ "add recipients", "recipients added" } };
 	if (p->kept)
 		return "was there";
@@ -105,8 +104,8 @@ void report_progress(void *report, const struct image_progress *p)
 			bar_draw(r, p);
 		return;
 	}
-	char total[SIZE_TEXT], rate[SIZE_TEXT];
-	size_text(p->total, total);
+	char total[REPORT_SIZE], rate[REPORT_SIZE];
+	report_size(p->total, total);
 	bool measured = rate_text(r, p->total, rate);
 	fprintf(stderr, "%slayer %u/%u %s %s", r->kind == REPORT_BAR ? "\r\033[K" : "", p->layer + 1, p->layers,
 		p->digest, past_tense(p));
@@ -136,9 +135,9 @@ static uint64_t size_of(json_object *obj)
 
 static void layer_print(size_t n, json_object *layer)
 {
-	char size[SIZE_TEXT];
+	char size[REPORT_SIZE];
 	json_object *recipients = NULL;
-	size_text(size_of(layer), size);
+	report_size(size_of(layer), size);
 	printf("layer %zu   %s  %s\n          %s\n", n, text_of(layer, "digest"), size, text_of(layer, "mediaType"));
 	if (!json_object_object_get_ex(layer, "recipients", &recipients))
 		return;

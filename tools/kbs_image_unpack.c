@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* kbs-image unpack SRC ROOTFS, kbs-image bundle SRC DIR */
+/* kbs-image unpack SRC ROOTFS, kbs-image bundle SRC DIR, kbs-image pull SRC */
 
 static int unpack_done(const struct image_options *o, const struct image_unpacked *unpacked, struct report *report)
 {
@@ -27,13 +27,20 @@ static int unpack_done(const struct image_options *o, const struct image_unpacke
 	return image_json_print(result);
 }
 
-static int options_check(const struct image_options *o)
+/* A command that reads layers, and what it wants besides SRC. */
+struct unpacker {
+	const char *wants; /* NULL: nothing */
+	enum err (*run)(const char *src, const char *target, const struct image_unpack_options *options,
+			struct image_unpacked *out, struct errmsg *em);
+};
+
+static int options_check(const struct image_options *o, const struct unpacker *u)
 {
-	if (o->name_count > 2)
-		return cli_usage("too many arguments, from \"%s\" on", o->names[2]);
-	if (o->name_count < 2)
-		return cli_usage("%s wants SRC and %s", o->command,
-				 strcmp(o->command, "bundle") == 0 ? "DIR" : "ROOTFS");
+	size_t wanted = u->wants ? 2 : 1;
+	if (o->name_count > wanted)
+		return cli_usage("too many arguments, from \"%s\" on", o->names[wanted]);
+	if (o->name_count < wanted)
+		return cli_usage("%s wants SRC%s%s", o->command, u->wants ? " and " : "", u->wants ? u->wants : "");
 	if (o->encryption.count > 0 || o->layer_count > 0)
 		return cli_usage("%s encrypts nothing", o->command);
 	if (o->raw)
@@ -41,15 +48,13 @@ static int options_check(const struct image_options *o)
 	return 0;
 }
 
-static int unpack_with(const struct image_options *o, enum err (*unpack)(const char *src, const char *target,
-									 const struct image_unpack_options *options,
-									 struct image_unpacked *out, struct errmsg *em))
+static int unpack_with(const struct image_options *o, const struct unpacker *u)
 {
 	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
 	struct image_unpacked unpacked = { .config = NULL };
 	struct okw_context *keys = NULL;
 	struct errmsg em = { "" };
-	int result = options_check(o);
+	int result = options_check(o, u);
 	if (result != 0)
 		return result;
 	if (o->json)
@@ -67,7 +72,7 @@ static int unpack_with(const struct image_options *o, enum err (*unpack)(const c
 		.interrupted = image_interrupted,
 	};
 	if (e == OK)
-		e = unpack(o->names[0], o->names[1], &how, &unpacked, &em);
+		e = u->run(o->names[0], u->wants ? o->names[1] : o->sides.source.access.store, &how, &unpacked, &em);
 	if (e != OK)
 		report_end(&report);
 	result = e == OK ? unpack_done(o, &unpacked, &report) : cli_fail(e, &em);
@@ -79,10 +84,15 @@ static int unpack_with(const struct image_options *o, enum err (*unpack)(const c
 
 int unpack_command(const struct image_options *o)
 {
-	return unpack_with(o, image_unpack);
+	return unpack_with(o, &(struct unpacker){ "ROOTFS", image_unpack });
 }
 
 int bundle_command(const struct image_options *o)
 {
-	return unpack_with(o, image_bundle);
+	return unpack_with(o, &(struct unpacker){ "DIR", image_bundle });
+}
+
+int pull_command(const struct image_options *o)
+{
+	return unpack_with(o, &(struct unpacker){ NULL, image_pull });
 }

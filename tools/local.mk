@@ -15,7 +15,7 @@ kbs_server_LDADD = libcli.la libkbs.la libverifier.la libattest.la libhttp_curl.
 
 bin_PROGRAMS += kbs-image
 kbs_image_SOURCES = tools/kbs_image.c tools/kbs_image.h \
-	tools/kbs_image_keys.c tools/kbs_image_recipients.c tools/kbs_image_unpack.c tools/kbs_image_verify.c \
+	tools/kbs_image_keys.c tools/kbs_image_recipients.c tools/kbs_image_store.c tools/kbs_image_unpack.c tools/kbs_image_verify.c \
 	tools/kbs_image_init_data.c tools/kbs_image_init_data.h \
 	tools/kbs_image_kbs.c tools/kbs_image_kbs.h tools/kbs_token_kbs.c tools/kbs_token.h \
 	tools/kbs_image_access.c tools/kbs_image_access.h \

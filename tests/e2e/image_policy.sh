@@ -33,7 +33,7 @@ head -c 30000 /dev/urandom >"$work/root/file"
 echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$work/any.json"
 skopeo --policy "$work/any.json" copy -q --dest-tls-verify=false "oci:$work/image:plain" "$image"
 
-for who in alice bob; do
+for who in alice bob carol; do
 	gpg --batch -q --pinentry-mode loopback --passphrase '' --quick-gen-key "$who@example.org" rsa2048 sign never 2>/dev/null
 	gpg --batch -q --armor --no-auto-check-trustdb --export "$who@example.org" >"$work/$who.pub"
 done
@@ -62,6 +62,7 @@ holds() {
 
 policy alice.json "$(signed_by alice)"
 policy bob.json "$(signed_by bob)"
+policy carol.json "$(signed_by carol)"
 policy reject.json '{"type":"reject"}'
 policy both.json "$(signed_by alice)" '{"type":"reject"}'
 echo "docker: {\"$host\": {lookaside: \"file://$work/lookaside\"}}" >"$work/registries.d/x.yaml"
@@ -134,6 +135,26 @@ curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' -
 	"http://$host/v2/ns/app/manifests/sha256-$digest.sig" >/dev/null
 passes "takes what cosign signed" holds 'held: sigstoreSigned: key 1, .*cosign.pub' verify cosign.json "$image"
 refuses "a signature without tag where the name must be exact" 5 'no tag, no digest' verify cosign_exact.json "$image"
+
+# --- what was pulled is judged by the policy of now ---------------------------------------------------------------
+
+echo "docker: {\"$host\": {lookaside: \"file://$work/lookaside\"}}" >"$work/registries.d/x.yaml"
+pull() { kbs-image pull -q --tls-verify=false --registries.d "$work/registries.d" --store "$work/store" "$@"; }
+refuses "to pull what the policy does not take" 5 'not among the keys' pull --policy "$work/carol.json" "$image"
+equal "there is no store then" no "$([ -e "$work/store" ] && echo yes || echo no)"
+passes "pulls what a policy takes that asks for no signature" pull --policy "$work/any.json" "$image"
+pulled() { verify "$1" --store "$work/store" "${2-store:$name}"; }
+mv "$work/lookaside" "$work/away"
+requests=$(grep -c 'http.request.uri=' "$work/registry.log")
+passes "alice's signature was kept with it" holds "held: signedBy: OpenPGP key $fingerprint" pulled alice.json
+passes "so was cosign's" holds 'held: sigstoreSigned: key 1, .*cosign.pub' pulled cosign.json
+refuses "what a policy rejects since" 5 'requirement 1 \(reject\)' pulled reject.json
+refuses "a key that is demanded since" 5 'not among the keys' pulled carol.json
+refuses "to unpack it either" 5 'not among the keys' kbs-image unpack -q --policy "$work/carol.json" --store "$work/store" "store:$name" "$work/rootfs"
+refuses "to make a bundle of it" 5 'requirement 1 \(reject\)' kbs-image bundle -q --policy "$work/reject.json" --store "$work/store" "store:$name" "$work/bundle"
+equal "nothing is there" no "$([ -e "$work/rootfs" ] || [ -e "$work/bundle" ] && echo yes || echo no)"
+equal "and nobody was asked" "$requests" "$(grep -c 'http.request.uri=' "$work/registry.log")"
+mv "$work/away" "$work/lookaside"
 echo "docker: {\"$host\": {use-sigstore-attachments: false}}" >"$work/registries.d/x.yaml"
 refuses "to look there where it may not" 5 'no sigstore signature' verify cosign.json "$image"
 
