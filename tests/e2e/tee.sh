@@ -38,6 +38,23 @@ equal "JSON is hashed as it stands" "$(sha256sum <"$work/a.json" | cut -d' ' -f1
 	"$(kbs-attest init-data digest "$work/a.json" --tee tdx)"
 head -c 100 "$work/a.disk" >"$work/cut.disk"
 refuses "half a disk" 8 "holds less than it says" kbs-attest init-data unpack "$work/cut.disk"
+
+# on_device FILE COMMAND...: with a block device of 4 MiB that begins with the file, as its last argument.
+on_device() {
+	local device status=0
+	{ cat "$1" && head -c 4M /dev/zero; } | head -c 4M >"$work/device"
+	device=$(losetup --find --show --read-only "$work/device") || return
+	"${@:2}" "$device" || status=$?
+	losetup --detach "$device"
+	return $status
+}
+if on_device "$work/a.disk" test -b 2>/dev/null; then
+	on_device "$work/a.disk" kbs-attest init-data unpack >"$work/from-device"
+	passes "a block device, larger than what is on it" cmp "$work/a.toml" "$work/from-device"
+	refuses "one that has none" 8 "no init data" on_device "$work/odd" kbs-attest init-data unpack
+else
+	skip "init data from a block device" "no loop devices here, or not root"
+fi
 refuses "no sources" 2 "NAME=FILE" kbs-attest init-data make
 refuses "a name with a folder" 8 "no name of a file" kbs-attest init-data make "a/b=$work/odd"
 refuses "nothing here is a TEE" 5 "no TEE found" kbs-attest init-data check "$work/a.toml" --tee-root "$work"
@@ -123,6 +140,26 @@ if command -v swtpm >/dev/null && command -v tpm2_checkquote >/dev/null; then
 	refuses "a TPM that is not there" 5 "TPM" kbs-attest evidence --attester tpm --tpm swtpm:host=127.0.0.1,port=1 --report-data 00
 else
 	skip "a TPM" "no swtpm or tpm2-tools"
+fi
+
+# --- a realm --------------------------------------------------------------------------------------------------------
+# Arm CCA: the guest's side alone. No KBS here verifies its token, and says so.
+mkdir "$work/realm"
+if [ -w /dev/fuse ] && [ -x "$fuse" ] && start_until '^mounted' "$work/realm.log" "$fuse" "$work/realm" cca; then
+	realm_pid=$pid
+	kbs-attest init-data digest "$work/a.toml" --tee cca | tr -d '\n' >"$work/realm/carried"
+	passes "auto finds the realm, which carries the init data" kbs-attest init-data check "$work/a.toml" --tee-root "$work/realm"
+	refuses "and no others" 5 "not those that it was started with" kbs-attest init-data check "$work/a.json" --tee-root "$work/realm"
+	equal "its evidence is the token as a list of bytes" '["token"]' \
+		"$(kbs-attest evidence --tee-root "$work/realm" --report-data 0102 | jq -c keys)"
+	kbs-server init "$work/kbs-cca" >/dev/null
+	start_until '^listening on ' "$work/kbs-cca.log" kbs-server run "$work/kbs-cca" --listen 127.0.0.1:0
+	printf '{"kbs": {"url": "%s", "tee-root": "%s"}}' "${matched#listening on }" "$work/realm" >"$work/kbs-cca.json"
+	refuses "a KBS that cannot verify it says so" 5 "cca" \
+		env KBS_PKCS11_CONF="$work/kbs-cca.json" kbs-token get kbs:///a/b/c --out "$work/got3"
+	stop "$realm_pid"
+else
+	skip "a realm takes evidence" "no /dev/fuse, built without libfuse3, or FUSE does not mount here"
 fi
 
 # --- a TD ---------------------------------------------------------------------------------------------------------

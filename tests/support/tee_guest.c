@@ -65,18 +65,62 @@ static int snp_report(void *ctx, const uint8_t inblob[TSM_INBLOB_LEN], unsigned 
 	return 0;
 }
 
+/* Tag 399 {44234: h'00', 44241: tag 18 [h'', {}, payload, h'']}, payload {10: 64 bytes, 44235: 64 bytes, 1: "x"} */
+size_t tee_guest_cca(const struct tee_guest_realm *realm, uint8_t to[TEE_GUEST_CCA_MAX])
+{
+	static const uint8_t payload_head[] = { 0xa3, 0x0a, 0x58, 0x40 };
+	static const uint8_t payload_next[] = { 0x19, 0xac, 0xcb, 0x58, 0x40 };
+	static const uint8_t payload_end[] = { 0x01, 0x61, 'x' };
+	static const uint8_t head[] = { 0xd9, 0x01, 0x8f, 0xa2, 0x19, 0xac, 0xca, 0x41, 0x00, 0x19, 0xac, 0xd1, 0x58 };
+	static const uint8_t cose[] = { 0xd2, 0x84, 0x40, 0xa0, 0x58 };
+	size_t payload = sizeof payload_head + 64 + sizeof payload_next + 64 + sizeof payload_end;
+	uint8_t *at = mempcpy(to, head, sizeof head);
+	*at++ = (uint8_t)(sizeof cose + 1 + payload + 1);
+	at = mempcpy(at, cose, sizeof cose);
+	*at++ = (uint8_t)payload;
+	at = mempcpy(at, payload_head, sizeof payload_head);
+	at = mempcpy(at, realm->challenge, sizeof realm->challenge);
+	at = mempcpy(at, payload_next, sizeof payload_next);
+	at = mempcpy(at, realm->personalization, sizeof realm->personalization);
+	at = mempcpy(at, payload_end, sizeof payload_end);
+	*at++ = 0x40;
+	return (size_t)(at - to);
+}
+
+static int cca_report(void *ctx, const uint8_t inblob[TSM_INBLOB_LEN], unsigned privlevel, struct buf *out,
+		      struct buf *aux)
+{
+	struct tee_guest *g = ctx;
+	uint8_t token[TEE_GUEST_CCA_MAX];
+	(void)privlevel;
+	(void)aux;
+	memcpy(g->realm.challenge, inblob, TSM_INBLOB_LEN);
+	carry_again(g, g->realm.personalization, sizeof g->realm.personalization);
+	pki_append(out, (struct bytes){ token, tee_guest_cca(&g->realm, token) });
+	return 0;
+}
+
+static enum tee_guest_kind kind_of(const char *provider)
+{
+	if (strcmp(provider, "tdx_guest") == 0)
+		return TEE_GUEST_TDX;
+	return strcmp(provider, "sev_guest") == 0 ? TEE_GUEST_SNP : TEE_GUEST_CCA;
+}
+
 void tee_guest_open(struct tee_guest *g, struct tsm_model *m, const char *provider, struct bytes carried)
 {
 	memset(g, 0, sizeof *g);
-	g->tdx = strcmp(provider, "tdx_guest") == 0;
+	g->kind = kind_of(provider);
 	tsm_model_open(m, provider);
 	m->ctx = g;
-	m->report = g->tdx ? tdx_report : snp_report;
-	if (g->tdx) {
+	m->report = g->kind == TEE_GUEST_TDX ? tdx_report : g->kind == TEE_GUEST_SNP ? snp_report : cca_report;
+	if (g->kind == TEE_GUEST_TDX) {
 		intel_open(&g->intel, 4, true);
 		intel_today(&g->intel, (int64_t)time(NULL));
 		carry(intel_td(&g->intel, TD_MR_CONFIG_ID), MRCONFIGID_LEN, carried);
 		intel_make(&g->intel);
+	} else if (g->kind == TEE_GUEST_CCA) {
+		carry(g->realm.personalization, sizeof g->realm.personalization, carried);
 	} else {
 		amd_open(&g->amd, "Genoa", 3);
 		carry(g->amd.report + HOST_DATA_AT, HOST_DATA_LEN, carried);
@@ -86,9 +130,9 @@ void tee_guest_open(struct tee_guest *g, struct tsm_model *m, const char *provid
 
 void tee_guest_close(struct tee_guest *g, struct tsm_model *m)
 {
-	if (g->tdx)
+	if (g->kind == TEE_GUEST_TDX)
 		intel_close(&g->intel);
-	else
+	else if (g->kind == TEE_GUEST_SNP)
 		amd_close(&g->amd);
 	tsm_model_close(m);
 }

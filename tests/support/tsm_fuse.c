@@ -1,4 +1,4 @@
-/* tsm_fuse ROOT tdx|snp [carried HEX] [interfere N] [fail ERRNO:N] [slow MS]
+/* tsm_fuse ROOT tdx|snp|cca [carried HEX] [interfere N] [fail ERRNO:N] [slow MS]
  *
  * Mounts tests/support/tsm_model.h as ROOT/sys/kernel/config/tsm/report, with a guest of the tests' own vendors behind
  * it. Makes ROOT/root.hex (the vendor's root), ROOT/collateral.json and ROOT/clock, says "mounted", and serves until it
@@ -203,13 +203,16 @@ static void write_file(const char *root, const char *name, struct bytes contents
 static void trust_write(const char *root)
 {
 	char clock[32];
-	const uint8_t *hash = guest.tdx ? guest.intel.root_sha256 : guest.amd.ark_sha256;
+	bool tdx = guest.kind == TEE_GUEST_TDX;
+	if (guest.kind == TEE_GUEST_CCA)
+		return;
+	const uint8_t *hash = tdx ? guest.intel.root_sha256 : guest.amd.ark_sha256;
 	AUTO_STR
 	char *hex = hex_encode((struct bytes){ hash, 32 });
 	write_file(root, "root.hex", bytes_str(hex));
-	snprintf(clock, sizeof clock, "%lld", (long long)(guest.tdx ? guest.intel.now : guest.amd.now));
+	snprintf(clock, sizeof clock, "%lld", (long long)(tdx ? guest.intel.now : guest.amd.now));
 	write_file(root, "clock", bytes_str(clock));
-	if (guest.tdx)
+	if (tdx)
 		write_file(root, "collateral.json", buf_bytes(&guest.intel.collateral));
 	else
 		write_file(root, "vendor.der", guest.amd.row.certificates);
@@ -239,19 +242,32 @@ static void option_take(const char *name, const char *value)
 		must(false, name);
 }
 
+static const char *provider_of(const char *tee)
+{
+	static const char *const names[][2] = { { "tdx", "tdx_guest" },
+						{ "snp", "sev_guest" },
+						{ "cca", "arm_cca_guest" } };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i][0], tee) == 0)
+			return names[i][1];
+	must(false, tee);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t carried[64];
 	struct bytes field = { carried, 0 };
 	char mount[4096];
-	must(argc >= 3 && argc % 2 == 1, "ROOT tdx|snp [NAME VALUE]...");
+	must(argc >= 3 && argc % 2 == 1, "ROOT tdx|snp|cca [NAME VALUE]...");
+	const char *provider = provider_of(argv[2]);
 	for (int i = 3; i < argc; i += 2) {
 		if (strcmp(argv[i], "carried") != 0)
 			continue;
 		field.len = strlen(argv[i + 1]) / 2;
 		must(field.len <= sizeof carried && hex_decode(argv[i + 1], carried, field.len, NULL) == OK, "carried");
 	}
-	tee_guest_open(&guest, &model, strcmp(argv[2], "tdx") == 0 ? "tdx_guest" : "sev_guest", field);
+	tee_guest_open(&guest, &model, provider, field);
 	for (int i = 3; i < argc; i += 2)
 		option_take(argv[i], argv[i + 1]);
 	static char carried_path[4096];

@@ -378,40 +378,18 @@ static void certificate_tables_are_read_strictly(void **state)
 	assert_null(made);
 }
 
-/* Tag 399 {44234: h'00', 44241: tag 18 [h'', {}, payload, h'']}, payload {10: 64 bytes, 44235: 64 bytes, 1: "x"} */
-static size_t cca_make(uint8_t *to)
-{
-	static const uint8_t payload_head[] = { 0xa3, 0x0a, 0x58, 0x40 };
-	static const uint8_t payload_next[] = { 0x19, 0xac, 0xcb, 0x58, 0x40 };
-	static const uint8_t payload_end[] = { 0x01, 0x61, 'x' };
-	static const uint8_t head[] = { 0xd9, 0x01, 0x8f, 0xa2, 0x19, 0xac, 0xca, 0x41, 0x00, 0x19, 0xac, 0xd1, 0x58 };
-	static const uint8_t cose[] = { 0xd2, 0x84, 0x40, 0xa0, 0x58 };
-	size_t payload = sizeof payload_head + 64 + sizeof payload_next + 64 + sizeof payload_end;
-	uint8_t *at = mempcpy(to, head, sizeof head);
-	*at++ = (uint8_t)(sizeof cose + 1 + payload + 1);
-	at = mempcpy(at, cose, sizeof cose);
-	*at++ = (uint8_t)payload;
-	at = mempcpy(at, payload_head, sizeof payload_head);
-	memset(at, 0xc1, 64);
-	at = mempcpy(at + 64, payload_next, sizeof payload_next);
-	memset(at, 0xd1, 64);
-	at = mempcpy(at + 64, payload_end, sizeof payload_end);
-	*at++ = 0x40;
-	return (size_t)(at - to);
-}
-
 static void a_realm_token_says_what_the_realm_carries(void **state)
 {
 	(void)state;
-	uint8_t token[256];
-	uint8_t wanted[64];
+	uint8_t token[TEE_GUEST_CCA_MAX];
+	struct tee_guest_realm says;
 	struct cca_realm realm;
-	size_t len = cca_make(token);
+	memset(says.challenge, 0xc1, sizeof says.challenge);
+	memset(says.personalization, 0xd1, sizeof says.personalization);
+	size_t len = tee_guest_cca(&says, token);
 	check_ok(cca_realm_read((struct bytes){ token, len }, &realm, &em));
-	memset(wanted, 0xc1, sizeof wanted);
-	check_bytes(BYTES(wanted), realm.challenge);
-	memset(wanted, 0xd1, sizeof wanted);
-	check_bytes(BYTES(wanted), realm.personalization);
+	check_bytes(BYTES(says.challenge), realm.challenge);
+	check_bytes(BYTES(says.personalization), realm.personalization);
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t *copy = memcpy(malloc(cut + 1), token, cut + 1);
 		check_err(ERR_PARSE, cca_realm_read((struct bytes){ copy, cut }, &realm, &em));
