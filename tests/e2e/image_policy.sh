@@ -20,7 +20,7 @@ mkdir -m 700 "$GNUPGHOME"
 cat >"$work/registry.yml" <<END
 version: 0.1
 log: {level: info}
-storage: {filesystem: {rootdirectory: $work/registry}}
+storage: {filesystem: {rootdirectory: $work/registry}, delete: {enabled: true}}
 http: {addr: "127.0.0.1:0", secret: x}
 END
 start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
@@ -157,6 +157,117 @@ equal "and nobody was asked" "$requests" "$(grep -c 'http.request.uri=' "$work/r
 mv "$work/away" "$work/lookaside"
 echo "docker: {\"$host\": {use-sigstore-attachments: false}}" >"$work/registries.d/x.yaml"
 refuses "to look there where it may not" 5 'no sigstore signature' verify cosign.json "$image"
+
+# --- what refers to an image, by the tag where the registry has no list of it --------------------------------------
+
+# manifest_put FILE [REFERENCE]: into ns/app.
+manifest_put() {
+	curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "@$1" \
+		"http://$host/v2/ns/app/manifests/${2-sha256:$(sha256sum "$1" | cut -d' ' -f1)}" >/dev/null
+}
+# bundle_make NAME: a sigstore bundle, OpenSSL's, of the image; with that name, or "".
+bundle_make() {
+	local type=application/vnd.in-toto+json statement
+	statement='{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"'$1'","digest":{"sha256":"'$digest'"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}'
+	printf 'DSSEv1 %d %s %d %s' ${#type} $type ${#statement} "$statement" >"$work/pae"
+	printf '{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":""}},"dsseEnvelope":{"payload":"%s","payloadType":"%s","signatures":[{"sig":"%s"}]}}' \
+		"$(printf %s "$statement" | base64 -w0)" $type "$(openssl dgst -sha256 -sign "$work/cosign.key" "$work/pae" | base64 -w0)" >"$work/bundle"
+	blob "$work/bundle"
+	cat >"$work/bundle.manifest" <<-END
+		{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
+		"artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json",
+		"config":{"mediaType":"application/vnd.oci.empty.v1+json",$(descriptor "$work/cosign.config")},
+		"layers":[{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",$(descriptor "$work/bundle")}],
+		"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json",$(descriptor "$work/manifest")}}
+	END
+	manifest_put "$work/bundle.manifest"
+	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",%s,"artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json"}]}' \
+		"$(descriptor "$work/bundle.manifest")" >"$work/referrers"
+}
+curl -fsS -X DELETE "http://$host/v2/ns/app/manifests/sha256:$(sha256sum "$work/cosign.manifest" | cut -d' ' -f1)" >/dev/null
+rm "$work/registries.d/x.yaml"
+refuses "nothing is left of what cosign signed" 5 'no sigstore signature' verify cosign.json "$image"
+bundle_make ""
+curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary "@$work/referrers" \
+	"http://$host/v2/ns/app/manifests/sha256-$digest" >/dev/null
+refuses "a bundle, which names no repository" 5 'nameless-signatures' verify cosign.json "$image"
+passes "takes it by its key where the user says so" holds 'held: .*in a sigstore bundle' verify cosign.json --nameless-signatures "$image"
+
+# --- a registry that has a list of it, and keeps signatures itself --------------------------------------------------
+
+signature_entry() { printf '{"schemaVersion":%s,"name":"x","type":"%s","content":"%s"}' "$1" "$2" "$3"; }
+signatures() { printf '{"signatures":[%s]}' "$(IFS=,; echo "$*")" >"$work/lists/signatures.json"; }
+mkdir "$work/lists"
+signatures
+start_until '^listening on ' "$work/lists.log" python3 "$TOP_SRCDIR/tests/support/registry_lists.py" "${host#*:}" "$work/lists"
+other=127.0.0.1:${matched#listening on }
+lists=docker://$other/ns/app:v1
+sed "s|$host|$other|" "$work/alice.json" >"$work/alice_there.json"
+sed "s|$host|$other|" "$work/cosign.json" >"$work/cosign_there.json"
+bundle_make "$other/ns/app:v1"
+refuses "a registry that lists nothing: what the tag has counts" 5 'nameless-signatures' verify cosign_there.json "$lists"
+cp "$work/referrers" "$work/lists/referrers.json"
+passes "takes what the registry lists, by its name" holds 'held: .*in a sigstore bundle' verify cosign_there.json "$lists"
+sed 's/"manifests":\[/"manifests":[{},/' "$work/referrers" >"$work/lists/referrers.json"
+refuses "a list that is none" 8 'mediaType' verify cosign_there.json "$lists"
+
+skopeo standalone-sign -o "$work/there" "$work/manifest" "$other/ns/app:v1" alice@example.org >/dev/null
+there=$(base64 -w0 "$work/there")
+cp "$work/there" "$folder/signature-1"
+echo "docker: {\"$other\": {lookaside: \"file://$work/lookaside\"}}" >"$work/registries.d/x.yaml"
+signatures
+refuses "no lookaside beside a registry that keeps signatures" 5 'no OpenPGP signature' verify alice_there.json "$lists"
+signatures "$(signature_entry 2 other "!")" "$(signature_entry 1 atomic "!")" "$(signature_entry 2 atomic "$there")"
+passes "takes the registry's own" holds "held: signedBy: OpenPGP key $fingerprint" verify alice_there.json "$lists"
+signatures "$(signature_entry 2 atomic "!")"
+refuses "one that is not base64" 8 'signatures of sha256' verify alice_there.json "$lists"
+mapfile -t many < <(for _ in {1..129}; do signature_entry 2 atomic AAAA; echo; done)
+signatures "${many[@]}"
+refuses "more of them than anybody needs" 8 'more than 128' verify alice_there.json "$lists"
+rm "$work/lists/signatures.json"
+refuses "a registry that says it keeps some and does not" 6 'HTTP 404' verify alice_there.json "$lists"
+
+# --- a mirror: the place by its own name, the identity by the name that was asked for --------------------------------
+
+cat >"$work/registries.conf" <<END
+[[registry]]
+prefix = "registry.example/team"
+location = "127.0.0.1:1/none"
+[[registry.mirror]]
+location = "$host/ns"
+insecure = true
+END
+skopeo standalone-sign -o "$folder/signature-1" "$work/manifest" registry.example/team/app:v1 alice@example.org >/dev/null
+rm -f "$folder/signature-2"
+echo "{\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":{\"registry.example/team\":[$(signed_by alice)],\"$host\":[{\"type\":\"insecureAcceptAnything\"}]}}}" >"$work/mirror.json"
+from_mirror() { verify mirror.json --registries-conf "$work/registries.conf" docker://registry.example/team/app:v1; }
+echo "docker: {\"registry.example\": {lookaside: \"file://$work/lookaside\"}}" >"$work/registries.d/x.yaml"
+refuses "a mirror has no lookaside of the name that was asked for" 5 'registry.example/team.*no OpenPGP signature' from_mirror
+echo "docker: {\"$host\": {lookaside: \"file://$work/lookaside\"}}" >"$work/registries.d/x.yaml"
+passes "but its own, and the policy of the name that was asked for" holds "held: signedBy: OpenPGP key $fingerprint" from_mirror
+
+# --- no policy anywhere -----------------------------------------------------------------------------------------
+
+# In name spaces of its own, where the machine's folders are empty.
+without_policies() {
+	# shellcheck disable=SC2016 # expands in there
+	unshare --user --map-root-user --mount sh -c '
+		for folder in /etc/containers /usr/share/containers; do
+			[ ! -d $folder ] || mount -t tmpfs none $folder || exit 99
+		done
+		exec "$@"' sh "$@"
+}
+if without_policies true 2>/dev/null; then
+	refuses "images of registries where there is no policy" 5 \
+		"none of $XDG_CONFIG_HOME/containers/policy.json, /etc/containers/policy.json, /usr/share/containers/policy.json is there" \
+		without_policies kbs-image copy --src-tls-verify=false "$image" "oci:$work/unjudged:x"
+	equal "nothing was copied" no "$([ -e "$work/unjudged" ] && echo yes || echo no)"
+	passes "they are taken where the user says so" without_policies kbs-image copy -q --insecure-policy --src-tls-verify=false "$image" "oci:$work/unjudged:x"
+else
+	skip "images of registries where there is no policy" "no name spaces here"
+fi
+refuses "a policy that the environment names and that is not there" 3 '/nonexistent/policy.json' \
+	env CONTAINERS_POLICY_JSON=/nonexistent/policy.json kbs-image verify --tls-verify=false "$image"
 
 gpgconf --kill all
 tap_end
