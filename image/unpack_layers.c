@@ -141,9 +141,14 @@ static enum err turn_await(struct layer_job *job, struct errmsg *em)
 	return good ? OK : err_set(em, ERR_IO, "interrupted");
 }
 
+/* It is told of before the next one may be, so that they are told of in their order. */
 static void turn_end(struct layer_job *job, const struct layer_apply *apply)
 {
 	struct run *r = job->run;
+	struct image_progress whole = job->progress;
+	whole.done = whole.total;
+	whole.finished = true;
+	watch_tell(&r->watch, &whole);
 	pthread_mutex_lock(&r->lock);
 	r->applied = job->number + 1;
 	r->left_out += layer_apply_left_out(apply);
@@ -231,21 +236,15 @@ static enum err layer_unpack(struct layer_job *job, struct errmsg *em)
 static enum err job_run(struct layer_job *job, struct errmsg *em)
 {
 	const struct descriptor *layer = &job->run->u->manifest->layers[job->number];
-	struct image_progress progress = {
+	job->progress = (struct image_progress){
 		.layer = (unsigned)job->number,
 		.layers = (unsigned)job->run->u->manifest->layer_count,
 		.total = (uint64_t)layer->size,
 		.digest = layer->digest,
 		.action = "unpack",
 	};
-	job->progress = progress;
 	enum err e = layer_unpack(job, em);
-	if (e != OK)
-		return err_wrap(em, e, "layer %zu (%s)", job->number, layer->digest);
-	progress.done = progress.total;
-	progress.finished = true;
-	watch_tell(&job->run->watch, &progress);
-	return OK;
+	return e == OK ? OK : err_wrap(em, e, "layer %zu (%s)", job->number, layer->digest);
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "tools/kbs_image.h"
 
 #include "tools/cli.h"
+#include "tools/kbs_image_progress.h"
 #include "tools/kbs_image_report.h"
 
 #include <malloc.h>
@@ -142,11 +143,8 @@ static int copy_done(const struct image_options *o, const char *digest, struct r
 		puts(digest);
 		return image_stdout_done();
 	}
-	AUTO_OF(json_object) *result = json_object_new_object();
-	if (!result || json_object_object_add(result, "digest", json_object_new_string(digest)) != 0 ||
-	    json_object_object_add(result, "layers", steal(&report->layers)) != 0)
-		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
-	return image_json_print(result);
+	AUTO_OF(json_object) *result = report_result(report, digest);
+	return result ? image_json_print(result) : cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
 }
 
 static enum err copy_run(struct copying *c, char digest[IMAGE_DIGEST_SIZE], struct errmsg *em)
@@ -184,16 +182,16 @@ static int copy_command(const struct image_options *o)
 	struct copying c = { .options = o };
 	struct errmsg em = { "" };
 	char digest[IMAGE_DIGEST_SIZE];
-	c.report.kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES;
-	if (o->json)
-		c.report.layers = json_object_new_array();
+	report_begin(&c.report, o->quiet, o->json);
 	image_signals_catch();
 	enum err e = copy_run(&c, digest, &em);
+	int result = 0;
+	if (e == OK)
+		result = copy_done(o, digest, &c.report);
+	report_end(&c.report);
 	if (e != OK)
-		report_end(&c.report);
-	int result = e == OK ? copy_done(o, digest, &c.report) : cli_fail(e, &em);
+		result = cli_fail(e, &em);
 	okw_context_free(c.keys);
-	json_object_put(c.report.layers);
 	return result;
 }
 

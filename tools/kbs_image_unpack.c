@@ -1,6 +1,6 @@
 #include "tools/cli.h"
 #include "tools/kbs_image.h"
-#include "tools/kbs_image_report.h"
+#include "tools/kbs_image_progress.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,10 +19,8 @@ static int unpack_done(const struct image_options *o, const struct image_unpacke
 		puts(unpacked->digest);
 		return image_stdout_done();
 	}
-	AUTO_OF(json_object) *result = json_object_new_object();
-	if (!result || json_object_object_add(result, "digest", json_object_new_string(unpacked->digest)) != 0 ||
-	    json_object_object_add(result, "leftOut", json_object_new_int64((int64_t)unpacked->left_out)) != 0 ||
-	    json_object_object_add(result, "layers", steal(&report->layers)) != 0)
+	AUTO_OF(json_object) *result = report_result(report, unpacked->digest);
+	if (!result || !json_add(result, "leftOut", json_object_new_int64((int64_t)unpacked->left_out)))
 		return cli_fail(ERR_NOMEM, &(struct errmsg){ "no memory" });
 	return image_json_print(result);
 }
@@ -50,15 +48,14 @@ static int options_check(const struct image_options *o, const struct unpacker *u
 
 static int unpack_with(const struct image_options *o, const struct unpacker *u)
 {
-	struct report report = { .kind = o->quiet ? REPORT_QUIET : cli_on_terminal() ? REPORT_BAR : REPORT_LINES };
+	struct report report;
 	struct image_unpacked unpacked = { .config = NULL };
 	struct okw_context *keys = NULL;
 	struct errmsg em = { "" };
 	int result = options_check(o, u);
 	if (result != 0)
 		return result;
-	if (o->json)
-		report.layers = json_object_new_array();
+	report_begin(&report, o->quiet, o->json);
 	image_signals_catch();
 	enum err e = image_keys_make(o, &keys, &em);
 	const struct image_unpack_options how = {
@@ -73,11 +70,12 @@ static int unpack_with(const struct image_options *o, const struct unpacker *u)
 	};
 	if (e == OK)
 		e = u->run(o->names[0], u->wants ? o->names[1] : o->sides.source.access.store, &how, &unpacked, &em);
+	if (e == OK)
+		result = unpack_done(o, &unpacked, &report);
+	report_end(&report);
 	if (e != OK)
-		report_end(&report);
-	result = e == OK ? unpack_done(o, &unpacked, &report) : cli_fail(e, &em);
+		result = cli_fail(e, &em);
 	json_object_put(unpacked.config);
-	json_object_put(report.layers);
 	okw_context_free(keys);
 	return result;
 }

@@ -20,7 +20,7 @@ kbs_image_SOURCES = tools/kbs_image.c tools/kbs_image.h \
 	tools/kbs_image_kbs.c tools/kbs_image_kbs.h tools/kbs_token_kbs.c tools/kbs_token.h \
 	tools/kbs_image_access.c tools/kbs_image_access.h \
 	tools/kbs_image_options.c tools/kbs_image_options.h \
-	tools/kbs_image_report.c tools/kbs_image_report.h
+	tools/kbs_image_progress.c tools/kbs_image_progress.h tools/kbs_image_report.c tools/kbs_image_report.h
 kbs_image_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_image_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_image_LDADD = libcli.la libimage.la libkeywrap.la libkbc.la libattester.la libhttp_curl.la libcommon.la

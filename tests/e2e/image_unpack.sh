@@ -95,6 +95,21 @@ passes "a layer that is cut short" refuses 8 'cut short' "oci:$work/lie:app"
 full() { unpack "$image" "$work/rootfs" 2>"$work/err1"; [ $? = 10 ] && grep -q 'something in it' "$work/err1"; }
 passes "a folder that holds something" full
 
+# --- progress ---------------------------------------------------------------------------------------------------------
+kbs-image unpack --format json "$image" "$work/told" >"$work/result" 2>"$work/events"
+equal "events for machines: each layer is done once, in order, all of its bytes" '0 true unpacked, 1 true unpacked, 2 true unpacked' \
+	"$(jq -s -r '[.[] | select(.event == "done") | "\(.layer) \(.bytes == .size) \(.done)"] | join(", ")' "$work/events")"
+equal "and the result says the same" "$(jq -r 'select(.event == "done") | .digest' "$work/events")" "$(jq -r '.layers[].digest' "$work/result")"
+kbs-image unpack "$image" "$work/told-lines" >"$work/result" 2>"$work/lines"
+equal "a line a layer elsewhere" '1/3 2/3 3/3' "$(sed -n 's/^layer \([0-9/]*\) sha256:[0-9a-f]* unpacked, .*/\1/p' "$work/lines" | paste -sd' ')"
+on_terminal() {
+	TERM=xterm python3 -c 'import os, pty, sys
+status = pty.spawn(sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(status))' kbs-image unpack "$image" "$work/told-bars" >"$work/bars" </dev/null &&
+		grep -q 'layer [1-3]/3 unpack .*\[' "$work/bars" && [ "$(grep -c ' unpacked, ' "$work/bars")" = 3 ]
+}
+passes "bars on a terminal" on_terminal
+
 # --- what is killed ---------------------------------------------------------------------------------------------------
 "$TOP_SRCDIR/tests/support/make_image.sh" "$work/big" app --size 96 >/dev/null
 killed() {
