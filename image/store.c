@@ -83,6 +83,24 @@ static enum err folders_make(const struct store *s, struct errmsg *em)
 	return OK;
 }
 
+/* What killed writers left: beside the store's folders, and in them. */
+static enum err remains_remove(const struct store *s, struct errmsg *em)
+{
+	static const char *const names[] = { "images",       "layers/sha256", "layers/sha384", "layers/sha512",
+					     "blobs/sha256", "blobs/sha384",  "blobs/sha512" };
+	enum err e = staged_sweep(s->dir, em);
+	for (size_t i = 0; e == OK && i < ARRAY_LEN(names); i++) {
+		AUTO_FD
+		int folder = -1;
+		e = beneath_open((struct beneath){ s->dir, names[i] }, O_RDONLY | O_DIRECTORY, 0, &folder, em);
+		if (e == OK)
+			e = staged_sweep(folder, em);
+		else if (e == ERR_NOT_FOUND)
+			e = OK;
+	}
+	return e;
+}
+
 static enum err folder_open(struct store *s, enum store_use use, struct errmsg *em)
 {
 	struct made_folders made = { .path = NULL };
@@ -113,7 +131,7 @@ static enum err store_prepare(struct store *s, enum store_use use, struct errmsg
 	}
 	if (e == OK && use == STORE_FILL)
 		e = folders_make(s, em);
-	return e == OK ? staged_sweep(s->dir, em) : e;
+	return e == OK ? remains_remove(s, em) : e;
 }
 
 enum err store_open(const char *path, enum store_use use, struct store *out, struct errmsg *em)

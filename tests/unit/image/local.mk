@@ -1,5 +1,6 @@
 # unit tests of image/, with a double of the key-wrapping library that fails at will
 IMAGE_TESTS = \
+	tests/unit/image/store_test \
 	tests/unit/image/archive_test \
 	tests/unit/image/bundle_test \
 	tests/unit/image/gunzip_test \
@@ -24,6 +25,9 @@ IMAGE_TEST_SUPPORT = \
 
 tests_unit_image_archive_test_SOURCES = tests/unit/image/archive_test.c $(IMAGE_TEST_SUPPORT)
 tests_unit_image_archive_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_store_test_SOURCES = tests/unit/image/store_test.c $(IMAGE_TEST_SUPPORT)
+tests_unit_image_store_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_bundle_test_SOURCES = tests/unit/image/bundle_test.c
 tests_unit_image_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
