@@ -53,7 +53,7 @@ noinst_LTLIBRARIES += libdocuments.la
 libdocuments_la_SOURCES = \
 	common/pgp_home.c common/pgp_home.h \
 	common/pgp_lib.c common/pgp_lib.h \
-	common/pgp_loop.c common/pgp_loop.h \
+	common/pgp_loop.c common/pgp_loop.h common/pgp_work.c common/pgp_work.h \
 	common/yaml_doc.c common/yaml_doc.h
 libdocuments_la_LIBADD = $(YAML_LIBS)
 

@@ -1,8 +1,6 @@
 #include "image/signature_simple.h"
 
-#include "common/pgp_home.h"
-#include "common/pgp_loop.h"
-#include "common/sigpipe.h"
+#include "common/pgp_work.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,48 +11,11 @@ struct simple_keys {
 	struct pgp_home *home;
 };
 
-/* One piece of work for GnuPG. */
-struct work {
-	const struct pgp_lib *lib;
-	gpgme_ctx_t ctx;
-	struct sigpipe_guard pipe; /* libgpgme writes to pipes */
-	struct pgp_loop *loop;
-};
-
-static void work_end(struct work *w)
-{
-	if (w->ctx)
-		w->lib->release(w->ctx);
-	pgp_loop_free(w->loop);
-	if (w->lib)
-		sigpipe_unblock(&w->pipe);
-}
-#define AUTO_WORK __attribute__((cleanup(work_end))) struct work
-
-static enum err work_begin(struct work *w, const struct pgp_home *home, struct errmsg *em)
-{
-	const struct pgp_lib *lib = NULL;
-	enum err e = pgp_lib_get(&lib, em);
-	if (e != OK)
-		return e;
-	w->lib = lib;
-	w->pipe = sigpipe_block();
-	gpgme_error_t error = lib->new (&w->ctx);
-	if (!error)
-		error = lib->ctx_set_engine_info(w->ctx, GPGME_PROTOCOL_OpenPGP, NULL, pgp_home_path(home));
-	/* Nobody is ever asked for a passphrase: a message may pretend to want one. */
-	if (!error)
-		error = lib->set_pinentry_mode(w->ctx, GPGME_PINENTRY_MODE_CANCEL);
-	if (error)
-		return pgp_lib_error(em, ERR_CRYPTO, error, "GnuPG");
-	return pgp_loop_new(lib, w->ctx, &w->loop, em);
-}
-
 static enum err ring_import(const struct pgp_home *home, const struct simple_ring *ring, struct errmsg *em)
 {
-	AUTO_WORK w = { .ctx = NULL };
+	AUTO_PGP_WORK w = { .ctx = NULL };
 	gpgme_data_t source = NULL;
-	enum err e = work_begin(&w, home, em);
+	enum err e = pgp_work_begin(&w, home, em);
 	if (e != OK)
 		return e;
 	gpgme_error_t error = w.lib->data_new_from_mem(&source, (const char *)ring->text.data, ring->text.len, 0);
@@ -114,7 +75,7 @@ static ssize_t payload_write(void *handle, const void *data, size_t size)
 }
 
 /* The key that stands for all of its subkeys; none that is of no use any more. */
-static enum err signer_find(const struct work *w, const char *fingerprint, char out[FINGERPRINT_SIZE],
+static enum err signer_find(const struct pgp_work *w, const char *fingerprint, char out[FINGERPRINT_SIZE],
 			    struct errmsg *em)
 {
 	gpgme_key_t key = NULL;
@@ -128,7 +89,7 @@ static enum err signer_find(const struct work *w, const char *fingerprint, char 
 	return usable ? OK : err_set(em, ERR_DENIED, "the signer's key was revoked or has expired");
 }
 
-static enum err signature_judge(const struct work *w, char signer[FINGERPRINT_SIZE], struct errmsg *em)
+static enum err signature_judge(const struct pgp_work *w, char signer[FINGERPRINT_SIZE], struct errmsg *em)
 {
 	gpgme_verify_result_t result = w->lib->op_verify_result(w->ctx);
 	gpgme_signature_t s = result ? result->signatures : NULL;
@@ -157,7 +118,7 @@ static enum err signature_judge(const struct work *w, char signer[FINGERPRINT_SI
 	return signer_find(w, fingerprint, signer, em);
 }
 
-static gpgme_error_t message_verify(const struct work *w, struct bytes signature, struct buf *payload)
+static gpgme_error_t message_verify(const struct pgp_work *w, struct bytes signature, struct buf *payload)
 {
 	static struct gpgme_data_cbs callbacks = { .write = payload_write };
 	gpgme_data_t source = NULL;
@@ -177,11 +138,11 @@ static gpgme_error_t message_verify(const struct work *w, struct bytes signature
 enum err simple_keys_verify(const struct simple_keys *keys, struct bytes signature, struct simple_result *out,
 			    struct errmsg *em)
 {
-	AUTO_WORK w = { .ctx = NULL };
+	AUTO_PGP_WORK w = { .ctx = NULL };
 	buf_clear(&out->payload);
 	if (!looks_signed(signature))
 		return err_set(em, ERR_DENIED, "it is no binary OpenPGP message with a signature");
-	enum err e = work_begin(&w, keys->home, em);
+	enum err e = pgp_work_begin(&w, keys->home, em);
 	if (e != OK)
 		return e;
 	gpgme_error_t error = message_verify(&w, signature, &out->payload);

@@ -1,11 +1,8 @@
 #define _GNU_SOURCE 1
 #include "keywrap/pgp_key.h"
 
-#include "common/sigpipe.h"
-#include "common/pgp_home.h"
-#include "common/pgp_lib.h"
+#include "common/pgp_work.h"
 #include "keywrap/pgp_message.h"
-#include "common/pgp_loop.h"
 #include "keywrap/token_data.h"
 
 #include <errno.h>
@@ -23,69 +20,6 @@ struct pgp_key {
 	pthread_mutex_t lock; /* guards what follows: the key is unpacked once; who comes meanwhile needs it, too */
 	struct pgp_home *home;
 };
-
-/* One piece of work for GnuPG. */
-struct work {
-	const struct pgp_lib *lib;
-	gpgme_ctx_t ctx;
-	const struct secret *passphrase;
-	struct sigpipe_guard pipe; /* libgpgme writes to pipes */
-	struct pgp_loop *loop;
-};
-
-static gpgme_error_t passphrase_give(void *hook, const char *hint, const char *info, int again, int fd)
-{
-	const struct work *w = hook;
-	struct bytes text = secret_bytes(w->passphrase);
-	(void)info;
-	/* For a secret key only, which has a hint: a message inside the message may be encrypted with a passphrase. */
-	if (!w->passphrase || !hint)
-		return gpgme_error(GPG_ERR_NO_PASSPHRASE);
-	if (again)
-		return gpgme_error(GPG_ERR_BAD_PASSPHRASE);
-	if (w->lib->io_writen(fd, text.data, text.len) != 0 || w->lib->io_writen(fd, "\n", 1) != 0)
-		return gpgme_error(GPG_ERR_EPIPE);
-	return 0;
-}
-
-static void work_end(struct work *w)
-{
-	if (w->ctx)
-		w->lib->release(w->ctx);
-	pgp_loop_free(w->loop);
-	if (w->lib)
-		sigpipe_unblock(&w->pipe);
-	w->ctx = NULL;
-}
-#define AUTO_WORK __attribute__((cleanup(work_end))) struct work
-
-/* home NULL: the user's own, with its agent and its ways to ask for a passphrase. */
-static enum err work_begin(struct work *w, const struct pgp_home *home, struct errmsg *em)
-{
-	const struct pgp_lib *lib = NULL;
-	enum err e = pgp_lib_get(&lib, em);
-	if (e != OK)
-		return e;
-	w->lib = lib;
-	w->pipe = sigpipe_block();
-	gpgme_error_t error = lib->new (&w->ctx);
-	if (!error && home)
-		error = lib->ctx_set_engine_info(w->ctx, GPGME_PROTOCOL_OpenPGP, NULL, pgp_home_path(home));
-	if (!error && home) {
-		error = lib->set_pinentry_mode(w->ctx, GPGME_PINENTRY_MODE_LOOPBACK);
-		lib->set_passphrase_cb(w->ctx, passphrase_give, w);
-	}
-	if (error)
-		return pgp_lib_error(em, ERR_CRYPTO, error, "GnuPG");
-	return pgp_loop_new(lib, w->ctx, &w->loop, em);
-}
-
-/* pgp_lib_error(), but for work whose time is up. */
-static enum err work_failed(const struct work *w, enum err e, gpgme_error_t error, const char *what, struct errmsg *em)
-{
-	enum err late = pgp_loop_check(w->loop, em);
-	return late == OK ? pgp_lib_error(em, e, error, what) : late;
-}
 
 /* What GnuPG gives goes straight to where it belongs. */
 struct sink {
@@ -113,18 +47,18 @@ static ssize_t sink_write(void *handle, const void *data, size_t size)
 	return (ssize_t)size;
 }
 
-static gpgme_error_t sink_open(const struct work *w, struct sink *s, gpgme_data_t *out)
+static gpgme_error_t sink_open(const struct pgp_work *w, struct sink *s, gpgme_data_t *out)
 {
 	static struct gpgme_data_cbs callbacks = { .write = sink_write };
 	return w->lib->data_new_from_cbs(out, &callbacks, s);
 }
 
-static gpgme_error_t source_open(const struct work *w, struct bytes from, gpgme_data_t *out)
+static gpgme_error_t source_open(const struct pgp_work *w, struct bytes from, gpgme_data_t *out)
 {
 	return w->lib->data_new_from_mem(out, (const char *)from.data, from.len, 0);
 }
 
-static gpgme_error_t key_import(const struct work *w, struct bytes text)
+static gpgme_error_t key_import(const struct pgp_work *w, struct bytes text)
 {
 	gpgme_data_t source = NULL;
 	gpgme_error_t error = source_open(w, text, &source);
@@ -185,14 +119,14 @@ static void key_take(void *user, gpgme_key_t key)
 	s->lib->key_unref(key);
 }
 
-static enum err ring_search(const struct work *w, struct search *s, struct errmsg *em)
+static enum err ring_search(const struct pgp_work *w, struct search *s, struct errmsg *em)
 {
 	s->lib = w->lib;
 	pgp_loop_keys(w->loop, key_take, s);
 	gpgme_error_t error = pgp_loop_run(w->loop, w->lib->op_keylist_start(w->ctx, s->name, s->secret));
 	pgp_loop_keys(w->loop, NULL, NULL);
 	if (gpgme_err_code(error) != GPG_ERR_NO_ERROR && gpgme_err_code(error) != GPG_ERR_EOF)
-		return work_failed(w, ERR_CRYPTO, error, "the key ring", em);
+		return pgp_work_failed(w, ERR_CRYPTO, error, "the key ring", em);
 	const char *what = s->secret ? "secret" : "public";
 	if (s->found > 1)
 		return err_set(em, ERR_KEY, "the key ring has %zu %s keys of that name: take the fingerprint of one",
@@ -203,7 +137,7 @@ static enum err ring_search(const struct work *w, struct search *s, struct errms
 	return s->fingerprint ? OK : err_nomem(em, "a key");
 }
 
-static enum err recipient_export(const struct work *w, struct pgp_recipient *recipient, struct errmsg *em)
+static enum err recipient_export(const struct pgp_work *w, struct pgp_recipient *recipient, struct errmsg *em)
 {
 	struct sink sink = { .buf = &recipient->key };
 	gpgme_data_t data = NULL;
@@ -216,18 +150,18 @@ static enum err recipient_export(const struct work *w, struct pgp_recipient *rec
 	if (sink.overflow)
 		return err_set(em, ERR_LIMIT, "a public key of more than 1 MiB");
 	if (error || sink.len == 0)
-		return work_failed(w, ERR_CRYPTO, error, "cannot export the public key", em);
+		return pgp_work_failed(w, ERR_CRYPTO, error, "cannot export the public key", em);
 	return OK;
 }
 
 enum err pgp_recipient_find(const char *name, struct pgp_recipient **out, struct errmsg *em)
 {
 	AUTO(pgp_recipient) *recipient = calloc(1, sizeof(*recipient));
-	AUTO_WORK w = { .ctx = NULL };
+	AUTO_PGP_WORK w = { .ctx = NULL };
 	struct search s = { .name = name };
 	if (!recipient)
 		return err_nomem(em, "a key");
-	enum err e = work_begin(&w, NULL, em);
+	enum err e = pgp_work_begin(&w, NULL, em);
 	if (e == OK)
 		e = ring_search(&w, &s, em);
 	recipient->fingerprint = s.fingerprint;
@@ -240,19 +174,19 @@ enum err pgp_recipient_find(const char *name, struct pgp_recipient **out, struct
 
 /* Writing. */
 
-static enum err keys_take(const struct work *w, struct pgp_recipients to, gpgme_key_t *keys, struct errmsg *em)
+static enum err keys_take(const struct pgp_work *w, struct pgp_recipients to, gpgme_key_t *keys, struct errmsg *em)
 {
 	for (size_t i = 0; i < to.count; i++) {
 		gpgme_error_t error = key_import(w, buf_bytes(&to.list[i]->key));
 		if (!error)
 			error = w->lib->get_key(w->ctx, to.list[i]->fingerprint, &keys[i], 0);
 		if (error)
-			return work_failed(w, ERR_CRYPTO, error, to.list[i]->fingerprint, em);
+			return pgp_work_failed(w, ERR_CRYPTO, error, to.list[i]->fingerprint, em);
 	}
 	return OK;
 }
 
-static enum err keys_encrypt(const struct work *w, gpgme_key_t *keys, struct bytes plain, struct buf *out,
+static enum err keys_encrypt(const struct pgp_work *w, gpgme_key_t *keys, struct bytes plain, struct buf *out,
 			     struct errmsg *em)
 {
 	static const gpgme_encrypt_flags_t flags =
@@ -269,7 +203,7 @@ static enum err keys_encrypt(const struct work *w, gpgme_key_t *keys, struct byt
 		w->lib->data_release(source);
 	if (data)
 		w->lib->data_release(data);
-	return error ? work_failed(w, ERR_CRYPTO, error, "cannot encrypt", em) : OK;
+	return error ? pgp_work_failed(w, ERR_CRYPTO, error, "cannot encrypt", em) : OK;
 }
 
 enum err pgp_encrypt(struct pgp_recipients to, struct bytes plain, struct buf *out, struct errmsg *em)
@@ -283,8 +217,8 @@ enum err pgp_encrypt(struct pgp_recipients to, struct bytes plain, struct buf *o
 	enum err e = pgp_home_new(&home, em);
 	if (e != OK)
 		return e;
-	AUTO_WORK w = { .ctx = NULL };
-	e = work_begin(&w, home, em);
+	AUTO_PGP_WORK w = { .ctx = NULL };
+	e = pgp_work_begin(&w, home, em);
 	if (e == OK)
 		e = keys_take(&w, to, keys, em);
 	if (e == OK)
@@ -362,13 +296,13 @@ void pgp_key_free(struct pgp_key *key)
 
 static enum err secret_import(struct pgp_key *key, const struct pgp_home *home, struct errmsg *em)
 {
-	AUTO_WORK w = { .passphrase = key->passphrase };
-	enum err e = work_begin(&w, home, em);
+	AUTO_PGP_WORK w = { .passphrase = key->passphrase };
+	enum err e = pgp_work_begin(&w, home, em);
 	if (e != OK)
 		return e;
 	gpgme_error_t error = key_import(&w, secret_bytes(key->text));
 	if (error)
-		return work_failed(&w, ERR_PARSE, error, "cannot read the OpenPGP key", em);
+		return pgp_work_failed(&w, ERR_PARSE, error, "cannot read the OpenPGP key", em);
 	gpgme_import_result_t result = w.lib->op_import_result(w.ctx);
 	if (!result || result->secret_read == 0)
 		return err_set(em, ERR_KEY, "no OpenPGP secret key in it");
@@ -388,7 +322,7 @@ static enum err key_unpack(struct pgp_key *key, struct errmsg *em)
 	return e;
 }
 
-static bool is_for_others(const struct work *w)
+static bool is_for_others(const struct pgp_work *w)
 {
 	gpgme_decrypt_result_t result = w->lib->op_decrypt_result(w->ctx);
 	if (!result || !result->recipients)
@@ -399,7 +333,7 @@ static bool is_for_others(const struct work *w)
 	return true;
 }
 
-static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpgme_error_t error, struct errmsg *em)
+static enum err decrypt_judge(const struct pgp_work *w, const struct sink *sink, gpgme_error_t error, struct errmsg *em)
 {
 	if (sink->overflow)
 		return err_set(em, ERR_LIMIT, "the message holds more than %d bytes", PLAIN_MAX);
@@ -421,10 +355,11 @@ static enum err decrypt_judge(const struct work *w, const struct sink *sink, gpg
 	}
 	if (is_for_others(w))
 		return err_set(em, ERR_KEY, "the message is for other keys");
-	return work_failed(w, ERR_INTEGRITY, error, "the message does not open", em);
+	return pgp_work_failed(w, ERR_INTEGRITY, error, "the message does not open", em);
 }
 
-static enum err message_decrypt(const struct work *w, struct bytes message, struct secret **plain, struct errmsg *em)
+static enum err message_decrypt(const struct pgp_work *w, struct bytes message, struct secret **plain,
+				struct errmsg *em)
 {
 	AUTO(secret) *opened = NULL;
 	enum err e = secret_new(PLAIN_MAX, &opened, em);
@@ -461,9 +396,9 @@ enum err pgp_key_decrypt(struct pgp_key *key, struct bytes message, struct secre
 		e = key->home ? OK : key_unpack(key, em);
 		pthread_mutex_unlock(&key->lock);
 	}
-	AUTO_WORK w = { .passphrase = key->passphrase };
+	AUTO_PGP_WORK w = { .passphrase = key->passphrase };
 	if (e == OK)
-		e = work_begin(&w, key->home, em);
+		e = pgp_work_begin(&w, key->home, em);
 	if (e == OK && key->name) {
 		struct search s = { .name = key->name, .secret = 1 };
 		e = ring_search(&w, &s, em);
