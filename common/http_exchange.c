@@ -150,7 +150,7 @@ enum err http_target_parse(const char *url, struct http_target *out, struct errm
 	return e;
 }
 
-static bool header_is_clean(const struct http_header *h)
+bool http_header_is_clean(const struct http_header *h)
 {
 	return h->name[0] && !strpbrk(h->name, ": \t\r\n") && h->value[0] && !strpbrk(h->value, "\r\n");
 }
@@ -166,7 +166,7 @@ static enum err header_add(struct curl_slist **list, const char *line, struct er
 
 static enum err header_join(struct curl_slist **list, const struct http_header *h, struct errmsg *em)
 {
-	if (!header_is_clean(h))
+	if (!http_header_is_clean(h))
 		return err_set(em, ERR_ARG, "a request header that is empty or has a line end in it");
 	size_t cap = strlen(h->name) + strlen(h->value) + 3;
 	char *line = malloc(cap);

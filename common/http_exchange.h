@@ -27,4 +27,6 @@ enum err http_target_parse(const char *url, struct http_target *out, struct errm
 
 /* ERR_ARG: a character that would end a header line. *list: to be freed with http_headers_free(), which wipes. */
 enum err http_headers_build(const struct http_request *req, struct curl_slist **list, struct errmsg *em) MUST_USE;
+/* A name that is one, and a value without an end of line. */
+bool http_header_is_clean(const struct http_header *h);
 void http_headers_free(struct curl_slist *list);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/auxv.h>
@@ -13,6 +14,34 @@
 
 #define POLL_MS 100 /* how long a wait goes on that is interrupted */
 #define SPEED_MIN 1024 /* bytes a second */
+
+void http_wait_begin(struct http_wait *w, const struct http_pool *pool, const struct http_call *call)
+{
+	*w = (struct http_wait){
+		.patience_ms = !call->body           ? pool->stall_ms
+			       : call->answer_ms > 0 ? call->answer_ms
+						     : 300000,
+		.until = deadline_in_ms(call->total_ms > 0 ? call->total_ms : INT64_MAX),
+	};
+}
+
+enum err http_wait_check(struct http_wait *w, const struct http_pool *pool, const char *origin, int64_t waited_ms,
+			 struct errmsg *em)
+{
+	enum err e = http_pool_goes_on(pool, em);
+	if (e == OK && deadline_passed(w->until))
+		e = err_set(em, ERR_TIMEOUT, "%s: no whole answer in time", origin);
+	w->waited_ms += waited_ms;
+	if (e != OK || w->waited_ms < w->patience_ms)
+		return e;
+	bool stalled = w->moved < (uint64_t)w->waited_ms * SPEED_MIN / 1000;
+	w->waited_ms = 0;
+	w->moved = 0;
+	if (!stalled)
+		return OK;
+	return err_set(em, ERR_TIMEOUT, "%s: fewer than %d bytes a second for %lld s", origin, SPEED_MIN,
+		       (long long)(w->patience_ms / 1000));
+}
 
 static size_t spare_take(struct http_lane *l, struct stream_window to)
 {
@@ -46,14 +75,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
 		l->spare_at = 0;
 		l->spare_len = len - n;
 	}
-	l->moved += len;
+	l->wait.moved += len;
 	return len;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *user)
 {
 	struct http_lane *l = user;
-	l->moved += size * count;
+	l->wait.moved += size * count;
 	if (!l->head.response)
 		return size * count; /* trailers */
 	return http_exchange_header(data, size, count, &l->head);
@@ -65,7 +94,7 @@ static size_t on_upload(char *to, size_t size, size_t count, void *user)
 	size_t got = 0;
 	l->upload_failed =
 		stream_read(l->upload, (struct stream_window){ (uint8_t *)to, size * count }, &got, &l->upload_why);
-	l->moved += got;
+	l->wait.moved += got;
 	return l->upload_failed == OK ? got : CURL_READFUNC_ABORT;
 }
 
@@ -156,7 +185,7 @@ static bool set_protocol(const struct http_lane *l)
 	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, l->target.plain ? "http" : "https") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_USERAGENT, "kbs-pkcs11") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
 	       (!direct || curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK);
@@ -196,7 +225,6 @@ static bool set_method(struct http_lane *l, const struct http_call *call)
 		       curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0) == CURLE_OK &&
 		       curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK;
 	l->upload = call->body;
-	l->patience_ms = call->answer_ms > 0 ? call->answer_ms : 300000;
 	return curl_easy_setopt(c, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->body_size) == CURLE_OK &&
@@ -204,7 +232,7 @@ static bool set_method(struct http_lane *l, const struct http_call *call)
 	       curl_easy_setopt(c, CURLOPT_READDATA, l) == CURLE_OK;
 }
 
-static bool value_is_clean(struct bytes value)
+bool http_value_is_clean(struct bytes value)
 {
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] < 0x20 || value.data[i] == 0x7f)
@@ -217,7 +245,7 @@ static enum err add_authorization(struct http_lane *l, const struct secret *auth
 	static const char name[] = "Authorization: ";
 	AUTO(secret) *line = NULL;
 	struct bytes value = secret_bytes(authorization);
-	if (!value_is_clean(value))
+	if (!http_value_is_clean(value))
 		return err_set(em, ERR_ARG, "credentials that no header can carry");
 	enum err e = secret_new(sizeof(name) + value.len, &line, em);
 	if (e != OK)
@@ -253,10 +281,7 @@ static enum err prepare(struct http_lane *l, const struct http_hop *hop, struct 
 	l->done = l->paused = false;
 	l->window = (struct stream_window){ NULL, 0 };
 	l->got = l->spare_len = 0;
-	l->moved = 0;
-	l->waited_ms = 0;
-	l->patience_ms = l->pool->stall_ms;
-	l->until = deadline_in_ms(hop->call->total_ms > 0 ? hop->call->total_ms : INT64_MAX);
+	http_wait_begin(&l->wait, l->pool, hop->call);
 	l->upload_failed = OK;
 	l->reason[0] = '\0';
 	l->head = (struct http_exchange){ .response = hop->head };
@@ -335,29 +360,6 @@ static bool lane_has_bytes(const struct http_lane *l)
 	return l->got > 0 || l->spare_len > 0;
 }
 
-/* Time counts only while somebody waits: who reads slowly is not the peer's fault. */
-static enum err stall_check(struct http_lane *l, int64_t waited_ms, struct errmsg *em)
-{
-	l->waited_ms += waited_ms;
-	if (l->waited_ms < l->patience_ms)
-		return OK;
-	bool stalled = l->moved < (uint64_t)l->waited_ms * SPEED_MIN / 1000;
-	l->waited_ms = 0;
-	l->moved = 0;
-	if (!stalled)
-		return OK;
-	return err_set(em, ERR_TIMEOUT, "%s: fewer than %d bytes a second for %lld s", l->target.origin, SPEED_MIN,
-		       (long long)(l->patience_ms / 1000));
-}
-
-static enum err wait_check(struct http_lane *l, int64_t waited_ms, struct errmsg *em)
-{
-	enum err e = http_pool_goes_on(l->pool, em);
-	if (e == OK && deadline_passed(l->until))
-		e = err_set(em, ERR_TIMEOUT, "%s: no whole answer in time", l->target.origin);
-	return e == OK ? stall_check(l, waited_ms, em) : e;
-}
-
 /* Until a byte of the body is there, or the end. */
 static enum err lane_drive(struct http_lane *l, struct errmsg *em)
 {
@@ -378,7 +380,7 @@ static enum err lane_drive(struct http_lane *l, struct errmsg *em)
 		int64_t begin = monotonic_ms();
 		if (curl_multi_poll(l->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)
 			return err_set(em, ERR_INTERNAL, "libcurl cannot wait");
-		e = wait_check(l, monotonic_ms() - begin, em);
+		e = http_wait_check(&l->wait, l->pool, l->target.origin, monotonic_ms() - begin, em);
 	}
 	return e;
 }
@@ -414,6 +416,41 @@ enum err http_lane_begin(struct http_lane *l, const struct http_hop *hop, struct
 	e = lane_run(l, em);
 	if (e == OK)
 		curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &hop->head->status);
+	return e;
+}
+
+static CURLcode on_tls(CURL *easy, void *context, void *user)
+{
+	static const unsigned char names[] = "\x02h2\x08http/1.1";
+	(void)easy;
+	(void)user;
+	return SSL_CTX_set_alpn_protos(context, names, sizeof(names) - 1) == 0 ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+}
+
+/* libcurl must not know what was agreed upon: it would begin to speak HTTP/2 itself, and its curl_easy_recv() would
+ * fall over that. */
+static bool set_connect_only(CURL *c)
+{
+	return curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_SSL_ENABLE_ALPN, 0L) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_tls) == CURLE_OK;
+}
+
+enum err http_lane_connect(struct http_lane *l, const char *url, struct errmsg *em)
+{
+	const struct http_call call = { .method = "GET" };
+	AUTO_HTTP_RESPONSE none = { 0 };
+	const struct http_hop hop = { .call = &call, .url = url, .head = &none };
+	enum err e = prepare(l, &hop, em);
+	if (e == OK && !set_connect_only(l->easy))
+		e = err_set(em, ERR_INTERNAL, "this libcurl lacks an option");
+	if (e == OK && curl_multi_add_handle(l->multi, l->easy) != CURLM_OK)
+		e = err_nomem(em, "a request");
+	if (e != OK)
+		return e;
+	l->running = true;
+	e = lane_run(l, em);
+	l->head.response = NULL;
 	return e;
 }
 

@@ -5,8 +5,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* One connection, and the answer that is being read from it. libcurl runs only while somebody waits for bytes: who does
- * not read holds the peer back by TCP, and nothing piles up here. */
+/* One connection of HTTP/1.1, and the answer that is being read from it. libcurl runs only while somebody waits for
+ * bytes: who does not read holds the peer back by TCP, and nothing piles up here. */
+
+/* Connections of HTTP/2, and who has none: one for each origin, made by whoever asks there first. */
+struct http_origin {
+	struct http_origin *next;
+	char name[320];
+	bool opening; /* somebody is at it */
+	bool http1;
+	struct http2_link *link;
+};
 
 struct http_pool {
 	atomic_uint users; /* the owner, and each lane in use */
@@ -19,13 +28,31 @@ struct http_pool {
 	int64_t stall_ms;
 	bool (*interrupted)(void *user);
 	void *interrupted_user;
-	pthread_mutex_t lock; /* guards the two below */
+	pthread_mutex_t lock; /* guards what is below */
+	pthread_cond_t opened;
 	struct http_lane *idle;
 	size_t idle_count;
+	struct http_origin *origins;
 };
 void http_pool_leave(struct http_pool *pool);
 /* ERR_IO where somebody said so. */
 enum err http_pool_goes_on(const struct http_pool *pool, struct errmsg *em) MUST_USE;
+
+/* One wait for a peer. Time counts only while somebody waits: who reads slowly is not the peer's fault. */
+struct http_wait {
+	uint64_t moved; /* bytes, since waiting began to count */
+	int64_t waited_ms;
+	int64_t patience_ms;
+	struct deadline until; /* of the whole answer */
+};
+struct http_call;
+void http_wait_begin(struct http_wait *w, const struct http_pool *pool, const struct http_call *call);
+/* After `waited_ms` more. ERR_TIMEOUT; ERR_IO: interrupted. */
+enum err http_wait_check(struct http_wait *w, const struct http_pool *pool, const char *origin, int64_t waited_ms,
+			 struct errmsg *em) MUST_USE;
+
+/* Whether a header can carry it. */
+bool http_value_is_clean(struct bytes value);
 
 struct http_lane {
 	struct http_pool *pool;
@@ -48,10 +75,7 @@ struct http_lane {
 	size_t spare_at;
 	size_t spare_len;
 	bool paused;
-	uint64_t moved; /* since waiting began to count */
-	int64_t waited_ms;
-	int64_t patience_ms;
-	struct deadline until; /* of the whole answer */
+	struct http_wait wait;
 	char reason[CURL_ERROR_SIZE];
 };
 
@@ -68,4 +92,6 @@ struct http_hop {
 	struct http_response *head;
 };
 enum err http_lane_begin(struct http_lane *lane, const struct http_hop *hop, struct errmsg *em) MUST_USE;
+/* Connects, and no more: curl_easy_send() and curl_easy_recv() are TLS's own bytes then. Offers HTTP/2. */
+enum err http_lane_connect(struct http_lane *lane, const char *url, struct errmsg *em) MUST_USE;
 enum err http_lane_read(struct http_lane *lane, struct stream_window to, size_t *got, struct errmsg *em) MUST_USE;

@@ -1,6 +1,6 @@
 #include "common/http_stream.h"
 
-#include "common/http_lane.h"
+#include "common/http2_link.h"
 #include "common/libctx.h"
 #include "common/log.h"
 #include "common/once.h"
@@ -29,6 +29,7 @@ enum err http_pool_open(const struct http_pool_options *options, struct http_poo
 		return err_nomem(em, "an HTTP client");
 	atomic_init(&p->users, 1);
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->opened, NULL);
 	p->insecure = options->insecure;
 	p->connect_ms = options->connect_ms > 0 ? options->connect_ms : 10000;
 	p->stall_ms = options->stall_ms > 0 ? options->stall_ms : 30000;
@@ -60,6 +61,13 @@ void http_pool_leave(struct http_pool *p)
 		p->idle = lane->next;
 		http_lane_free(lane);
 	}
+	while (p->origins) {
+		struct http_origin *origin = p->origins;
+		p->origins = origin->next;
+		http2_link_free(origin->link);
+		free(origin);
+	}
+	pthread_cond_destroy(&p->opened);
 	pthread_mutex_destroy(&p->lock);
 	secret_free(p->client_key);
 	buf_clear(&p->ca_pem);
@@ -122,14 +130,108 @@ static void lane_give_back(struct http_lane *lane)
 	http_pool_leave(p);
 }
 
+static struct http_origin *origin_find_locked(struct http_pool *p, const char *name)
+{
+	struct http_origin *origin = p->origins;
+	while (origin && strcasecmp(origin->name, name) != 0)
+		origin = origin->next;
+	if (origin)
+		return origin;
+	origin = calloc(1, sizeof(*origin));
+	if (!origin)
+		return NULL;
+	snprintf(origin->name, sizeof(origin->name), "%s", name);
+	origin->next = p->origins;
+	p->origins = origin;
+	return origin;
+}
+
+/* True: *link says how to get there, NULL by HTTP/1.1. Else there was a link that is of no use: the caller's. */
+static bool origin_known_locked(struct http_origin *origin, struct http2_link **link)
+{
+	bool usable = origin->link && http2_link_usable(origin->link, &origin->http1);
+	*link = usable ? http2_link_share(origin->link) : NULL;
+	if (usable || (origin->http1 && !origin->link))
+		return true;
+	*link = origin->link;
+	origin->link = NULL;
+	return false;
+}
+
+/* One connects, the others wait for it: it has its own time-outs. */
+static enum err link_get(struct http_pool *p, const char *url, const char *name, struct http2_link **out,
+			 struct errmsg *em)
+{
+	struct http2_link *link = NULL;
+	pthread_mutex_lock(&p->lock);
+	struct http_origin *origin = origin_find_locked(p, name);
+	while (origin && origin->opening)
+		pthread_cond_wait(&p->opened, &p->lock);
+	bool known = !origin || origin_known_locked(origin, out);
+	if (!known) {
+		link = *out;
+		*out = NULL;
+		origin->opening = true;
+	}
+	bool http1 = origin && origin->http1;
+	pthread_mutex_unlock(&p->lock);
+	if (known)
+		return origin ? OK : err_nomem(em, "an HTTP client");
+	http2_link_free(link);
+	enum err e = http1 ? OK : http2_link_open(p, url, out, em);
+	pthread_mutex_lock(&p->lock);
+	origin->opening = false;
+	origin->http1 = e == OK && !*out;
+	origin->link = e == OK && *out ? http2_link_share(*out) : NULL;
+	pthread_cond_broadcast(&p->opened);
+	pthread_mutex_unlock(&p->lock);
+	return e;
+}
+
+/* What carries one answer: its stream of a shared connection, or a connection of its own. */
+struct carrier {
+	struct http_pool *pool;
+	struct http_lane *lane;
+	struct http2_exchange *exchange;
+};
+
+static void carrier_drop(struct carrier *c)
+{
+	http2_exchange_free(c->exchange);
+	if (c->lane)
+		lane_give_back(c->lane);
+	c->exchange = NULL;
+	c->lane = NULL;
+}
+
 static enum err body_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
 {
-	return http_lane_read(ctx, to, got, em);
+	struct carrier *c = ctx;
+	return c->lane ? http_lane_read(c->lane, to, got, em) : http2_exchange_read(c->exchange, to, got, em);
 }
 
 static void body_free(void *ctx)
 {
-	lane_give_back(ctx);
+	struct carrier *c = ctx;
+	carrier_drop(c);
+	http_pool_leave(c->pool);
+	free(c);
+}
+
+static enum err hop_begin(struct carrier *c, const struct http_hop *hop, const struct http_target *target,
+			  struct errmsg *em)
+{
+	struct http2_link *link = NULL;
+	carrier_drop(c);
+	enum err e = target->plain ? OK : link_get(c->pool, hop->url, target->origin, &link, em);
+	if (e == OK && link) {
+		e = http2_exchange_begin(link, hop, &c->exchange, em);
+		http2_link_free(link);
+		return e;
+	}
+	if (e == OK)
+		e = lane_take(c->pool, &c->lane, em);
+	return e == OK ? http_lane_begin(c->lane, hop, em) : e;
 }
 
 void http_reply_clear(struct http_reply *r)
@@ -208,15 +310,19 @@ static enum err redirect(struct http_hop *hop, char **url, struct errmsg *em)
 	return OK;
 }
 
-static enum err call_hops(struct http_lane *lane, struct http_hop *hop, char **url, struct errmsg *em)
+static enum err call_hops(struct carrier *c, struct http_hop *hop, char **url, struct errmsg *em)
 {
 	bool follows = strcmp(hop->call->method, "GET") == 0 || strcmp(hop->call->method, "HEAD") == 0;
 	for (int hops = 0;; hops++) {
+		struct http_target target;
 		int64_t begin = monotonic_ms();
 		http_response_clear(hop->head);
-		enum err e = http_lane_begin(lane, hop, em);
+		enum err e = http_target_parse(hop->url, &target, em);
+		if (e != OK)
+			return e;
+		e = hop_begin(c, hop, &target, em);
 		log_debug("http", "call", "method=%s url=\"%s%s\" status=%ld result=%s ms=%lld", hop->call->method,
-			  lane->target.origin, lane->target.path, hop->head->status, err_name(e),
+			  target.origin, target.path, hop->head->status, err_name(e),
 			  (long long)(monotonic_ms() - begin));
 		if (e != OK || !follows || !status_is_redirect(hop->head->status))
 			return e;
@@ -232,22 +338,25 @@ enum err http_pool_call(struct http_pool *p, const struct http_call *call, struc
 {
 	static const struct stream_ops ops = { body_read, body_free };
 	struct http_hop hop = { .call = call, .authorized = call->authorization != NULL, .head = &out->head };
-	struct http_lane *lane = NULL;
 	http_reply_clear(out);
 	out->url = strdup(call->url);
-	if (!out->url)
+	struct carrier *c = calloc(1, sizeof(*c));
+	if (!out->url || !c) {
+		free(c);
+		http_reply_clear(out);
 		return err_nomem(em, "a request");
+	}
 	hop.url = out->url;
-	enum err e = lane_take(p, &lane, em);
-	if (e != OK)
-		return e;
-	e = call_hops(lane, &hop, &out->url, em);
+	c->pool = p;
+	atomic_fetch_add(&p->users, 1);
+	enum err e = call_hops(c, &hop, &out->url, em);
 	if (e != OK) {
-		lane_give_back(lane);
+		body_free(c);
 		http_reply_clear(out);
 		return e;
 	}
 	out->status = out->head.status;
-	lane->head.response = NULL; /* header and body part here: the reply may move */
-	return stream_new(&ops, lane, &out->body, em);
+	if (c->lane)
+		c->lane->head.response = NULL; /* header and body part here: the reply may move */
+	return stream_new(&ops, c, &out->body, em);
 }

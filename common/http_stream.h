@@ -3,8 +3,9 @@
 #include "common/secret.h"
 #include "common/stream.h"
 
-/* HTTP whose answers are streams: for what is too large to be held. One connection for each answer that is being read,
- * kept for the next; HTTP/2 where the server offers it. (libhttp_curl) */
+/* HTTP whose answers are streams: for what is too large to be held. Where the server offers HTTP/2, one connection for
+ * all answers that are being read; else one for each of them, kept for the next: the caller bounds how many.
+ * (libhttp_stream) */
 
 struct http_pool_options {
 	struct bytes ca_pem; /* trusted besides the system's; may be empty */

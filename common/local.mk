@@ -63,10 +63,15 @@ noinst_LTLIBRARIES += libhttp_curl.la
 libhttp_curl_la_SOURCES = \
 	common/http_curl.c \
 	common/http_exchange.c common/http_exchange.h \
-	common/http_lane.c common/http_lane.h \
-	common/http_stream.c common/http_stream.h \
 	common/http_socket.c common/http_socket.h
 libhttp_curl_la_LIBADD = $(CURL_LIBS)
+# Answers as streams: for images.
+noinst_LTLIBRARIES += libhttp_stream.la
+libhttp_stream_la_SOURCES = \
+	common/http_lane.c common/http_lane.h \
+	common/http_stream.c common/http_stream.h \
+	common/http2_link.c common/http2_link.h common/http2_link_private.h common/http2_exchange.c
+libhttp_stream_la_LIBADD = $(NGHTTP2_LIBS) $(SSL_LIBS)
 
 # kbs-pkcs11.so loads it at its first fetch, from its own folder. Never unloaded: libcurl and OpenSSL leave handlers.
 pkcs11_LTLIBRARIES += kbs-pkcs11-http.la

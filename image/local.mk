@@ -61,7 +61,7 @@ libimage_la_SOURCES = \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c \
 	image/layer_keys.c image/layer_keys.h image/layer_merge.c image/layer_merge.h image/unpack_layers.c \
 	image/watched.c image/watched.h
-libimage_la_LIBADD = libdocuments.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
+libimage_la_LIBADD = libdocuments.la libhttp_stream.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
 if HAVE_ISAL
 libimage_la_SOURCES += image/inflater_isal.c
 endif

@@ -83,6 +83,25 @@ copy() { kbs-image copy -q "$@"; }
 new() { echo "oci:$(mktemp -u "$work/new.XXXXXX"):x"; }
 equal "pushes through nginx" "$digest" "$(copy --cert-dir "$work/ca" "oci:$work/image:plain" "docker://localhost:$open_port/app:one")"
 
+# --- one connection ---------------------------------------------------------------------------------------------
+
+layers=()
+for n in 1 2 3 4 5 6; do
+	mkdir "$work/part$n"
+	head -c 2000000 /dev/urandom >"$work/part$n/file$n"
+	layers+=(--layer "$work/part$n")
+done
+"$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" parts "${layers[@]}" >/dev/null
+passes "pushes six layers" copy --cert-dir "$work/ca" "oci:$work/image:parts" "docker://localhost:$open_port/parts:one"
+: >"$work/nginx/connections.log"
+passes "unpacks them, several at once" kbs-image unpack -q --unprivileged --cert-dir "$work/ca" \
+	"docker://localhost:$open_port/parts:one" "$work/parts"
+passes "all of it" cmp "$work/part6/file6" "$work/parts/file6"
+blobs() { grep -E "^$open_port .* GET /v2/parts/blobs/.* 200$" "$work/nginx/connections.log"; }
+equal "every blob comes by HTTP/2" "HTTP/2.0" "$(blobs | cut -d' ' -f3 | sort -u)"
+equal "as many as there are" 7 "$(blobs | cut -d' ' -f5 | sort -u | wc -l)"
+equal "over one connection" 1 "$(blobs | cut -d' ' -f2 | sort -u | wc -l)"
+
 # --- proxies ----------------------------------------------------------------------------------------------------
 
 # proxy PORT: one that takes everything there.
