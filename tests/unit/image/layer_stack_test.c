@@ -126,11 +126,16 @@ static const char *below(const char *path, const char *name)
 	return to;
 }
 
+/* By way of a link that the same layer took away later, a folder's times are not kept in either form; but what that
+ * changes is not the same, for in one form the folder is there already. */
+static bool through_link;
+
 static void same(const char *path, const struct stat *wanted, const struct stack_place *found)
 {
 	if ((wanted->st_mode & S_IFMT) != (found->st.st_mode & S_IFMT) ||
 	    (!S_ISDIR(wanted->st_mode) && wanted->st_size != found->st.st_size) ||
-	    (wanted->st_mtime < 1000000 && wanted->st_mtime != found->st.st_mtime) ||
+	    (wanted->st_mtime < 1000000 && !(S_ISDIR(wanted->st_mode) && through_link) &&
+	     wanted->st_mtime != found->st.st_mtime) ||
 	    (wanted->st_mode & 07777) != (found->st.st_mode & 07777))
 		fail_msg("%s: mode %o time %lld size %lld in place of %o %lld %lld", path, found->st.st_mode,
 			 (long long)found->st.st_mtime, (long long)found->st.st_size, wanted->st_mode,
@@ -345,6 +350,7 @@ static bool can_be(void)
 	AUTO_STR
 	char *above = strndup(path, slash ? (size_t)(slash - path) : 0);
 	enum err e = stack_find(&stack, above, true, &at, &em);
+	through_link = through_link || (e == OK && strcmp(at.path, above) != 0);
 	if (e == OK && !S_ISDIR(at.st.st_mode))
 		return false;
 	if (e != OK && (e != ERR_NOT_FOUND || !can_be_made(above)))
@@ -463,6 +469,7 @@ static void whatever_layers_say_both_forms_are_the_same(void **state)
 	SKIP_WHERE_IT_CANNOT_BE;
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		seed = round;
+		through_link = false;
 		for (stack.count = 1; stack.count <= LAYERS; stack.count++) {
 			any_layer();
 			both_are_the_same();
