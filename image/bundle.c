@@ -7,19 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum err text_write(int folder, const char *name, const char *text, struct errmsg *em)
-{
-	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (!to) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(em, ERR_IO, "making %s", name);
-	}
-	bool failed = fprintf(to, "%s\n", text) < 0;
-	return fclose(to) != 0 || failed ? err_errno(em, ERR_IO, "writing %s", name) : OK;
-}
-
 /* Short names of containers are made like this everywhere. */
 static void hostname_set(const char *digest, char to[13])
 {
@@ -44,7 +31,7 @@ static enum err config_add(const struct unpack_request *request, int folder, con
 		return e;
 	AUTO_STR
 	char *text = json_text(made);
-	return text ? text_write(folder, "config.json", text, em) : err_set(em, ERR_NOMEM, "no memory");
+	return text ? unpack_text_add(folder, "config.json", text, em) : err_set(em, ERR_NOMEM, "no memory");
 }
 
 enum err image_bundle(const char *src, const char *bundle, const struct image_unpack_options *options,

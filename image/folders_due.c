@@ -3,7 +3,7 @@
 #include "image/entry_attributes.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -178,30 +178,33 @@ enum err folders_due_join(struct folders_due *d, struct folders_due *from, struc
 	return OK;
 }
 
+/* Found as it was when it was due: maybe through a link. */
 static enum err settle(const struct folder_due *due, struct tree *tree, struct errmsg *em)
 {
-	struct tree_place at = { tree->root, "." };
-	struct timespec times[2] = { due->mtime, due->mtime };
+	struct tree_place at = { tree->root, NULL };
+	const struct timespec times[2] = { due->mtime, due->mtime };
 	struct errmsg missing = { "" };
 	struct stat st;
-	enum err e = *due->path ? tree_place(tree, due->path, false, &at, &missing) : OK;
+	AUTO_STR
+	char *inside = NULL;
+	if (asprintf(&inside, "%s/.", due->path) < 0) {
+		inside = NULL;
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	}
+	enum err e = *due->path ? tree_place(tree, inside, false, &at, &missing) : OK;
 	if (e == ERR_NOT_FOUND || e == ERR_PARSE)
 		return OK; /* the same layer took it away again */
 	if (e != OK)
 		return err_set(em, e, "%s", missing.text);
-	int fd = openat(at.folder, at.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? OK : err_errno(em, ERR_IO, "a folder");
-	if (fstat(fd, &st) != 0)
-		e = err_errno(em, ERR_IO, "a folder");
-	else if (!is_of(due, &st))
-		; /* another one */
-	else if ((due->acl.len > 0 && fsetxattr(fd, DEFAULT_ACL, due->acl.data, due->acl.len, 0) != 0 &&
-		  errno != ENOTSUP) ||
-		 fchmod(fd, due->mode) != 0 || futimens(fd, times) != 0)
-		e = err_errno(em, ERR_IO, "%.200s", due->path);
-	close(fd);
-	return e;
+	if (fstat(at.folder, &st) != 0)
+		return err_errno(em, ERR_IO, "%.200s", due->path);
+	if (!is_of(due, &st))
+		return OK; /* another one */
+	if ((due->acl.len > 0 && fsetxattr(at.folder, DEFAULT_ACL, due->acl.data, due->acl.len, 0) != 0 &&
+	     errno != ENOTSUP) ||
+	    fchmod(at.folder, due->mode) != 0 || futimens(at.folder, times) != 0)
+		return err_errno(em, ERR_IO, "%.200s", due->path);
+	return OK;
 }
 
 static int deeper_first(const void *a, const void *b)

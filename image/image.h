@@ -99,6 +99,7 @@ struct image_unpack_options {
 	struct image_platform platform;
 	const struct image_access *access; /* or NULL */
 	bool unprivileged; /* all files become the caller's; devices and privileged attributes are left out */
+	bool layers; /* each layer in a folder of its own, for overlayfs: see image_mount() */
 	uint64_t max_size; /* bytes of all files; 0: no bound but the disk's */
 	void (*progress)(void *user, const struct image_progress *p);
 	void *progress_user;
@@ -140,6 +141,12 @@ struct image_store_freed {
 	uint64_t files, bytes;
 };
 enum err image_store_gc(const char *store, struct image_store_freed *out, struct errmsg *em) MUST_USE;
+
+/* Mounts what image_unpack() or image_bundle() made with `layers`, DIR: "layers/0", the lowest, "layers/1", ... with
+ * overlayfs's whiteouts; "layers.json", {"layers":[{"folder","digest","diffID"}], the lowest first, "userxattr"}; to be
+ * changed in "upper" and "work"; onto "rootfs". Changes the process's working folder meanwhile. ERR_DENIED: the caller
+ * may not mount. */
+enum err image_mount(const char *dir, struct errmsg *em) MUST_USE;
 
 /* What an image is made of, without reading its layers. out: the caller's,
  * {"name","digest","mediaType","size","config":{"digest","size","mediaType"},"os","architecture","layers":[{"digest",

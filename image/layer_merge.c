@@ -47,6 +47,23 @@ static enum err folder_dress(const struct place *p, int fd, struct errmsg *em)
 	return e == OK ? folders_due_move(m->own, p->path, fd, em) : e;
 }
 
+/* The folder that the link below leads to keeps what it has. */
+static enum err linked_keep(const struct place *p, struct errmsg *em)
+{
+	const struct merge *m = p->merge;
+	struct tree_place at;
+	AUTO_STR
+	char *inside = NULL;
+	if (asprintf(&inside, "%s/.", p->path) < 0) {
+		inside = NULL;
+		return err_set(em, ERR_NOMEM, "no memory for a path");
+	}
+	enum err e = tree_place(m->onto, inside, false, &at, em);
+	if (e == ERR_NOT_FOUND)
+		return err_set(em, ERR_PARSE, "%.200s: a link leads nowhere", p->path);
+	return e == OK ? folders_due_keep(m->below, p->path, at.folder, m->unprivileged, em) : e;
+}
+
 /* Both have it, or below there is a link to one. */
 static enum err folder_join(const struct place *p, const char *path, struct tree_place below, struct errmsg *em)
 {
@@ -61,7 +78,7 @@ static enum err folder_join(const struct place *p, const char *path, struct tree
 		return err_set(em, ERR_LIMIT, "folders more than %d deep", DEPTH_MAX);
 	AUTO_FD
 	int fd = openat(below.folder, below.leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	enum err e = fd >= 0 ? folder_dress(&inner, fd, em) : OK;
+	enum err e = fd >= 0 ? folder_dress(&inner, fd, em) : linked_keep(&inner, em);
 	if (e == OK)
 		e = folder_merge(&inner, em);
 	/* Nothing was forgotten in it. */

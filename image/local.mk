@@ -21,7 +21,7 @@ libimage_la_SOURCES = \
 	image/judged.c image/judged.h \
 	image/layer_apply.c image/layer_apply.h image/layer_open.c image/layer_open.h \
 	image/layer_pipe.c image/layer_pipe.h \
-	image/layer_stack.c image/layer_stack.h \
+	image/layer_stack.c image/layer_stack.h image/layered.c image/layered.h image/mount.c \
 	image/layout.c image/layout.h \
 	image/layout_destination.c \
 	image/layout_edit.c image/layout_edit.h image/recipients.c \

@@ -5,6 +5,7 @@
 #include "image/judged.h"
 #include "image/staging.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,8 +16,22 @@ struct unpacking {
 	struct judged_image image;
 	struct manifest *manifest;
 	struct tree tree;
+	struct layered layered;
 	const char **diff_ids;
 };
+
+enum err unpack_text_add(int folder, const char *name, const char *text, struct errmsg *em)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (!to) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(em, ERR_IO, "making %s", name);
+	}
+	bool failed = fprintf(to, "%s\n", text) < 0;
+	return fclose(to) != 0 || failed ? err_errno(em, ERR_IO, "writing %s", name) : OK;
+}
 
 static enum err tree_make(struct unpacking *u, const char *rootfs, int folder, struct errmsg *em)
 {
@@ -34,28 +49,56 @@ static enum err tree_make(struct unpacking *u, const char *rootfs, int folder, s
 	return e;
 }
 
-static enum err unpack_beside(struct unpacking *u, const struct unpack_request *request, struct image_unpacked *out,
-			      struct errmsg *em)
+static enum err layers_run(const struct unpacking *u, int around, struct tree *tree, const struct layered *layered,
+			   size_t *left_out, struct errmsg *em)
 {
-	AUTO_STAGING staging = { .folder = -1 };
-	const char *rootfs = request->rootfs ? request->rootfs : "rootfs";
-	enum err e = staging_open(request->target, &staging, em);
-	if (e == OK)
-		e = tree_make(u, rootfs, staging.folder, em);
 	const struct unpack_layers layers = {
 		.options = u->options,
 		.source = u->image.source,
 		.manifest = u->manifest,
 		.diff_ids = u->diff_ids,
-		.around = staging.folder,
-		.tree = &u->tree,
+		.around = around,
+		.tree = tree,
+		.layered = layered,
 	};
+	return unpack_layers_run(&layers, left_out, em);
+}
+
+/* *tree: what was unpacked, within u or `layered`. */
+static enum err contents_make(struct unpacking *u, const char *rootfs, int folder, struct tree **tree,
+			      struct image_unpacked *out, struct errmsg *em)
+{
+	struct layered *l = &u->layered;
+	if (!u->options->layers) {
+		*tree = &u->tree;
+		enum err e = tree_make(u, rootfs, folder, em);
+		return e == OK ? layers_run(u, folder, &u->tree, NULL, &out->left_out, em) : e;
+	}
+	enum err e = layered_make(folder, u->manifest->layer_count, u->options->unprivileged, l, em);
 	if (e == OK)
-		e = unpack_layers_run(&layers, &out->left_out, em);
+		e = layers_run(u, folder, NULL, l, &out->left_out, em);
+	if (e == OK)
+		e = layered_finish(l, folder, u->manifest, u->diff_ids, em);
+	if (e == OK)
+		*tree = &l->trees[l->count - 1];
+	return e;
+}
+
+static enum err unpack_beside(struct unpacking *u, const struct unpack_request *request, struct image_unpacked *out,
+			      struct errmsg *em)
+{
+	AUTO_STAGING staging = { .folder = -1 };
+	struct tree *tree = NULL;
+	const char *rootfs = request->rootfs ? request->rootfs : "rootfs";
+	bool whole = request->rootfs || u->options->layers;
+	enum err e = staging_open(request->target, &staging, em);
+	if (e == OK)
+		e = contents_make(u, rootfs, staging.folder, &tree, out, em);
 	if (e == OK && request->finish)
-		e = request->finish(request, staging.folder, &u->tree, out, em);
+		e = request->finish(request, staging.folder, tree, out, em);
+	layered_clear(&u->layered);
 	tree_close(&u->tree);
-	return e == OK ? staging_publish(&staging, request->rootfs ? NULL : rootfs, em) : e;
+	return e == OK ? staging_publish(&staging, whole ? NULL : rootfs, em) : e;
 }
 
 static enum err source_read(struct unpacking *u, const char *src, struct image_unpacked *out, struct errmsg *em)

@@ -156,14 +156,17 @@ static void turn_end(struct layer_job *job, const struct layer_apply *apply)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Into the tree, which holds all that lies below. */
+/* Into the tree, which holds all that lies below, or knows where that is. */
 static enum err layer_apply_there(struct layer_job *job, struct errmsg *em)
 {
 	const struct unpack_layers *u = job->run->u;
 	const struct apply_options how = { .place = job->number == 0 ? APPLY_LOWEST : APPLY_OVER,
 					   .unprivileged = u->options->unprivileged };
 	AUTO(layer_apply) *apply = NULL;
-	enum err e = layer_apply_new(u->tree, &how, &apply, em);
+	struct tree *tree = u->tree;
+	enum err e = u->layered ? layered_tree(u->layered, job->number, &tree, em) : OK;
+	if (e == OK)
+		e = layer_apply_new(tree, &how, &apply, em);
 	if (e == OK)
 		e = layer_read(job, apply, em);
 	if (e == OK)
@@ -221,6 +224,10 @@ static enum err layer_unpack(struct layer_job *job, struct errmsg *em)
 	bool anew = false;
 	if (job->number == 0)
 		return layer_apply_there(job, em);
+	if (r->u->layered) {
+		enum err e = turn_await(job, em);
+		return e == OK ? layer_apply_there(job, em) : e;
+	}
 	snprintf(name, sizeof name, ".layer-%zu", job->number);
 	enum err e = folder_make(r->u->around, name, &own, em);
 	if (e == OK)

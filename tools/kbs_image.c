@@ -13,6 +13,7 @@ static const char help[] =
 	"       kbs-image inspect [OPTION]... SRC\n"
 	"       kbs-image unpack [OPTION]... SRC ROOTFS\n"
 	"       kbs-image bundle [OPTION]... SRC DIR\n"
+	"       kbs-image mount DIR\n"
 	"       kbs-image verify [OPTION]... SRC\n"
 	"       kbs-image pull [OPTION]... SRC\n"
 	"       kbs-image list | gc [OPTION]...\n"
@@ -40,10 +41,13 @@ static const char help[] =
 	"unpack: makes the folder ROOTFS of all layers, once every digest, HMAC and diff id held\n"
 	"  --decryption-key KEY    as with copy\n"
 	"  --unprivileged          all files become yours, devices are left out; what root alone can do is not tried\n"
+	"  --layers                each layer in a folder of its own, for overlayfs: kbs-image mount puts them "
+	"together\n"
 	"  --max-size SIZE         no more than so many bytes, or with K, M, G, T; default 64G\n"
 	"bundle: the same as DIR/rootfs, and DIR/config.json, with which runc and crun start it; with --unprivileged "
 	"in\n"
 	"  a user namespace of yours\n"
+	"mount: mounts what unpack or bundle made with --layers onto DIR/rootfs; umount(8) undoes it\n"
 	"pull: keeps the image in a store, verified and decrypted; list shows what is there, remove takes a NAME off "
 	"its\n"
 	"  image, gc frees what no image needs\n"
@@ -235,15 +239,11 @@ static const struct {
 	int (*run)(const struct image_options *o);
 	bool judged; /* obeys a policy */
 } commands[] = {
-	{ "bundle", bundle_command, true },
-	{ "copy", copy_command, true },
-	{ "gc", gc_command, false },
-	{ "inspect", inspect_command, false },
-	{ "list", list_command, false },
-	{ "pull", pull_command, true },
-	{ "recipients", recipients_command, false },
-	{ "remove", remove_command, false },
-	{ "unpack", unpack_command, true },
+	{ "bundle", bundle_command, true },  { "copy", copy_command, true },
+	{ "gc", gc_command, false },         { "inspect", inspect_command, false },
+	{ "list", list_command, false },     { "mount", mount_command, false },
+	{ "pull", pull_command, true },      { "recipients", recipients_command, false },
+	{ "remove", remove_command, false }, { "unpack", unpack_command, true },
 	{ "verify", verify_command, true },
 };
 
@@ -262,8 +262,9 @@ static int command_run(struct image_options *o)
 		return image_stdout_done();
 	}
 	if (!o->command)
-		return cli_usage("a command is missing: bundle, copy, gc, inspect, list, pull, recipients, remove, "
-				 "unpack or verify");
+		return cli_usage(
+			"a command is missing: bundle, copy, gc, inspect, list, mount, pull, recipients, remove, "
+			"unpack or verify");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(o->command, commands[i].name) != 0)
 			continue;

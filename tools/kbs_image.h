@@ -16,6 +16,7 @@ bool image_interrupted(void *user);
 
 int verify_command(const struct image_options *o);
 int unpack_command(const struct image_options *o);
+int mount_command(const struct image_options *o);
 int bundle_command(const struct image_options *o);
 int pull_command(const struct image_options *o);
 int list_command(const struct image_options *o);

@@ -20,6 +20,7 @@ enum option_code {
 	OPT_RAW,
 	OPT_ALL,
 	OPT_UNPRIVILEGED,
+	OPT_LAYERS,
 	OPT_MAX_SIZE,
 	OPT_POLICY,
 	OPT_INSECURE_POLICY,
@@ -41,6 +42,7 @@ static const struct option options[] = {
 	{ "raw", no_argument, NULL, OPT_RAW },
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "unprivileged", no_argument, NULL, OPT_UNPRIVILEGED },
+	{ "layers", no_argument, NULL, OPT_LAYERS },
 	{ "max-size", required_argument, NULL, OPT_MAX_SIZE },
 	ACCESS_OPTIONS,
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -182,6 +184,9 @@ static int option_take(struct image_options *o, int code)
 		return 0;
 	case OPT_UNPRIVILEGED:
 		o->unprivileged = true;
+		return 0;
+	case OPT_LAYERS:
+		o->layers_apart = true;
 		return 0;
 	case OPT_MAX_SIZE:
 		return size_take(o, optarg);

@@ -28,6 +28,7 @@ struct image_options {
 	bool quiet;
 	bool raw;
 	bool unprivileged;
+	bool layers_apart;
 	uint64_t max_size;
 	bool help;
 };

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* kbs-image unpack SRC ROOTFS, kbs-image bundle SRC DIR, kbs-image pull SRC */
+/* kbs-image unpack SRC ROOTFS, kbs-image bundle SRC DIR, kbs-image mount DIR, kbs-image pull SRC */
 
 static int unpack_done(const struct image_options *o, const struct image_unpacked *unpacked, struct report *report)
 {
@@ -43,6 +43,8 @@ static int options_check(const struct image_options *o, const struct unpacker *u
 		return cli_usage("%s encrypts nothing", o->command);
 	if (o->raw)
 		return cli_usage("--raw belongs to inspect");
+	if (o->layers_apart && !u->wants)
+		return cli_usage("--layers belongs to unpack and bundle: the store keeps layers as they are");
 	return 0;
 }
 
@@ -63,6 +65,7 @@ static int unpack_with(const struct image_options *o, const struct unpacker *u)
 		.platform = o->platform,
 		.access = &o->sides.source.access,
 		.unprivileged = o->unprivileged || geteuid() != 0,
+		.layers = o->layers_apart,
 		.max_size = o->max_size,
 		.progress = report_progress,
 		.progress_user = &report,
@@ -93,4 +96,13 @@ int bundle_command(const struct image_options *o)
 int pull_command(const struct image_options *o)
 {
 	return unpack_with(o, &(struct unpacker){ NULL, image_pull });
+}
+
+int mount_command(const struct image_options *o)
+{
+	struct errmsg em = { "" };
+	if (o->name_count != 1)
+		return cli_usage("mount wants DIR, which unpack or bundle made with --layers");
+	enum err e = image_mount(o->names[0], &em);
+	return e == OK ? 0 : cli_fail(e, &em);
 }
