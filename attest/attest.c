@@ -44,7 +44,7 @@ enum err attest_report_data(const char *hash, const struct attest_runtime_data *
 	if (!all || (additional && !json_add(all, "additional-evidence", json_object_new_string(additional))) ||
 	    !json_add(all, "nonce", json_object_new_string(data->nonce)) ||
 	    !json_add(all, "tee-pubkey", json_object_get(data->tee_pubkey)))
-		return err_set(em, ERR_NOMEM, "no memory for report data");
+		return err_nomem(em, "report data");
 	AUTO_STR
 	char *text = NULL;
 	enum err e = json_canonical(all, &text, em);

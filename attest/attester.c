@@ -104,7 +104,7 @@ enum err attester_additional(const struct attester_devices *of, const struct att
 	}
 	if (e == OK)
 		*out = of && of->count ? json_text(all) : strdup("");
-	return e == ERR_NOMEM || (e == OK && !*out) ? err_set(em, ERR_NOMEM, "no memory for evidence of devices") : e;
+	return e == ERR_NOMEM || (e == OK && !*out) ? err_nomem(em, "evidence of devices") : e;
 }
 
 char *machine_path(const struct attester_machine *machine, const char *path)

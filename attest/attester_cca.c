@@ -32,7 +32,7 @@ enum err attester_cca_evidence(const struct attester_request *r, json_object **o
 		return e;
 	AUTO_OF(json_object) *evidence = json_object_new_object();
 	if (!json_add(evidence, "token", evidence_octets(buf_bytes(&answer.outblob))))
-		return err_set(em, ERR_NOMEM, "no memory for evidence");
+		return err_nomem(em, "evidence");
 	*out = steal(&evidence);
 	return OK;
 }

@@ -18,7 +18,7 @@ static enum err pseudo_read(const struct attester_machine *machine, const char *
 {
 	AUTO_STR
 	char *path = machine_path(machine, name);
-	return path ? file_read(path, max, out, em) : err_set(em, ERR_NOMEM, "no memory for a path");
+	return path ? file_read(path, max, out, em) : err_nomem(em, "a path");
 }
 
 bool attester_sgx_found(const struct attester_machine *machine, struct errmsg *why)
@@ -46,7 +46,7 @@ static enum err user_data_write(const struct attester_request *r, struct errmsg 
 	AUTO_STR
 	char *path = machine_path(r->machine, USER_DATA);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	AUTO_FD
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -99,7 +99,7 @@ enum err attester_sgx_evidence(const struct attester_request *r, json_object **o
 		return e;
 	AUTO_OF(json_object) *evidence = json_object_new_object();
 	if (!evidence_put_base64(evidence, "quote", buf_bytes(&binary)))
-		return err_set(em, ERR_NOMEM, "no memory for evidence");
+		return err_nomem(em, "evidence");
 	*out = steal(&evidence);
 	return OK;
 }

@@ -22,7 +22,7 @@ static enum err device_take(const struct attester_request *r, struct tsm_answer 
 	AUTO_STR
 	char *path = machine_path(r->machine, DEVICE);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	report_data_pad(r->report_data, data);
 	struct snp_device_request request = { path, data, r->deadline };
 	enum err e = snp_device_report(&guest_device_linux, &request, out, em);

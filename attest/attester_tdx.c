@@ -48,7 +48,7 @@ static enum err event_log_read(const struct attester_machine *machine, struct bu
 	AUTO_STR
 	char *path = machine_path(machine, EVENT_LOG);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = file_read(path, CCEL_MAX, out, em);
 	if (e == ERR_NOT_FOUND || e == ERR_IO) {
 		log_warn("attest", "event_log", "none is attached: %s", em ? em->text : "?");
@@ -76,7 +76,7 @@ enum err attester_tdx_evidence(const struct attester_request *r, json_object **o
 	else
 		good = good && json_object_object_add(evidence, "cc_eventlog", NULL) == 0;
 	if (!good)
-		return err_set(em, ERR_NOMEM, "no memory for evidence");
+		return err_nomem(em, "evidence");
 	*out = steal(&evidence);
 	return OK;
 }
@@ -88,7 +88,7 @@ static enum err carried_file(const struct attester_machine *machine, struct atte
 	AUTO_STR
 	char *path = machine_path(machine, MRCONFIGID);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = file_read(path, ATTEST_DIGEST_MAX, &value, em);
 	if (e != OK)
 		return e;
@@ -104,7 +104,7 @@ static enum err carried_device(const struct attester_machine *machine, struct at
 	AUTO_STR
 	char *path = machine_path(machine, DEVICE);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = tdx_device_report(&guest_device_linux, path, report, em);
 	if (e == OK)
 		memcpy(out->data, report + TDREPORT_MRCONFIGID, TDREPORT_MRCONFIGID_LEN);

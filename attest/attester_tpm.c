@@ -38,7 +38,7 @@ static enum err tpm_open(const struct attester_machine *machine, struct tpm_gues
 		return err_set(em, ERR_ATTEST, "%s", why.text);
 	AUTO_STR
 	char *tcti = tcti_name(machine);
-	return tcti ? tpm_guest_open(tcti, out, em) : err_set(em, ERR_NOMEM, "no memory for a name");
+	return tcti ? tpm_guest_open(tcti, out, em) : err_nomem(em, "a name");
 }
 
 static json_object *pcrs_make(const struct tpm_pcrs *pcrs)
@@ -81,7 +81,7 @@ enum err attester_tpm_evidence(const struct attester_request *r, json_object **o
 		e = tpm_guest_quote(&tpm, (struct bytes){ r->report_data->data, r->report_data->len }, &quote, em);
 	if (e == OK) {
 		*out = evidence_make(&quote, buf_bytes(&spki));
-		e = *out ? OK : err_set(em, ERR_NOMEM, "no memory for evidence");
+		e = *out ? OK : err_nomem(em, "evidence");
 	}
 	buf_clear(&quote.message);
 	buf_clear(&quote.signature);

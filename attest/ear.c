@@ -100,7 +100,7 @@ enum err ear_claims(const struct ear *ear, json_object **out, struct errmsg *em)
 	if (!all || !verifier_put(all) || !json_add_text(all, "eat_profile", PROFILE) ||
 	    !json_add_text(all, "iss", ear->issuer) || !json_add(all, "iat", json_object_new_int64(ear->now)) ||
 	    !json_add(all, "exp", json_object_new_int64(ear->now + ear->lifetime_s)) || !submods_put(all, ear))
-		return err_set(em, ERR_NOMEM, "no memory for an attestation result");
+		return err_nomem(em, "an attestation result");
 	*out = steal(&all);
 	return OK;
 }

@@ -134,7 +134,7 @@ static enum err certs_room(struct snp_call *c, uint32_t len, struct errmsg *em)
 	free(c->certs);
 	c->certs = aligned_alloc(BLOCK, len);
 	if (!c->certs)
-		return err_set(em, ERR_NOMEM, "no memory for certificates");
+		return err_nomem(em, "certificates");
 	memset(c->certs, 0, len);
 	c->request.certs_address = (uint64_t)(uintptr_t)c->certs;
 	c->request.certs_len = len;

@@ -109,7 +109,7 @@ enum err init_data_parse(struct bytes text, struct init_data **out, struct errms
 		return err_set(em, ERR_LIMIT, "init data of more than %d bytes", INIT_DATA_MAX);
 	enum err e = d ? buf_append(&d->text, text, 0, em) : ERR_NOMEM;
 	if (e != OK || !buf_cstr(&d->text))
-		return err_set(em, ERR_NOMEM, "no memory for init data");
+		return err_nomem(em, "init data");
 	d->json = is_json(text);
 	e = document_read(d, em);
 	if (e != OK)

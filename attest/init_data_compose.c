@@ -74,7 +74,7 @@ static enum err json_make(const struct init_data_plan *plan, struct buf *out, st
 	}
 	AUTO_STR
 	char *text = good ? json_text(root) : NULL;
-	return text ? append(out, text, em) : err_set(em, ERR_NOMEM, "no memory for init data");
+	return text ? append(out, text, em) : err_nomem(em, "init data");
 }
 
 static enum err sources_check(const struct init_data_plan *plan, struct errmsg *em)

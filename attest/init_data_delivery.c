@@ -13,7 +13,7 @@ static enum err gzip(struct bytes text, struct buf *out, struct errmsg *em)
 {
 	z_stream z = { .next_in = (Bytef *)(uintptr_t)text.data, .avail_in = (uInt)text.len };
 	if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return err_set(em, ERR_NOMEM, "no memory for gzip");
+		return err_nomem(em, "gzip");
 	enum err e = buf_reserve(out, deflateBound(&z, text.len), em);
 	if (e == OK) {
 		z.next_out = out->data + out->len;
@@ -59,7 +59,7 @@ enum err init_data_pack(struct bytes text, enum init_data_form form, struct buf 
 		return e == OK ? disk_make(buf_bytes(&packed), out, em) : e;
 	AUTO_STR
 	char *encoded = base64_encode(BASE64_STD, buf_bytes(&packed));
-	return encoded ? buf_append(out, bytes_str(encoded), 0, em) : err_set(em, ERR_NOMEM, "no memory for base64");
+	return encoded ? buf_append(out, bytes_str(encoded), 0, em) : err_nomem(em, "base64");
 }
 
 /* Grows with what really comes: a few bytes may say that they are gigabytes. */
@@ -78,7 +78,7 @@ static enum err inflate_all(z_stream *z, struct buf *out, struct errmsg *em)
 			return err_set(em, ERR_LIMIT, "init data of more than %d bytes", INIT_DATA_MAX);
 	}
 	if (result == Z_MEM_ERROR)
-		return err_set(em, ERR_NOMEM, "no memory for gzip");
+		return err_nomem(em, "gzip");
 	if (result != Z_STREAM_END)
 		return err_set(em, result == Z_DATA_ERROR ? ERR_INTEGRITY : ERR_PARSE, "init data: gzip: %s",
 			       z->msg ? z->msg : "cut off");
@@ -89,7 +89,7 @@ static enum err gunzip(struct bytes packed, struct buf *out, struct errmsg *em)
 {
 	z_stream z = { .next_in = (Bytef *)(uintptr_t)packed.data, .avail_in = (uInt)packed.len };
 	if (inflateInit2(&z, GZIP) != Z_OK)
-		return err_set(em, ERR_NOMEM, "no memory for gzip");
+		return err_nomem(em, "gzip");
 	enum err e = inflate_all(&z, out, em);
 	(void)inflateEnd(&z);
 	return e;

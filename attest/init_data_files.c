@@ -54,7 +54,7 @@ static enum err place_read(json_object *root, const struct place *p, char **out,
 	if (!text || !*text)
 		return OK;
 	*out = strdup(text);
-	return *out ? OK : err_set(em, ERR_NOMEM, "no memory for init data");
+	return *out ? OK : err_nomem(em, "init data");
 }
 
 static size_t url_len(const char *url)

@@ -117,7 +117,7 @@ enum err references_json_write(const struct references *of, bool rvps, struct bu
 	AUTO_STR
 	char *text = whole ? json_text(whole) : NULL;
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for the document");
+		return err_nomem(em, "the document");
 	enum err e = buf_append(out, bytes_str(text), 0, em);
 	return e == OK ? buf_append(out, bytes_str("\n"), 0, em) : e;
 }
@@ -309,7 +309,7 @@ static enum err payload_agrees(json_object *root, const struct references *of, s
 	char *hex = hex_encode(BYTES(of->value));
 	const char *const only[] = { references_name(of->tee), NULL };
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a value");
+		return err_nomem(em, "a value");
 	if (!json_object_is_type(map, json_type_object))
 		return err_set(em, ERR_PARSE, "the payload is no object");
 	r.e = json_only_members(map, only, em);

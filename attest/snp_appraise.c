@@ -323,7 +323,7 @@ static enum err claims_add(const struct snp_case *c, struct errmsg *em)
 	    !claim_number(to, "policy_debug_allowed", policy_bit(c, POLICY_DEBUG)) ||
 	    !claim_number(to, "policy_single_socket", policy_bit(c, POLICY_SINGLE_SOCKET)) ||
 	    !claim_number(to, "vmpl", r->vmpl) || !json_add_text(to, "product", c->product->product))
-		return err_set(em, ERR_NOMEM, "no memory for claims");
+		return err_nomem(em, "claims");
 	return OK;
 }
 

@@ -90,7 +90,7 @@ static enum err chain_make(struct bytes table, json_object *to, struct errmsg *e
 			    json_add(one, "data", evidence_octets(entry.contents));
 		if (!good || json_object_array_add(to, one) != 0) {
 			json_object_put(one);
-			return err_set(em, ERR_NOMEM, "no memory for certificates");
+			return err_nomem(em, "certificates");
 		}
 	}
 	return e;
@@ -102,13 +102,13 @@ enum err snp_evidence_make(const struct snp_report *report, struct bytes table, 
 	AUTO_OF(json_object) *evidence = json_object_new_object();
 	AUTO_OF(json_object) *chain = json_object_new_array();
 	if (!chain || !json_add(evidence, "attestation_report", report_make(report)))
-		return err_set(em, ERR_NOMEM, "no memory for evidence");
+		return err_nomem(em, "evidence");
 	enum err e = chain_make(table, chain, em);
 	if (e != OK)
 		return e;
 	bool none = json_object_array_length(chain) == 0;
 	if (json_object_object_add(evidence, "cert_chain", none ? NULL : json_object_get(chain)) != 0)
-		return err_set(em, ERR_NOMEM, "no memory for evidence");
+		return err_nomem(em, "evidence");
 	*out = steal(&evidence);
 	return OK;
 }

@@ -288,7 +288,7 @@ static enum err claims_add(const struct tpm_case *c, struct errmsg *em)
 		    claim_number(to, "clock_safe", c->quote.clock_safe);
 	for (size_t i = 0; i < TPM_PCR_COUNT && held; i++)
 		held = !c->pcr[i].data || claim_hex(to, pcr_names[i], c->pcr[i]);
-	return held ? OK : err_set(em, ERR_NOMEM, "no memory for claims");
+	return held ? OK : err_nomem(em, "claims");
 }
 
 static enum err judge(struct tpm_case *c, const struct key_set *set, struct errmsg *em)
@@ -315,7 +315,7 @@ enum err verifier_tpm_appraise(const struct verifier_input *in, struct appraisal
 	struct tpm_case c = { .in = in, .to = a };
 	struct key_set *set = calloc(1, sizeof *set);
 	if (!set)
-		return err_set(em, ERR_NOMEM, "no memory for keys");
+		return err_nomem(em, "keys");
 	enum err e = OK;
 	snprintf(a->tcb_status, sizeof a->tcb_status, "not checked");
 	for (size_t i = 0; i < in->cert_count && e == OK; i++)

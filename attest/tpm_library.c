@@ -70,7 +70,7 @@ enum err tpm_library_load(const struct tpm_library **out, struct errmsg *em)
 		return OK;
 	struct tpm_library *made = calloc(1, sizeof *made);
 	if (!made)
-		return err_set(em, ERR_NOMEM, "no memory for tpm2-tss");
+		return err_nomem(em, "tpm2-tss");
 	enum err e = load(made, em);
 	const struct tpm_library *none = NULL;
 	if (e != OK || !atomic_compare_exchange_strong(&loaded, &none, made))

@@ -33,7 +33,7 @@ enum err tsm_take(const struct attester_request *r, struct tsm_wish wish, struct
 	AUTO_STR
 	char *folder = machine_path(r->machine, FOLDER);
 	if (!folder)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (access(folder, F_OK) != 0)
 		return err_errno(em, ERR_NOT_FOUND, "%s", folder);
 	struct tsm_io io = tsm_io_linux(folder);

@@ -84,7 +84,7 @@ static enum err appraise_unpacked(const struct verifier *v, const struct evidenc
 	size_t count = in->cert_count + evidence->cert_count;
 	struct bytes *certs = calloc(count + 1, sizeof *certs);
 	if (!certs)
-		return err_set(em, ERR_NOMEM, "no memory for certificates");
+		return err_nomem(em, "certificates");
 	/* What the caller gave comes first: it is found first. */
 	for (size_t i = 0; i < count; i++)
 		certs[i] = i < in->cert_count ? in->certs[i] : buf_bytes(&evidence->certs[i - in->cert_count]);
@@ -164,7 +164,7 @@ static enum err check_row(const struct verifier *v, const struct verifier_policy
 			       "no reference values are configured, so any guest of this kind would do");
 	struct appraisal *a = calloc(1, sizeof *a);
 	if (!a)
-		return err_set(em, ERR_NOMEM, "no memory for an appraisal");
+		return err_nomem(em, "an appraisal");
 	enum err e = appraise_json(v, request->evidence, &in, a, em);
 	if (e == OK)
 		e = refusal(a, em);

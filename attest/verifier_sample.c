@@ -31,7 +31,7 @@ enum err verifier_sample_check(const struct verifier_policy *policy, const struc
 		return e;
 	AUTO_OF(json_object) *said = json_object_new_object();
 	if (!said || !json_add_text(said, "svn", svn) || !json_add_text(said, "report_data", report_data))
-		return err_set(em, ERR_NOMEM, "no memory for claims");
+		return err_nomem(em, "claims");
 	*claims = steal(&said);
 	return OK;
 }

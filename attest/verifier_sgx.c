@@ -39,7 +39,7 @@ static enum err claims_add(const struct quote_case *c, struct errmsg *em)
 	    !claim_hex(c->to->claims, "init_data", sgx_field(body, SGX_CONFIG_ID)) ||
 	    !json_add_text(c->to->claims, "tcb_status", c->to->tcb_status) ||
 	    !json_add_text(c->to->claims, "advisory_ids", c->to->advisories))
-		return err_set(em, ERR_NOMEM, "no memory for claims");
+		return err_nomem(em, "claims");
 	return OK;
 }
 
