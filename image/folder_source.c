@@ -96,6 +96,44 @@ static enum err source_blob(struct image_source *base, const struct descriptor *
 	return stream_from_fd(fd, out, em);
 }
 
+/* Those of the folder's own manifest, or of one of an index's images. */
+static enum err prefix_find(const struct folder_source *s, const char *digest, char *out, size_t size,
+			    struct errmsg *em)
+{
+	AUTO_BUF
+	own = { 0 };
+	const char *digits = NULL;
+	enum err e = digits_of(digest, &digits, em);
+	if (e == OK)
+		e = beneath_read((struct beneath){ s->dir, "manifest.json" }, MANIFEST_SIZE_MAX, &own, em);
+	if (e != OK)
+		return e;
+	bool is_own = digest_verify(buf_bytes(&own), digest, NULL) == OK;
+	snprintf(out, size, "%s%ssignature-", is_own ? "" : digits, is_own ? "" : ".");
+	return OK;
+}
+
+/* signature-1 and so on, to the first that is not there. */
+static enum err source_signatures(struct image_source *base, const char *digest, struct image_signatures *out,
+				  struct errmsg *em)
+{
+	const struct folder_source *s = (const struct folder_source *)base;
+	char prefix[IMAGE_DIGEST_SIZE + sizeof(".signature-")];
+	char name[sizeof(prefix) + 16];
+	enum err e = prefix_find(s, digest, prefix, sizeof(prefix), em);
+	for (int n = 1; e == OK; n++) {
+		AUTO_BUF
+		signature = { 0 };
+		snprintf(name, sizeof(name), "%s%d", prefix, n);
+		e = beneath_read((struct beneath){ s->dir, name }, IMAGE_SIGNATURE_SIZE_MAX, &signature, em);
+		if (e == ERR_NOT_FOUND)
+			return OK;
+		if (e == OK)
+			e = image_signatures_add(out, &signature, em);
+	}
+	return err_wrap(em, e, "dir:%s", s->path);
+}
+
 static void source_free(struct image_source *base)
 {
 	struct folder_source *s = (struct folder_source *)base;
@@ -111,6 +149,7 @@ enum err folder_open_source(const char *rest, const struct image_access *access,
 	static const struct image_source_ops ops = {
 		.manifest = source_manifest,
 		.blob = source_blob,
+		.signatures = source_signatures,
 		.free = source_free,
 	};
 	(void)access; /* folders need none */

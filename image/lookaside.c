@@ -9,10 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define SIGNATURES_MAX 128
-#define SIGNATURE_SIZE_MAX ((size_t)4 << 20)
-#define ALL_SIZE_MAX ((size_t)16 << 20) /* of all that one image has */
-
 static enum err folder_find(const struct image_access *access, char **out, struct errmsg *em)
 {
 	const char *home = secure_getenv("HOME");
@@ -100,8 +96,9 @@ static enum err body_read(struct stream *from, struct buf *out, struct errmsg *e
 {
 	enum err e = OK;
 	for (size_t got = 1; e == OK && got > 0;) {
-		e = out->len > SIGNATURE_SIZE_MAX ? err_set(em, ERR_LIMIT, "more than %zu bytes", SIGNATURE_SIZE_MAX)
-						  : buf_reserve(out, 16384, em);
+		e = out->len > IMAGE_SIGNATURE_SIZE_MAX
+			    ? err_set(em, ERR_LIMIT, "more than %zu bytes", IMAGE_SIGNATURE_SIZE_MAX)
+			    : buf_reserve(out, 16384, em);
 		if (e == OK)
 			e = stream_read(from, (struct stream_window){ out->data + out->len, 16384 }, &got, em);
 		if (e == OK)
@@ -136,29 +133,17 @@ static enum err http_read(const char *url, const struct image_access *access, st
 static enum err signature_read(const char *url, const struct image_access *access, struct buf *out, struct errmsg *em)
 {
 	if (strncmp(url, "file:///", 8) == 0)
-		return file_read(url + strlen("file://"), SIGNATURE_SIZE_MAX, out, em);
+		return file_read(url + strlen("file://"), IMAGE_SIGNATURE_SIZE_MAX, out, em);
 	if (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0)
 		return http_read(url, access, out, em);
 	return err_set(em, ERR_CONFIG, "want file:///, https:// or http://");
-}
-
-static enum err signature_add(struct image_signatures *to, struct buf *signature, struct errmsg *em)
-{
-	struct buf *grown = reallocarray(to->items, to->count + 1, sizeof(*grown));
-	if (!grown)
-		return err_set(em, ERR_NOMEM, "no memory for signatures");
-	to->items = grown;
-	grown[to->count++] = *signature;
-	*signature = (struct buf){ 0 };
-	return OK;
 }
 
 /* signature-1 and so on, to the first that is not there. */
 static enum err all_read(const char *prefix, const struct image_access *access, struct image_signatures *out,
 			 struct errmsg *em)
 {
-	size_t total = 0;
-	for (int n = 1; n <= SIGNATURES_MAX; n++) {
+	for (int n = 1;; n++) {
 		AUTO_STR
 		char *url = NULL;
 		AUTO_BUF
@@ -170,15 +155,11 @@ static enum err all_read(const char *prefix, const struct image_access *access, 
 		enum err e = signature_read(url, access, &signature, em);
 		if (e == ERR_NOT_FOUND)
 			return OK;
-		total += signature.len;
-		if (e == OK && total > ALL_SIZE_MAX)
-			e = err_set(em, ERR_LIMIT, "more than %zu bytes of signatures", ALL_SIZE_MAX);
 		if (e == OK)
-			e = signature_add(out, &signature, em);
+			e = image_signatures_add(out, &signature, em);
 		if (e != OK)
 			return err_wrap(em, e, "%s", url);
 	}
-	return err_set(em, ERR_LIMIT, "more than %d signatures", SIGNATURES_MAX);
 }
 
 enum err lookaside_read(const struct image_identity *identity, const char *digest, const struct image_access *access,

@@ -69,7 +69,7 @@ static enum err all_add(struct cosign_list *list, struct image_source *source, c
 /* Registries that know nothing of referrers have many ways to say so. */
 static bool means_unknown(enum err e)
 {
-	return e == ERR_NOT_FOUND || e == ERR_PROTO || e == ERR_DENIED || e == ERR_UNSUPPORTED;
+	return e == ERR_NOT_FOUND || e == ERR_PROTO || e == ERR_DENIED || e == ERR_AUTH || e == ERR_UNSUPPORTED;
 }
 
 void referrers_tag(const char *digest, char tag[IMAGE_DIGEST_SIZE])

@@ -16,6 +16,12 @@ struct image_signatures {
 	bool alone; /* the place of the image keeps signatures itself: no lookaside counts beside it */
 };
 void image_signatures_clear(struct image_signatures *s);
+/* Of one image: "more" is the bound's error. */
+#define IMAGE_SIGNATURES_MAX 128
+#define IMAGE_SIGNATURE_SIZE_MAX ((size_t)4 << 20)
+#define IMAGE_SIGNATURES_SIZE_MAX ((size_t)16 << 20) /* of all of them together */
+/* Takes what `signature` holds. ERR_LIMIT. */
+enum err image_signatures_add(struct image_signatures *s, struct buf *signature, struct errmsg *em) MUST_USE;
 
 struct image_source_ops {
 	/* The named manifest or index; with `which` that one. Its digest and size were checked. */

@@ -71,6 +71,24 @@ void image_source_free(struct image_source *s)
 	s->ops->free(s);
 }
 
+enum err image_signatures_add(struct image_signatures *s, struct buf *signature, struct errmsg *em)
+{
+	size_t total = signature->len;
+	for (size_t i = 0; i < s->count; i++)
+		total += s->items[i].len;
+	if (s->count == IMAGE_SIGNATURES_MAX)
+		return err_set(em, ERR_LIMIT, "more than %d signatures", IMAGE_SIGNATURES_MAX);
+	if (total > IMAGE_SIGNATURES_SIZE_MAX)
+		return err_set(em, ERR_LIMIT, "more than %zu bytes of signatures", IMAGE_SIGNATURES_SIZE_MAX);
+	struct buf *grown = reallocarray(s->items, s->count + 1, sizeof(*grown));
+	if (!grown)
+		return err_nomem(em, "signatures");
+	s->items = grown;
+	grown[s->count++] = *signature;
+	*signature = (struct buf){ 0 };
+	return OK;
+}
+
 void image_signatures_clear(struct image_signatures *s)
 {
 	for (size_t i = 0; i < s->count; i++)
