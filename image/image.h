@@ -91,8 +91,8 @@ enum err image_copy(const char *src, const char *dst, const struct image_copy_op
 /* Unpacks SRC into the folder `rootfs`, which must not exist, or be empty. All layers are verified (digest, HMAC where
  * they are encrypted, diff id) while they are unpacked beside it; only when all held the folder gets its name, so that
  * on an error, or a kill, nothing of it is seen. Keys are unwrapped from the manifest on. As many layers as there are
- * processors are unpacked at once, and moved over each other in their order; each step of each layer runs in a thread of
- * its own; buffers are bounded, however large the image is. The callbacks may be called from any of these threads:
+ * processors are unpacked at once, and moved over each other in their order; each step of each layer runs in a thread
+ * of its own; buffers are bounded, however large the image is. The callbacks may be called from any of these threads:
  * `progress` by one at a time, `interrupted` by several. */
 struct image_unpack_options {
 	struct okw_context *keys; /* NULL: encrypted layers are refused */

@@ -128,6 +128,11 @@ sum=$(basename "$manifest")
 sed -i 's/schemaVersion/schemaversion/' "store/blobs/sha256/$sum"
 refuses "a manifest that was changed" 7 'manifest' store unpack -q --unprivileged store:oci:lay:one "$work/x"
 passes "is pulled anew" pull oci:lay:one
+mapfile -t digests < <(jq -r '.layers[].digest | sub("sha256:"; "")' "$manifest")
+cp "store/layers/sha256/${digests[1]}" "$work/second"
+cp "store/layers/sha256/${digests[0]}" "store/layers/sha256/${digests[1]}"
+refuses "another good layer in a layer's place" 7 'unpacked layer' store unpack -q --unprivileged store:oci:lay:one "$work/x"
+cp "$work/second" "store/layers/sha256/${digests[1]}"
 record=$(grep -l '"[^"]*lay:one"' store/images/*)
 cp "$record" "store/images/$(printf '%064d' 0)"
 refuses "an image under another's name" 8 "another image's" store list

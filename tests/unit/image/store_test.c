@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define DIGEST ("sha256:" HEX)
 #define DESCRIPTOR "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX "\",\"size\":5}"
 #define LISTS "\"layers\":[\"sha256:" HEX "\"],\"signatures\":[],\"beside\":[]"
 #define IDENTITY "\"name\":\"n\",\"transport\":\"docker\",\"scope\":\"s\""
@@ -112,7 +113,7 @@ static void an_image_is_found_by_what_is_short_for_its_name(void **state)
 	AUTO_STORE s = { .dir = -1 };
 	char path[STORE_PATH_SIZE];
 	static const char *const names[] = { "docker.io/library/busybox:latest", "docker.io/library/busybox", "busybox",
-					     "docker://busybox", "sha256:" HEX };
+					     "docker://busybox", DIGEST };
 	const char *record =
 		"{\"name\":\"docker.io/library/busybox:latest\",\"transport\":\"docker\",\"scope\":\"s\"," BLOBS
 		"," LISTS "}";
