@@ -6,6 +6,8 @@
 #include "tests/support/http_peer.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -321,6 +324,80 @@ static void refuses_servers_that_are_not_authenticated(void **state)
 	http_curl()->close(http);
 }
 
+/* Between client and server: passes on what both say until `left` bytes of the server's have gone by, then hangs up. */
+struct cutter {
+	int listener;
+	uint16_t server;
+	size_t left;
+};
+
+static int socket_loopback(uint16_t port, struct sockaddr_in *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	*at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return fd;
+}
+
+static void *cut_off(void *arg)
+{
+	struct cutter *c = arg;
+	struct sockaddr_in at;
+	char bytes[4096];
+	int client = accept(c->listener, NULL, NULL), server = socket_loopback(c->server, &at);
+	bool open = client >= 0 && connect(server, (struct sockaddr *)&at, sizeof(at)) == 0;
+	while (open && c->left > 0) {
+		struct pollfd polled[] = { { .fd = client, .events = POLLIN }, { .fd = server, .events = POLLIN } };
+		open = poll(polled, 2, 20000) > 0;
+		if (open && polled[0].revents) {
+			ssize_t n = read(client, bytes, sizeof(bytes));
+			open = n > 0 && send(server, bytes, (size_t)n, MSG_NOSIGNAL) == n;
+		}
+		if (open && polled[1].revents) {
+			ssize_t n = read(server, bytes, c->left < sizeof(bytes) ? c->left : sizeof(bytes));
+			open = n > 0 && send(client, bytes, (size_t)n, MSG_NOSIGNAL) == n;
+			c->left -= n > 0 ? (size_t)n : 0;
+		}
+	}
+	close(client);
+	close(server);
+	return NULL;
+}
+
+static void a_handshake_that_is_cut_off_anywhere_is_no_answer(void **state)
+{
+	(void)state;
+	/* All of them before the end of the server's first flight, which has a certificate in it. */
+	static const size_t cuts[] = { 0, 1, 5, 60, 130, 300 };
+	const struct http_peer_reply reply = PLAIN_REPLY("sealed");
+	AUTO(http_peer) *peer =
+		http_peer_start(&(struct http_peer_options){ .script = &reply, .script_len = 1, .tls = HTTP_PEER_TLS });
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct sockaddr_in at;
+		socklen_t len = sizeof(at);
+		struct cutter cutter = { .listener = socket_loopback(0, &at), http_peer_port(peer), cuts[i] };
+		pthread_t thread;
+		char url[64];
+		struct errmsg em = { "" };
+		AUTO_HTTP_RESPONSE resp = { 0 };
+		assert_int_equal(bind(cutter.listener, (struct sockaddr *)&at, len), 0);
+		assert_int_equal(listen(cutter.listener, 4), 0);
+		assert_int_equal(getsockname(cutter.listener, (struct sockaddr *)&at, &len), 0);
+		snprintf(url, sizeof(url), "https://127.0.0.1:%u/", ntohs(at.sin_port));
+		assert_int_equal(pthread_create(&thread, NULL, cut_off, &cutter), 0);
+		struct http *http = open_client((struct http_options){ .ca_pem = http_peer_ca_pem(peer) });
+		enum err e = send_request(http, (struct call){ .url = url }, &resp, &em);
+		close(cutter.listener);
+		pthread_join(thread, NULL);
+		http_curl()->close(http);
+		assert_true(e == ERR_NET || e == ERR_TLS);
+		assert_non_null(strstr(em.text, "127.0.0.1"));
+		assert_int_equal(resp.body.len, 0);
+		assert_int_equal(http_peer_requests(peer), 0);
+	}
+}
+
 static void names_a_ca_file_that_cannot_be_read(void **state)
 {
 	(void)state;
@@ -532,6 +609,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_header_with_a_line_end),
 		cmocka_unit_test(authenticates_a_server_by_the_given_certificate),
 		cmocka_unit_test(refuses_servers_that_are_not_authenticated),
+		cmocka_unit_test(a_handshake_that_is_cut_off_anywhere_is_no_answer),
 		cmocka_unit_test(names_a_ca_file_that_cannot_be_read),
 		cmocka_unit_test(looks_at_no_proxy_for_loopback),
 		cmocka_unit_test(reaches_the_peer_by_the_name_localhost),
