@@ -4,12 +4,6 @@
 
 enum { HEAD_MAX = 9 };
 
-struct item {
-	enum cbor_kind kind;
-	uint64_t n; /* of a string its length */
-	struct bytes string;
-};
-
 struct cbor_codec cbor_codec_writer(struct buf *out, struct errmsg *em)
 {
 	return (struct cbor_codec){ .writing = true, .out = out, .em = em };
@@ -58,7 +52,7 @@ static size_t head_encode(enum cbor_kind kind, uint64_t n, uint8_t head[HEAD_MAX
 
 static void take(void *to, enum cbor_kind kind, uint64_t n)
 {
-	*(struct item *)to = (struct item){ .kind = kind, .n = n };
+	*(struct cbor_item *)to = (struct cbor_item){ .kind = kind, .n = n };
 }
 
 static void on_uint8(void *to, uint8_t n)
@@ -93,12 +87,12 @@ static void on_negative16(void *to, uint16_t n)
 
 static void on_bytes(void *to, cbor_data data, size_t len)
 {
-	*(struct item *)to = (struct item){ CBOR_KIND_BYTES, len, { data, len } };
+	*(struct cbor_item *)to = (struct cbor_item){ CBOR_KIND_BYTES, len, { data, len } };
 }
 
 static void on_text(void *to, cbor_data data, size_t len)
 {
-	*(struct item *)to = (struct item){ CBOR_KIND_TEXT, len, { data, len } };
+	*(struct cbor_item *)to = (struct cbor_item){ CBOR_KIND_TEXT, len, { data, len } };
 }
 
 static void on_array(void *to, size_t n)
@@ -117,15 +111,15 @@ static void on_tag(void *to, uint64_t n)
 }
 
 /* libcbor 0.8 refuses tags 6 to 20, COSE's among them, which are a single byte like all below 24. */
-static bool small_tag_next(struct cbor_codec *c, struct item *item)
+static bool small_tag_next(struct cbor_codec *c, struct cbor_item *item)
 {
 	if (c->in.data[0] < 0xc0 || c->in.data[0] >= 0xc0 + 24)
 		return false;
-	*item = (struct item){ .kind = CBOR_KIND_TAG, .n = c->in.data[0] - 0xc0U };
+	*item = (struct cbor_item){ .kind = CBOR_KIND_TAG, .n = c->in.data[0] - 0xc0U };
 	return true;
 }
 
-static void item_next(struct cbor_codec *c, enum cbor_kind kind, struct item *item)
+static void item_decode(struct cbor_codec *c, struct cbor_item *item)
 {
 	/* What has no callback here is CBOR_KIND_OTHER. */
 	struct cbor_callbacks callbacks = cbor_empty_callbacks;
@@ -141,19 +135,47 @@ static void item_next(struct cbor_codec *c, enum cbor_kind kind, struct item *it
 	callbacks.map_start = on_map;
 	callbacks.tag = on_tag;
 	uint8_t head[HEAD_MAX];
-	*item = (struct item){ .kind = CBOR_KIND_OTHER };
+	*item = (struct cbor_item){ .kind = CBOR_KIND_OTHER };
 	struct cbor_decoder_result got = { .read = 1, .status = CBOR_DECODER_FINISHED };
 	if (c->in.len && !small_tag_next(c, item))
 		got = cbor_stream_decode(c->in.data, c->in.len, &callbacks, item);
-	if (!c->in.len || got.status != CBOR_DECODER_FINISHED)
+	if (!c->in.len || got.status != CBOR_DECODER_FINISHED || got.read > c->in.len)
 		return cbor_codec_refuse(c, ERR_PARSE, "CBOR: malformed, or cut off");
-	if (item->kind != kind)
-		return cbor_codec_refuse(c, ERR_PARSE, "CBOR: another kind of item than expected");
-	size_t head_len = head_encode(kind, item->n, head);
-	if (got.read > c->in.len || head_len + item->string.len != got.read || memcmp(head, c->in.data, head_len) != 0)
+	size_t head_len = head_encode(item->kind, item->n, head);
+	bool indefinite = (c->in.data[0] & 0x1f) == 0x1f;
+	if (indefinite ||
+	    (head_len && (head_len + item->string.len != got.read || memcmp(head, c->in.data, head_len) != 0)))
 		return cbor_codec_refuse(c, ERR_PARSE, "CBOR: not in its shortest form");
 	c->in.data += got.read;
 	c->in.len -= got.read;
+}
+
+static void item_next(struct cbor_codec *c, enum cbor_kind kind, struct cbor_item *item)
+{
+	item_decode(c, item);
+	if (item->kind != kind)
+		cbor_codec_refuse(c, ERR_PARSE, "CBOR: another kind of item than expected");
+}
+
+struct cbor_item cbor_codec_item(struct cbor_codec *c)
+{
+	struct cbor_item item = { .kind = CBOR_KIND_OTHER };
+	if (c->e == OK)
+		item_decode(c, &item);
+	return c->e == OK ? item : (struct cbor_item){ .kind = CBOR_KIND_OTHER };
+}
+
+void cbor_codec_skip(struct cbor_codec *c)
+{
+	for (uint64_t pending = 1; pending > 0 && c->e == OK; pending--) {
+		struct cbor_item item = cbor_codec_item(c);
+		uint64_t inside = item.kind == CBOR_KIND_ARRAY || item.kind == CBOR_KIND_MAP ? item.n : 0;
+		/* Each takes a byte at least. */
+		if (inside > c->in.len)
+			cbor_codec_refuse(c, ERR_PARSE, "CBOR: malformed, or cut off");
+		else
+			pending += item.kind == CBOR_KIND_MAP ? 2 * inside : inside + (item.kind == CBOR_KIND_TAG);
+	}
 }
 
 static void append(struct cbor_codec *c, struct bytes more)
@@ -164,7 +186,7 @@ static void append(struct cbor_codec *c, struct bytes more)
 
 void cbor_codec_number(struct cbor_codec *c, enum cbor_kind kind, uint64_t *n)
 {
-	struct item item = { .n = 0 };
+	struct cbor_item item = { .n = 0 };
 	uint8_t head[HEAD_MAX];
 	if (c->writing) {
 		append(c, (struct bytes){ head, head_encode(kind, *n, head) });
@@ -185,7 +207,7 @@ void cbor_codec_fixed(struct cbor_codec *c, enum cbor_kind kind, uint64_t n)
 
 void cbor_codec_string(struct cbor_codec *c, enum cbor_kind kind, struct bytes *string)
 {
-	struct item item = { .n = string->len };
+	struct cbor_item item = { .n = string->len };
 	if (c->writing) {
 		cbor_codec_number(c, kind, &item.n);
 		append(c, *string);

@@ -14,7 +14,13 @@ enum cbor_kind {
 	CBOR_KIND_ARRAY,
 	CBOR_KIND_MAP,
 	CBOR_KIND_TAG,
-	CBOR_KIND_OTHER, /* never what is wanted */
+	CBOR_KIND_OTHER, /* simple values, floats, negative numbers of more than 16 bits: never what is wanted */
+};
+
+struct cbor_item {
+	enum cbor_kind kind;
+	uint64_t n; /* of a string its length */
+	struct bytes string;
 };
 
 struct cbor_codec {
@@ -48,3 +54,9 @@ struct cbor_digest {
 	size_t len;
 };
 void cbor_codec_digest(struct cbor_codec *c, struct cbor_digest digest);
+
+/* Reading what has no known shape: the next item, whatever it is, up to what it contains; CBOR_KIND_OTHER after an
+ * error. */
+struct cbor_item cbor_codec_item(struct cbor_codec *c);
+/* Passes over the next item and all that it contains. */
+void cbor_codec_skip(struct cbor_codec *c);

@@ -64,7 +64,7 @@ noinst_LTLIBRARIES += libreferences.la
 libreferences_la_SOURCES = \
 	attest/cbor_codec.c attest/cbor_codec.h attest/cose_sign1.c attest/cose_sign1.h \
 	attest/references.c attest/references.h \
-	attest/references_corim.c attest/references_form.h attest/references_json.c
+	attest/references_corim.c attest/references_foreign.c attest/references_form.h attest/references_json.c
 libreferences_la_LIBADD = $(CBOR_LIBS)
 
 # Init data, packed for delivery: the commands alone, since it takes zlib.

@@ -146,14 +146,20 @@ static enum err jws_open(struct bytes file, EVP_PKEY *key, struct references *ou
 	return e == OK ? references_json_read(buf_bytes(&jws->payload), out, em) : e;
 }
 
+static enum err corim_open(struct bytes file, struct references *out, struct errmsg *em)
+{
+	return references_corim_is_own(file) ? references_corim_read(file, out, em)
+					     : references_foreign_read(file, out, em);
+}
+
 static enum err cose_open(struct bytes file, EVP_PKEY *key, struct references *out, struct errmsg *em)
 {
 	char signer[sizeof out->signer];
 	struct cose_sign1 cose = { .signer = signer, .signer_size = sizeof signer };
 	enum err e = cose_sign1_read(file, key, &cose, em);
 	if (e == OK)
-		e = references_corim_read(cose.payload, out, em);
-	if (e == OK && strcmp(signer, out->signer) != 0)
+		e = corim_open(cose.payload, out, em);
+	if (e == OK && !out->named_count && strcmp(signer, out->signer) != 0)
 		e = err_set(em, ERR_PARSE, "the signature and the CoRIM name different signers");
 	return e;
 }
@@ -182,9 +188,9 @@ enum err references_read(struct bytes file, EVP_PKEY *key, struct references *ou
 	} else if (key) {
 		return err_set(em, ERR_INTEGRITY, "not signed");
 	} else if (file.data[0] == 0xd9) {
-		e = references_corim_read(file, out, em);
+		e = corim_open(file, out, em);
 	} else {
 		e = references_json_read(file, out, em);
 	}
-	return e == OK ? references_check(out, em) : e;
+	return e == OK && !out->named_count ? references_check(out, em) : e;
 }

@@ -9,6 +9,13 @@ enum references_form { REFERENCES_JSON, REFERENCES_RVPS, REFERENCES_CORIM };
 
 enum references_tee { REFERENCES_TDX, REFERENCES_SNP };
 
+/* Values that a CoRIM of somebody else's names, with nothing of what they were computed from. */
+struct references_named {
+	enum references_tee tee;
+	uint8_t value[MEASURE_LEN];
+};
+enum { REFERENCES_NAMED_MAX = 64 };
+
 /* Plain data. Texts are UTF-8; "" is "not said". */
 struct references {
 	enum references_tee tee;
@@ -29,6 +36,8 @@ struct references {
 	int64_t not_before; /* seconds of the epoch; 0: not said */
 	int64_t not_after;
 	char signer[256];
+	size_t named_count; /* not 0: these and the validity are all that is known */
+	struct references_named named[REFERENCES_NAMED_MAX];
 };
 
 /* The name that RVPS and kbs-verify have for the value: "mr_td", "snp_launch_measurement". */
@@ -56,6 +65,6 @@ enum err references_write(const struct references *of, enum references_form form
 
 /* Any form, recognised by content; every byte of it is hostile. With a `key` it must be signed, by that key:
  * ERR_INTEGRITY. *is_signed: a signature is there, checked only with a `key`. ERR_PARSE, ERR_LIMIT, ERR_UNSUPPORTED
- * (among others: values without what they were computed from). */
+ * (among others: values without what they were computed from, but for a CoRIM's: `named`). */
 enum err references_read(struct bytes file, EVP_PKEY *key, struct references *out, bool *is_signed,
 			 struct errmsg *em) MUST_USE;

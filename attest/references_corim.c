@@ -12,6 +12,9 @@ enum { TAG_EPOCH = 1, TAG_CORIM = 501, TAG_COSWID = 505, TAG_COMID = 506 };
 enum { HASH_SHA256 = 1, HASH_SHA384 = 7 }; /* Named Information hash algorithms */
 enum { MANIFEST_CREATOR = 1, TAG_CREATOR = 1 };
 
+/* What its id begins with. */
+static const char own[] = "kbs-attest:";
+
 static void uint_fixed(struct cbor_codec *c, uint64_t n)
 {
 	cbor_codec_fixed(c, CBOR_KIND_UINT, n);
@@ -286,7 +289,7 @@ static void corim(struct cbor_codec *c, struct references *of)
 	char id[200];
 	AUTO_STR
 	char *hex = hex_encode(BYTES(of->value));
-	snprintf(id, sizeof id, "kbs-attest:%s:%s", references_name(of->tee), hex ? hex : "");
+	snprintf(id, sizeof id, "%s%s:%s", own, references_name(of->tee), hex ? hex : "");
 	cbor_codec_fixed(c, CBOR_KIND_TAG, TAG_CORIM);
 	bool ends = has_more(c, CBOR_KIND_MAP, 3, of->not_after != 0);
 	uint_fixed(c, 0);
@@ -319,6 +322,18 @@ enum err references_corim_write(const struct references *of, struct buf *out, st
 	struct cbor_codec c = cbor_codec_writer(out, em);
 	corim(&c, &copy);
 	return cbor_codec_end(&c);
+}
+
+bool references_corim_is_own(struct bytes from)
+{
+	struct bytes id = { NULL, 0 };
+	uint64_t n = 0;
+	struct cbor_codec c = cbor_codec_reader(from, NULL);
+	cbor_codec_fixed(&c, CBOR_KIND_TAG, TAG_CORIM);
+	cbor_codec_number(&c, CBOR_KIND_MAP, &n);
+	uint_fixed(&c, 0);
+	cbor_codec_string(&c, CBOR_KIND_TEXT, &id);
+	return c.e == OK && id.len > strlen(own) && memcmp(id.data, own, strlen(own)) == 0;
 }
 
 enum err references_corim_read(struct bytes from, struct references *out, struct errmsg *em)

@@ -137,6 +137,52 @@ static enum err firmware_compare(const struct args *args, const struct reference
 	return e == OK ? OK : err_wrap(em, e, "%s", args->firmware);
 }
 
+/* Whether the document names values of the TEE; with a value, this one. */
+static bool names(const struct references *of, enum references_tee tee, const uint8_t *value)
+{
+	for (size_t i = 0; i < of->named_count; i++)
+		if (of->named[i].tee == tee && (!value || memcmp(of->named[i].value, value, MEASURE_LEN) == 0))
+			return true;
+	return false;
+}
+
+/* Somebody else's document does not say how its values came about: one of the ways that the firmware alone leaves open
+ * must lead to one of them. */
+static enum err named_compare(const struct args *args, struct references *of, struct errmsg *em)
+{
+	AUTO_BUF
+	firmware = { 0 };
+	struct bytes image = { NULL, 0 };
+	static const struct references ways[] = {
+		{ .tee = REFERENCES_TDX },
+		{ .tee = REFERENCES_TDX, .order = MEASURE_TWO_PASS },
+		{ .tee = REFERENCES_TDX, .igvm = true },
+		{ .tee = REFERENCES_SNP, .igvm = true, .vmm = "igvm" },
+		{ .tee = REFERENCES_SNP, .igvm = true, .vmm = "qemu" },
+	};
+	enum err e = measured_read(args->firmware, &firmware, &image, em);
+	if (e != OK)
+		return err_wrap(em, e, "%s", args->firmware);
+	bool igvm = measure_is_igvm(image);
+	bool computed = false;
+	if (!igvm && !names(of, REFERENCES_TDX, NULL))
+		return err_set(em, ERR_UNSUPPORTED, "%s does not say the processors, which SEV-SNP measures",
+			       args->file);
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (ways[i].igvm != igvm || !names(of, ways[i].tee, NULL))
+			continue;
+		e = references_measure(&ways[i], image, of->value, em);
+		computed = computed || e == OK;
+		of->tee = ways[i].tee;
+		if (e == OK && names(of, of->tee, of->value))
+			return OK;
+	}
+	if (computed)
+		return err_set(em, ERR_ATTEST, "%s names %zu values, and none is that of %s", args->file,
+			       of->named_count, args->firmware);
+	return err_wrap(em, e, "%s", args->firmware);
+}
+
 static enum err verdict_print(const struct args *args, const struct references *of, bool is_signed, struct errmsg *em)
 {
 	char text[512];
@@ -169,7 +215,7 @@ int attest_reference(int argc, char **argv)
 	if (e == OK)
 		e = boot_compare(&args, &of, &em);
 	if (e == OK)
-		e = firmware_compare(&args, &of, &em);
+		e = of.named_count ? named_compare(&args, &of, &em) : firmware_compare(&args, &of, &em);
 	if (e == OK)
 		e = verdict_print(&args, &of, is_signed, &em);
 	return e == OK ? 0 : cli_fail(e, &em);

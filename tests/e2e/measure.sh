@@ -113,6 +113,18 @@ refuses "a header changed" 7 "checksum" kbs-attest measure tdx "$work/igvm"
 head -c 20000 "$igvm" >"$work/igvm"
 refuses "cut off" 8 "there are 20000" kbs-attest measure tdx "$work/igvm"
 
+# --- CoRIM of another's making: it names values, and not what they come from ---------------------------------------------
+foreign=$TOP_SRCDIR/tests/vectors/references/foreign.corim
+passes "a CoRIM of another names what the file measures as" kbs-attest reference check "$foreign" "$igvm" --time 2026-06-01T00:00:00Z
+equal "for TDX, which it looks for first" "match: mr_td $(kbs-attest measure tdx "$igvm"); not signed" "$(cat "$work/out")"
+refuses "nor an IGVM file for SEV-SNP alone" 5 "names 4 values, and none" \
+	kbs-attest reference check "$foreign" "${igvm%/*}/id-block.igvm" --time 2026-06-01T00:00:00Z
+refuses "other firmware" 5 "names 4 values, and none" kbs-attest reference check "$foreign" $firmware --time 2026-06-01T00:00:00Z
+refuses "its validity counts" 5 "no longer valid" kbs-attest reference check "$foreign" "$igvm" --time 2027-06-01T00:00:00Z
+refuses "a key is asked for" 7 "not signed" kbs-attest reference check "$foreign" "$igvm" --key "$work/cert.pem"
+refuses "values that only some keys may sign" 8 "only some keys" \
+	kbs-attest reference check "${foreign%.corim}-authorized.corim" "$igvm" --time 2026-06-01T00:00:00Z
+
 # --- CoRIM, as another implementation reads it ----------------------------------------------------------------------
 refuses "a CoRIM names its signer" 2 "signer" kbs-attest measure tdx $firmware --format corim
 refuses "a CoRIM that begins also ends" 2 "not-after" \

@@ -204,9 +204,44 @@ static void what_a_corim_cannot_say_is_refused(void **state)
 	check_err(ERR_UNSUPPORTED, references_write(&of, REFERENCES_JSON, &unsealed, &out, &em));
 }
 
+static void a_corim_of_another_names_values(void **state)
+{
+	(void)state;
+	AUTO_BUF
+	file = { 0 };
+	struct references read;
+	bool is_signed = true;
+	uint8_t rtmr[MEASURE_LEN];
+	vector_read("references/foreign.corim", &file);
+	check_ok(references_read(buf_bytes(&file), NULL, &read, &is_signed, &em));
+	assert_false(is_signed);
+	/* Not of another platform, of one chip, or of a triple that is no reference. */
+	assert_int_equal(read.named_count, 4);
+	memset(rtmr, 3, sizeof rtmr);
+	assert_memory_equal(read.named[1].value, rtmr, sizeof rtmr);
+	assert_int_equal(read.named[2].tee, REFERENCES_TDX);
+	assert_int_equal(read.named[3].tee, REFERENCES_SNP);
+	assert_int_equal(read.not_before, 1767225600);
+	assert_int_equal(read.not_after, 1798761600);
+	for (size_t len = 0; len < file.len; len++) {
+		uint8_t *cut = memcpy(malloc(len + 1), file.data, len + 1);
+		assert_int_not_equal(references_read((struct bytes){ cut, len }, NULL, &read, &is_signed, &em), OK);
+		free(cut);
+	}
+	/* Whose signature makes it count is not known here. */
+	vector_read("references/foreign-authorized.corim", &file);
+	check_err(ERR_UNSUPPORTED, references_read(buf_bytes(&file), NULL, &read, &is_signed, &em));
+	/* 501({1: []}); and an array that says it has 2^32 items. */
+	static const uint8_t nothing[] = { 0xd9, 0x01, 0xf5, 0xa1, 0x01, 0x80 };
+	static const uint8_t many[] = { 0xd9, 0x01, 0xf5, 0xa1, 0x03, 0x9b, 0, 0, 0, 1, 0, 0, 0, 0 };
+	check_err(ERR_UNSUPPORTED, references_read(BYTES(nothing), NULL, &read, &is_signed, &em));
+	check_err(ERR_PARSE, references_read(BYTES(many), NULL, &read, &is_signed, &em));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_corim_of_another_names_values),
 		cmocka_unit_test(corims_are_byte_for_byte_what_another_encoder_makes),
 		cmocka_unit_test(every_form_says_all_that_was_said),
 		cmocka_unit_test(whatever_is_cut_off_is_refused),
