@@ -115,17 +115,6 @@ static void takes_a_key_file_and_the_name_of_the_scheme(void **state)
 	okw_annotations_clear(&annotations);
 }
 
-static void refused(const char *spec, enum okw_code code, const char *text)
-{
-	struct okw_error error = { OKW_OK, "" };
-	struct okw_context *context = context_with(NULL, NULL);
-	enum okw_code got = okw_add_encryption_key(context, spec, &error);
-	if (got != code)
-		fail_msg("%s: %d: %s", spec, (int)got, error.text);
-	assert_error_has(&error, text);
-	okw_context_free(context);
-}
-
 static void refuses_keys_that_cannot_wrap(void **state)
 {
 	(void)state;
@@ -144,14 +133,14 @@ static void refuses_keys_that_cannot_wrap(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		AUTO_STR
 		char *spec = uri("kek:", keys[i].label, "");
-		refused(spec, keys[i].code, keys[i].text);
+		encryption_refused(spec, keys[i].code, keys[i].text);
 	}
 	AUTO_STR
 	char *pem = softhsm_path("rsa3072.pub");
 	AUTO_STR
 	char *spec = NULL;
 	assert_true(asprintf(&spec, "kek:%s", pem) > 0);
-	refused(spec, OKW_ERR_ARG, "an AES key is in a token");
+	encryption_refused(spec, OKW_ERR_ARG, "an AES key is in a token");
 }
 
 /* For an RSA key and two AES keys: each opens it, and a peer that knows no AES keys finds what it knows. */

@@ -93,28 +93,6 @@ static void takes_a_passphrase_in_each_of_its_forms(void **state)
 	unlink(name);
 }
 
-static void encryption_refused(const char *spec, enum okw_code code, const char *text)
-{
-	struct okw_error error = { OKW_OK, "" };
-	struct okw_context *context = context_with(NULL, NULL);
-	enum okw_code got = okw_add_encryption_key(context, spec, &error);
-	if (got != code)
-		fail_msg("%s: %d: %s", spec, (int)got, error.text);
-	assert_error_has(&error, text);
-	okw_context_free(context);
-}
-
-static void decryption_refused(const char *spec, enum okw_code code, const char *text)
-{
-	struct okw_error error = { OKW_OK, "" };
-	struct okw_context *context = context_with(NULL, NULL);
-	enum okw_code got = okw_add_decryption_key(context, spec, &error);
-	if (got != code)
-		fail_msg("%s: %d: %s", spec, (int)got, error.text);
-	assert_error_has(&error, text);
-	okw_context_free(context);
-}
-
 static void refuses_keys_that_it_cannot_use(void **state)
 {
 	(void)state;

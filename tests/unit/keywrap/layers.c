@@ -141,3 +141,25 @@ struct okw_context *context_with(const char *encryption_key, const char *decrypt
 		assert_okw(okw_add_decryption_key(context, decryption_key, &error), &error);
 	return context;
 }
+
+static void key_refused(enum okw_code (*add)(struct okw_context *context, const char *spec, struct okw_error *error),
+			const char *spec, enum okw_code code, const char *text)
+{
+	struct okw_error error = { OKW_OK, "" };
+	struct okw_context *context = context_with(NULL, NULL);
+	enum okw_code got = add(context, spec, &error);
+	if (got != code)
+		fail_msg("%s: %d: %s", spec, (int)got, error.text);
+	assert_error_has(&error, text);
+	okw_context_free(context);
+}
+
+void encryption_refused(const char *spec, enum okw_code code, const char *text)
+{
+	key_refused(okw_add_encryption_key, spec, code, text);
+}
+
+void decryption_refused(const char *spec, enum okw_code code, const char *text)
+{
+	key_refused(okw_add_decryption_key, spec, code, text);
+}

@@ -49,3 +49,7 @@ void assert_error_has(const struct okw_error *error, const char *text);
 
 /* A context with these keys (NULL: none). */
 struct okw_context *context_with(const char *encryption_key, const char *decryption_key);
+
+/* Asserts that no context takes such a key, with this code, and a text that has `text` in it. */
+void encryption_refused(const char *spec, enum okw_code code, const char *text);
+void decryption_refused(const char *spec, enum okw_code code, const char *text);
