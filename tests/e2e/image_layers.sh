@@ -16,7 +16,7 @@ cp -L /bin/true "$work/0/bin/true"
 ln -s usr/lib "$work/0/lib"
 ln "$work/0/kept" "$work/0/kept-too"
 mkdir -p "$work/1/d" "$work/1/lib" "$work/1/new"
-: >"$work/1/.wh.gone" >"$work/1/d/.wh..wh..opq"
+touch "$work/1/.wh.gone" "$work/1/d/.wh..wh..opq"
 echo 1 >"$work/1/d/new"
 echo 1 >"$work/1/lib/z"
 mkdir -p "$work/2/etc"
@@ -97,6 +97,7 @@ if can_mount unshare -Urm; then
 	# Folders that no layer names have the time at which they were made.
 	touch -d @1700000000 "$work/many-plain/all"
 	many_same() {
+		# shellcheck disable=SC2016 # the inner shell expands these
 		unshare -Urm sh -c 'kbs-image mount "$1" && diff -r "$1/rootfs" "$2"' _ "$work/many" "$work/many-plain"
 	}
 	passes "all in one mount" many_same

@@ -8,6 +8,10 @@ umask 022
 chmod 755 "$work"
 
 layers_image=$TOP_SRCDIR/tests/support/layers_image.py
+compare=$TOP_SRCDIR/tests/support/trees_compare.py
+nasty=$TOP_SRCDIR/tests/support/nasty_archives.py
+# Root, and not only of a user namespace with a few ids.
+is_root() { [ "$(id -u)" = 0 ] && grep -qE '^ *0 +0 +4294967295$' /proc/self/uid_map; }
 unpack() { kbs-image unpack -q --insecure-policy "$@"; }
 
 # --- sparse files ----------------------------------------------------------------------------------------------------
@@ -37,4 +41,102 @@ for form in gnu posix-0.0 posix-0.1 posix-1.0; do
 	passes "unpacks sparse files, $form" unpack --unprivileged "oci:$work/lay:$form" "$work/out.$form" || true
 	passes "as they were, with their holes, $form" sparse_same "$work/out.$form"
 done
+
+# --- archives that nobody should have made -----------------------------------------------------------------------------
+privileges=(--unprivileged)
+! is_root || privileges=()
+mkdir "$work/nasty" "$work/ours" "$work/tars" "$work/umocis"
+PYTHONDONTWRITEBYTECODE=1 "$nasty" "$work/nasty" "$work/nasty.lay" >"$work/nasty.list"
+with_tar=() with_umoci=()
+while read -r name what; do
+	code=0
+	unpack "${privileges[@]}" "oci:$work/nasty.lay:$name" "$work/ours/$name" >"$work/nasty.out" 2>&1 || code=$?
+	expected=0 pattern=
+	# The pattern is quoted as a shell would have it.
+	case $what in no*) eval "set -- $what" && expected=$2 pattern=$3 ;; esac
+	if [ "$code" = "$expected" ] && grep -qE -- "$pattern" "$work/nasty.out" && { [ "$code" = 0 ] || [ ! -e "$work/ours/$name" ]; }; then
+		ok "$([ "$code" = 0 ] && echo takes || echo refuses) $name"
+	else
+		not_ok "$name: ${what}"
+		{ echo "exit $code" && cat "$work/nasty.out"; } | diag 10
+	fi
+	case $what in
+	tar)
+		with_tar+=("$work/ours/$name" "$work/tars/$name")
+		mkdir "$work/tars/$name"
+		tar --numeric-owner -xpf "$work/nasty/$name.0.tar" -C "$work/tars/$name" 2>/dev/null || true
+		;;
+	umoci) with_umoci+=("$name") ;;
+	esac
+done <"$work/nasty.list"
+equal "nothing is left of what was refused" "" "$(find "$work/ours" -maxdepth 1 -name '*.unpacking-*')"
+umoci_same() {
+	local name pairs=()
+	for name in "${with_umoci[@]}"; do
+		umoci unpack --image "$work/nasty.lay:$name" "$work/umocis/$name" || return 1
+		pairs+=("$work/ours/$name" "$work/umocis/$name/rootfs")
+	done
+	"$compare" --no-folder-times "${pairs[@]}"
+}
+if is_root; then
+	passes "GNU tar makes the same of what is taken" "$compare" --no-folder-times "${with_tar[@]}"
+else
+	skip "GNU tar makes the same of what is taken" "not root"
+fi
+if is_root && command -v umoci >/dev/null; then
+	passes "umoci makes the same of what is taken" umoci_same
+else
+	skip "umoci makes the same of what is taken" "not root, or umoci is not installed"
+fi
+
+# Whoever is not root changes folders of lower layers, too, whose modes forbid it.
+another=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+if is_root && "${another[@]}" kbs-image --version >/dev/null 2>&1; then
+	mkdir -m 777 "$work/others"
+	chmod -R a+rX "$work/nasty.lay"
+	others() {
+		"${another[@]}" kbs-image unpack -q --insecure-policy \
+			"oci:$work/nasty.lay:read-only-folder" "$work/others/made" || return 1
+		diff -r "$work/others/made" "$work/ours/read-only-folder" && [ "$(stat -c %a "$work/others/made/r")" = 555 ]
+	}
+	passes "who is not root fills read-only folders" others
+else
+	skip "who is not root fills read-only folders" "we cannot become somebody else who can start kbs-image"
+fi
+
+# --- a root file system of this machine's: owners, devices, capabilities, access lists, hard links -----------------------
+# May fail where the file system knows none.
+attribute() { python3 -c 'import os, sys; os.setxattr(sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3]))' "$@" 2>/dev/null || true; }
+root_make() {
+	mkdir -p "$1/bin" "$1/dev" "$1/var/mail" "$1/home/user"
+	cp -a /bin/ls /bin/cat /etc/services "$1/bin"
+	ln "$1/bin/cat" "$1/bin/cat2"
+	ln "$1/bin/cat" "$1/var/cat3"
+	ln -s ../bin/cat "$1/var/link"
+	mknod "$1/dev/null" c 1 3 && mknod "$1/dev/loop0" b 7 0 && mkfifo "$1/dev/fifo" || return 1
+	chown 1000:1001 "$1/home/user" "$1/bin/services"
+	chmod 4755 "$1/bin/ls" && chmod 2775 "$1/var/mail" && chmod 600 "$1/dev/loop0"
+	# cap_net_raw+ep, and one of a user namespace whose root is 1000; user:1000:rw.
+	attribute "$1/bin/cat" security.capability 0100000200200000000000000000000000000000
+	attribute "$1/bin/services" security.capability 0100000300200000000000000000000000000000e8030000
+	attribute "$1/bin/services" user.some 00ff0a
+	attribute "$1/home/user" system.posix_acl_access 0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000500ffffffff
+	attribute "$1/home/user" system.posix_acl_default 0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000500ffffffff
+	echo x >"$1/home/user/file"
+	find "$1" -exec touch -h -d @1234567890.5 {} +
+}
+if ! is_root || ! root_make "$work/root"; then
+	skip "a root file system comes out as it was" "not root, or this machine lets us make no devices"
+else
+	tar --format=posix --xattrs --xattrs-include='*' --numeric-owner --sort=name -cf "$work/root.tar" -C "$work/root" .
+	"$layers_image" "$work/lay" root "$work/root.tar"
+	passes "unpacks a root file system" unpack "oci:$work/lay:root" "$work/root.ours"
+	passes "it comes out as it was" "$compare" "$work/root" "$work/root.ours"
+	if command -v umoci >/dev/null; then
+		passes "umoci unpacks it" umoci unpack --image "$work/lay:root" "$work/root.umoci"
+		passes "to the same" "$compare" "$work/root.umoci/rootfs" "$work/root.ours"
+	else
+		skip "umoci unpacks it to the same" "umoci is not installed"
+	fi
+fi
 tap_end
