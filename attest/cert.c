@@ -214,14 +214,33 @@ bool cert_chain_check(const struct cert_context *cx, const struct cert_chain *ch
 	return true;
 }
 
+/* A critical extension (a delta list, a part of the list) changes what not being listed means. */
+static bool crl_holds(X509_CRL *crl, X509 *issuer)
+{
+	bool holds =
+		X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1 && X509_CRL_get_ext_by_critical(crl, 1, -1) < 0;
+	ERR_clear_error();
+	return holds;
+}
+
+/* The issuer's newest that holds: a host that hands on an older one takes nothing out of a list that somebody else
+ * gave. Else the first that has its name. */
 static X509_CRL *crl_of(const struct cert_revocation *r)
 {
+	X509_CRL *found = NULL;
+	bool holds = false;
 	for (int i = 0; i < sk_X509_CRL_num(r->lists->crls); i++) {
 		X509_CRL *crl = sk_X509_CRL_value(r->lists->crls, i);
-		if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(r->issuer)) == 0)
-			return crl;
+		if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(r->issuer)) != 0)
+			continue;
+		bool good = crl_holds(crl, r->issuer);
+		bool newer =
+			found && ASN1_TIME_compare(X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_lastUpdate(found)) == 1;
+		if (!found || (good && (!holds || newer)))
+			found = crl;
+		holds = holds || good;
 	}
-	return NULL;
+	return found;
 }
 
 void cert_revocation_check(const struct cert_context *cx, const struct cert_revocation *r)
@@ -238,10 +257,7 @@ void cert_revocation_check(const struct cert_context *cx, const struct cert_revo
 	if (!appraisal_expect(cx->to, CHECK("CRL", APPRAISAL_MALFORMED), crl != NULL,
 			      (struct check_texts){ expected, crl ? "given" : "none of this issuer" }))
 		return;
-	/* A critical extension (a delta list, a part of the list) changes what not being listed means. */
-	bool holds =
-		X509_CRL_verify(crl, X509_get0_pubkey(r->issuer)) == 1 && X509_CRL_get_ext_by_critical(crl, 1, -1) < 0;
-	ERR_clear_error();
+	bool holds = crl_holds(crl, r->issuer);
 	if (!appraisal_expect(cx->to, CHECK("CRL signature", APPRAISAL_SIGNATURE), holds,
 			      (struct check_texts){ issuer, holds ? "holds" : "does not hold" }))
 		return;

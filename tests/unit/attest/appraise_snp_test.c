@@ -303,6 +303,31 @@ static void a_whole_hierarchy_of_a_stranger_is_refused(void **state)
 	close_world();
 }
 
+/* Certificates come from the host as well: it may keep what was the ARK's list before a CA was revoked. */
+static void an_older_crl_hides_nothing(void **state)
+{
+	(void)state;
+	for (size_t newest = 1; newest <= 2; newest++) {
+		AUTO_BUF
+		older = { 0 };
+		open_world("Milan", 3);
+		ask_revoked();
+		amd_make(&w);
+		struct pki_crl crl = { "ARK-Milan", w.keys[AMD_ARK], w.now - 2000, w.crl_until, 0, false };
+		pki_crl_make(&crl, &older);
+		in = (struct verifier_input){
+			.evidence = BYTES(w.report), .certs = certs, .cert_count = 3, .now = w.now
+		};
+		certs[0] = buf_bytes(&w.leaf);
+		certs[newest] = buf_bytes(&w.crl_der);
+		certs[3 - newest] = buf_bytes(&older);
+		appraisal_clear(&a);
+		check_ok(appraise_snp(&w.trust, &in, &a, &em));
+		only(APPRAISAL_REFUSED, "revocation", newest);
+		close_world();
+	}
+}
+
 static void a_turin_fmc_is_compared(void **state)
 {
 	(void)state;
@@ -410,6 +435,7 @@ int main(void)
 		cmocka_unit_test(reports_of_every_version_and_product_are_affirmed),
 		cmocka_unit_test(each_check_fails_for_its_own_reason),
 		cmocka_unit_test(a_whole_hierarchy_of_a_stranger_is_refused),
+		cmocka_unit_test(an_older_crl_hides_nothing),
 		cmocka_unit_test(a_turin_fmc_is_compared),
 		cmocka_unit_test(a_vlek_names_its_provider),
 		cmocka_unit_test(nothing_may_stand_behind_the_signature),
