@@ -7,3 +7,4 @@
 #define err_wrap(em, e, ...) ((void)(err_wrap)((em), (e), __VA_ARGS__), (e))
 #define err_errno(em, e, ...) ((void)(err_errno)((em), (e), __VA_ARGS__), (e))
 #define err_openssl(em, e, ...) ((void)(err_openssl)((em), (e), __VA_ARGS__), (e))
+#define err_nomem(em, what) ((void)(err_nomem)((em), (what)), ERR_NOMEM)
