@@ -49,7 +49,7 @@ static enum err copy_config(struct copy *c, struct errmsg *em)
 static enum err copy_run(struct copy *c, struct raw_manifest *raw, struct errmsg *em)
 {
 	size_t count = c->manifest->layer_count;
-	bool changed = false;
+	bool changed = c->destination->ops->oci_only && strcmp(c->manifest->media_type, MEDIA_OCI_MANIFEST) != 0;
 	enum err e = copy_layers(c, em);
 	if (e == OK)
 		e = copy_config(c, em);

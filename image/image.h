@@ -81,8 +81,8 @@ struct image_copy_options {
 
 /* Copies SRC to DST. Every digest and size is checked; constant memory; the destination's index changes only
  * after everything held: on an error nothing new is visible under the tag, and blobs that
- * this call wrote are removed. A manifest that needs no change keeps its bytes and digest. Blocks on disk, on tokens,
- * and for at most a minute on other writers of the same layout (then ERR_BUSY).
+ * this call wrote are removed. A manifest that needs no change keeps its bytes and digest; in a layout Docker's becomes
+ * OCI's. Blocks on disk, on tokens, and for at most a minute on other writers of the same layout (then ERR_BUSY).
  * digest_out: the new manifest's digest, IMAGE_DIGEST_SIZE bytes; may be NULL.
  * ERR_ARG, ERR_NOT_FOUND, ERR_PARSE, ERR_UNSUPPORTED, ERR_INTEGRITY, ERR_KEY, ERR_DENIED, ERR_IO, ... */
 enum err image_copy(const char *src, const char *dst, const struct image_copy_options *options, char *digest_out,

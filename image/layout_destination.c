@@ -215,9 +215,14 @@ static void destination_free(struct image_destination *base)
 	free(d);
 }
 
-static const struct image_destination_ops destination_ops = { destination_has_blob, destination_put_blob,
-							      destination_read_back, destination_commit,
-							      destination_free };
+static const struct image_destination_ops destination_ops = {
+	.has_blob = destination_has_blob,
+	.put_blob = destination_put_blob,
+	.read_back = destination_read_back,
+	.commit = destination_commit,
+	.free = destination_free,
+	.oci_only = true,
+};
 
 static enum err destination_open(struct layout_destination *d, struct errmsg *em)
 {

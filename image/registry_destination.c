@@ -211,9 +211,13 @@ static void destination_free(struct image_destination *base)
 	free(d);
 }
 
-static const struct image_destination_ops destination_ops = { destination_has_blob, destination_put_blob,
-							      destination_read_back, destination_commit,
-							      destination_free };
+static const struct image_destination_ops destination_ops = {
+	.has_blob = destination_has_blob,
+	.put_blob = destination_put_blob,
+	.read_back = destination_read_back,
+	.commit = destination_commit,
+	.free = destination_free,
+};
 
 /* What is written goes to one place. */
 static enum err name_settle(const struct registries_conf *conf, struct reference *name, struct errmsg *em)

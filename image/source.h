@@ -78,6 +78,7 @@ struct image_destination_ops {
 			      struct errmsg *em);
 	enum err (*commit)(struct image_destination *d, const struct raw_manifest *manifest, struct errmsg *em);
 	void (*free)(struct image_destination *d);
+	bool oci_only; /* Docker's manifests become OCI's here: peers read no others */
 };
 
 struct image_destination {

@@ -156,6 +156,8 @@ if command -v skopeo >/dev/null; then
 	passes "by its tag" unpacks docker-archive:skopeo-d.tar:docker.io/library/app:one
 	passes "skopeo writes a layout" skopeo --insecure-policy copy -q oci:lay:app oci-archive:skopeo-o.tar:app
 	passes "it is read" unpacks oci-archive:skopeo-o.tar:app
+	passes "copies it into a layout" kbs-image copy -q docker-archive:skopeo-d.tar oci:from-d:app
+	passes "which skopeo reads" skopeo --insecure-policy copy -q oci:from-d:app "dir:$work/dir2"
 	passes "skopeo reads docker's good one" skopeo --insecure-policy copy -q docker-archive:good.tar:@0 "dir:$work/dir"
 else
 	skip "reads skopeo's archives" "skopeo is not installed"

@@ -23,7 +23,7 @@ prints() {
 passes "--help teaches with an example" prints 'kbs-image copy --encryption-key jwe:public.pem' kbs-image --help
 passes "--help works after the command" prints '^Usage: kbs-image copy' kbs-image copy --help
 passes "--version says which" prints '^kbs-image [0-9]' kbs-image --version
-refuses "no command" 2 "recipients, unpack or verify" kbs-image
+refuses "no command" 2 "recipients, remove, unpack or verify" kbs-image
 refuses "an unknown command" 2 'unknown command "cpy"' kbs-image cpy
 refuses "an unknown option" 2 'unknown option --encrypt-kay' kbs-image copy --encrypt-kay=secret a b
 refuses "an option without its argument" 2 'wants an argument' kbs-image copy a b --encryption-key
