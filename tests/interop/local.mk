@@ -1,7 +1,7 @@
 # tests/interop: other people's programs, run by scripts/check.
 EXTRA_DIST += tests/interop/skopeo.sh tests/interop/skopeo_layout.sh
 
-EXTRA_DIST += tests/interop/keyprovider.sh tests/support/go_peer.sh
+EXTRA_DIST += tests/interop/keyprovider.sh tests/support/go_peer.sh tests/support/skopeo_peer.sh
 EXTRA_DIST += tests/interop/keyprovider_peer/main.go tests/interop/keyprovider_peer/go.mod tests/interop/keyprovider_peer/go.sum \
 	tests/interop/keyprovider_rust/Cargo.toml tests/interop/keyprovider_rust/src/main.rs
 

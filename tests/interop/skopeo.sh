@@ -7,12 +7,8 @@ set -euo pipefail
 . "$(dirname "$0")/../support/e2e.sh"
 # shellcheck source=tests/support/image_round_trip.sh
 . "$TOP_SRCDIR/tests/support/image_round_trip.sh"
-
-# What a go.sum would hold; with it the checksum database need not know the module. The current one needs Go 1.25.
-version=v1.23.0 sum='h1:GZ4FPzvx6wU14SAB76Fz4buhfQkMANuknsV0HFCKYEA='
-older_version=v1.19.0 older_sum='h1:MiA+kxXGHg47GeHqdqyipNwBOa4OaBxFnFiNiwtcYu0='
-tags='containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper'
-cache=$TOP_BUILDDIR/interop
+# shellcheck source=tests/support/skopeo_peer.sh
+. "$TOP_SRCDIR/tests/support/skopeo_peer.sh"
 
 give_up() {
 	skip "skopeo and this project open each other's images" "$1"
@@ -20,69 +16,14 @@ give_up() {
 	exit
 }
 
-# go_is_at_least 1.21
-go_is_at_least() {
-	local found
-	found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9]*\.[0-9]*\).*/\1/p')
-	[ -n "$found" ] && [ "$(printf '%s\n%s\n' "$found" "$1" | sort -V | head -1)" = "$1" ]
-}
-
-# Its own go.sum vouches for everything that it needs.
-skopeo_build() {
-	local found dir
-	rm -rf "$cache/src"
-	mkdir -p "$cache/src"
-	(cd "$cache" && GOFLAGS=-mod=mod GONOSUMDB=github.com/containers/skopeo \
-		go mod download -json "github.com/containers/skopeo@$version") >"$cache/download.json" 2>"$cache/download.log" || return 1
-	found=$(jq -r .Sum "$cache/download.json")
-	[ "$found" = "$sum" ] || {
-		echo "the module proxy gave skopeo $version with the sum $found, not $sum" >"$cache/download.log"
-		return 2
-	}
-	dir=$(jq -r .Dir "$cache/download.json")
-	cp -r "$dir/." "$cache/src"
-	chmod -R u+w "$cache/src"
-	rm -rf "$cache/src/vendor"
-	(cd "$cache/src" && go mod download all) >>"$cache/download.log" 2>&1 || return 1
-	(cd "$cache/src" && GOFLAGS=-mod=mod CGO_ENABLED=1 go build -trimpath -tags "$tags" -o "$cache/skopeo.new" ./cmd/skopeo) \
-		>"$cache/build.log" 2>&1 || return 2
-	mv "$cache/skopeo.new" "$cache/skopeo-$version"
-	rm -rf "$cache/src"
-}
-
-find_skopeo() {
-	skopeo=${SKOPEO-}
-	if [ -n "$skopeo" ]; then
-		[ -x "$skopeo" ] || { echo "SKOPEO=$skopeo cannot be run" >&2; exit 1; }
-		return 0
-	fi
-	go_is_at_least 1.25 || { version=$older_version sum=$older_sum; }
-	skopeo=$cache/skopeo-$version
-	[ ! -x "$skopeo" ] || return 0
-	go_is_at_least 1.21 || give_up "no Go 1.21 or newer here to build a skopeo that knows pkcs11; SKOPEO=path names one"
-	mkdir -p "$cache"
-	echo "# building skopeo $version, once"
-	local status=0
-	TMPDIR=$cache skopeo_build || status=$?
-	if [ $status -eq 1 ] && [ "$version" != "$older_version" ]; then
-		version=$older_version sum=$older_sum status=0
-		skopeo=$cache/skopeo-$version
-		echo "# the proxy does not give that one; building skopeo $version"
-		[ -x "$skopeo" ] || TMPDIR=$cache skopeo_build || status=$?
-	fi
-	case $status in
-	0) ;;
-	1) give_up "the Go module proxy could not be reached: $(tail -1 "$cache/download.log" | cut -c1-200)" ;;
-	*)
-		not_ok "skopeo $version builds"
-		tail -20 "$cache/download.log" "$cache/build.log" 2>/dev/null | diag 40
-		tap_end
-		exit 1
-		;;
-	esac
-}
-
 find_skopeo
+[ -z "$skopeo_failed" ] || {
+	not_ok "skopeo builds"
+	printf '%s\n' "$skopeo_failed" | diag 40
+	tap_end
+	exit 1
+}
+[ -z "$no_skopeo" ] || give_up "$no_skopeo"
 echo "# $("$skopeo" --version)"
 copy() { timeout --foreground -k 5 120 "$skopeo" --insecure-policy copy -q "$@"; }
 key_file() { printf 'pkcs11:\n  uri: "%s"\n' "$(key_uri_for_go "$1")" >"$work/$1.yaml"; }

@@ -1,5 +1,5 @@
 # tests/support
-EXTRA_DIST += tests/support/make_image.sh tests/support/layers_image.py tests/support/nasty_archives.py tests/support/trees_compare.py
+EXTRA_DIST += tests/support/bench_image.sh tests/support/make_image.sh tests/support/layers_image.py tests/support/nasty_archives.py tests/support/trees_compare.py
 
 # Runs a fuzz target without libFuzzer: see tests/local.mk.
 check_LTLIBRARIES += libfuzz_driver.la
