@@ -249,6 +249,12 @@ refuses "a challenge from where a redirect led" 5 'another place' through --src-
 equal "which gets no credentials, and no request for a token" "0 0" "$(seen '/elsewhere.*auth=[^-]') $(seen '/token')"
 fault unended
 equal "takes a blob whose end alone was not said" "$digest" "$(through)"
+fault part
+refuses "a part that nobody asked for" 8 'not the part' through
+fault liar
+refuses "a manifest that is said to be another" 7 'sha256:0000' through
+fault drip 1
+equal "takes a manifest that comes byte by byte" "$digest" "$(through)"
 fault gzip
 refuses "an encoding that nobody asked for" 7 '' through
 fault downgrade

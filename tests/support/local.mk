@@ -25,6 +25,10 @@ check_LTLIBRARIES += libhttp_peer.la
 libhttp_peer_la_SOURCES = tests/support/http_peer.c tests/support/http_peer.h \
 	tests/support/http_peer_tls.c tests/support/http_peer_tls.h
 libhttp_peer_la_LIBADD = libcommon.la -lssl $(CRYPTO_LIBS)
+# The same of HTTP/2.
+check_LTLIBRARIES += libhttp2_peer.la
+libhttp2_peer_la_SOURCES = tests/support/http2_peer.c tests/support/http2_peer.h
+libhttp2_peer_la_LIBADD = libhttp_peer.la $(NGHTTP2_LIBS)
 
 # Writes the seeds of attest/'s fuzz targets; by hand.
 check_PROGRAMS += tests/support/tee_seeds

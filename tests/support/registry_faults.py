@@ -18,6 +18,8 @@ read for every request; a new line begins to count anew. KIND:
   token COUNT        every COUNT-th answer asks for a new bearer token, for user "u", password "p"
   elsewhere          blobs are at another origin, which wants a token
   silent             blobs begin, and then nothing comes
+  part               blobs are answered by a part that nobody asked for
+  liar               manifests are said to have another digest
   unended            every blob comes without the end that its answer promised
   gzip               blobs and manifests are said to be gzip-encoded, and are
   drip SECONDS       manifests come byte by byte, the last one after so many seconds
@@ -179,6 +181,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1:]
         if blob and kind == "longer":
             data += b"x"
+        if blob and kind == "part":
+            status, data = 206, data[10:]
+            headers.append(("Content-Range", f"bytes 10-{len(data) + 9}/{len(data) + 10}"))
+        if manifest and kind == "liar":
+            headers = [h for h in headers if h[0].lower() != "docker-content-digest"]
+            headers.append(("Docker-Content-Digest", "sha256:" + "0" * 64))
         if (blob or manifest) and kind == "gzip":
             data = gzip.compress(data)
             headers.append(("Content-Encoding", "gzip"))

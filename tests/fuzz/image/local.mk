@@ -1,6 +1,7 @@
 # fuzz targets of image/
 IMAGE_FUZZ = \
 	tests/fuzz/image/archive_fuzz \
+	tests/fuzz/image/config_fuzz \
 	tests/fuzz/image/gunzip_fuzz \
 	tests/fuzz/image/index_fuzz \
 	tests/fuzz/image/manifest_fuzz \
@@ -20,6 +21,10 @@ tests_fuzz_image_archive_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
 tests_fuzz_image_store_fuzz_SOURCES = tests/fuzz/image/store_fuzz.c
 tests_fuzz_image_store_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_image_store_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
+EXTRA_DIST += tests/fuzz/image/config.seeds
+tests_fuzz_image_config_fuzz_SOURCES = tests/fuzz/image/config_fuzz.c
+tests_fuzz_image_config_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
+tests_fuzz_image_config_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la
 tests_fuzz_image_gunzip_fuzz_SOURCES = tests/fuzz/image/gunzip_fuzz.c
 tests_fuzz_image_gunzip_fuzz_LDFLAGS = $(FUZZ_LINK_FLAGS)
 tests_fuzz_image_gunzip_fuzz_LDADD = $(FUZZ_DRIVER) libimage.la libkeywrap.la

@@ -52,7 +52,7 @@ tests_unit_common_secret_test_LDADD = libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # Keys, JOSE and HTTP.
 jose_unit_tests = \
-	tests/unit/common/http2_test \
+	tests/unit/common/http_stream_test \
 	tests/unit/common/http_curl_test \
 	tests/unit/common/http_on_demand_test \
 	tests/unit/common/jwe_test \
@@ -66,8 +66,8 @@ TESTS += $(jose_unit_tests)
 endif
 tests_unit_common_http_curl_test_SOURCES = tests/unit/common/http_curl_test.c
 tests_unit_common_http_curl_test_LDADD = libhttp_peer.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
-tests_unit_common_http2_test_SOURCES = tests/unit/common/http2_test.c
-tests_unit_common_http2_test_LDADD = libhttp_peer.la libhttp_stream.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_common_http_stream_test_SOURCES = tests/unit/common/http_stream_test.c
+tests_unit_common_http_stream_test_LDADD = libhttp2_peer.la libhttp_peer.la libhttp_stream.la libhttp_curl.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_common_http_on_demand_test_SOURCES = tests/unit/common/http_on_demand_test.c tests/support/check.h
 tests_unit_common_http_on_demand_test_LDADD = libhttp_peer.la libcommon.la $(CMOCKA_LIBS)
 # It is loaded, not linked.

@@ -1,4 +1,5 @@
-#include "common/http_stream.h"
+#include "tests/support/http2_peer.h"
+
 #include "tests/support/http_peer_tls.h"
 
 #include <arpa/inet.h>
@@ -7,21 +8,11 @@
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
-/* Answers that share a connection, from a server of HTTP/2 that misbehaves by path. */
-
-#define BIG ((size_t)3 << 20) /* more than any window */
-#define SOME 200000
-
-struct server {
+struct http2_peer {
 	SSL_CTX *tls;
 	char *pem;
 	int listening;
@@ -29,7 +20,6 @@ struct server {
 	atomic_uint connections;
 	atomic_bool stop;
 	pthread_t thread;
-	const char *protocol; /* that it agrees to */
 };
 
 struct asked {
@@ -39,7 +29,7 @@ struct asked {
 };
 
 struct connection {
-	struct server *server;
+	struct http2_peer *server;
 	SSL *tls;
 	int fd;
 	bool leave;
@@ -49,12 +39,12 @@ struct connection {
 static int choose_protocol(SSL *tls, const unsigned char **out, unsigned char *len, const unsigned char *offered,
 			   unsigned offered_len, void *user)
 {
-	const struct server *s = user;
 	(void)tls;
 	(void)offered;
 	(void)offered_len;
-	*out = (const unsigned char *)s->protocol;
-	*len = (unsigned char)strlen(s->protocol);
+	(void)user;
+	*out = (const unsigned char *)"h2";
+	*len = 2;
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -76,7 +66,7 @@ static ssize_t body_give(nghttp2_session *session, int32_t id, uint8_t *to, size
 	(void)session;
 	(void)id;
 	(void)user;
-	size_t all = strcmp(a->path, "/big") == 0 ? BIG : SOME;
+	size_t all = strcmp(a->path, "/big") == 0 ? HTTP2_PEER_BIG : HTTP2_PEER_SMALL;
 	size_t n = all - a->sent < len ? all - a->sent : len;
 	if (n == 0 && strcmp(a->path, "/reset") == 0)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -229,7 +219,7 @@ static void *connection_run(void *argument)
 
 static void *server_run(void *argument)
 {
-	struct server *s = argument;
+	struct http2_peer *s = argument;
 	pthread_t threads[16];
 	size_t count = 0;
 	while (!s->stop && count < ARRAY_LEN(threads)) {
@@ -253,16 +243,15 @@ static void *server_run(void *argument)
 	return NULL;
 }
 
-static struct server *server_start(const char *protocol)
+struct http2_peer *http2_peer_start(void)
 {
-	struct server *s = calloc(1, sizeof(*s));
+	struct http2_peer *s = calloc(1, sizeof(*s));
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	if (!s)
 		abort();
-	s->protocol = protocol;
 	s->tls = http_peer_tls_new(HTTP_PEER_TLS, &s->pem);
-	SSL_CTX_set_alpn_select_cb(s->tls, choose_protocol, s);
+	SSL_CTX_set_alpn_select_cb(s->tls, choose_protocol, NULL);
 	SSL_CTX_set_mode(s->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	s->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->listening < 0 || bind(s->listening, (struct sockaddr *)&at, len) != 0 || listen(s->listening, 16) != 0 ||
@@ -274,8 +263,10 @@ static struct server *server_start(const char *protocol)
 	return s;
 }
 
-static void server_free(struct server *s)
+void http2_peer_free(struct http2_peer *s)
 {
+	if (!s)
+		return;
 	s->stop = true;
 	pthread_join(s->thread, NULL);
 	close(s->listening);
@@ -283,194 +274,18 @@ static void server_free(struct server *s)
 	free(s->pem);
 	free(s);
 }
-AUTO_DEFINE(server)
 
-static struct http_pool *pool_new(const struct server *s, bool (*interrupted)(void *user), void *user)
+uint16_t http2_peer_port(const struct http2_peer *peer)
 {
-	struct http_pool *pool = NULL;
-	const struct http_pool_options options = { .ca_pem = bytes_str(s->pem),
-						   .interrupted = interrupted,
-						   .interrupted_user = user };
-	assert_int_equal(http_pool_open(&options, &pool, NULL), OK);
-	return pool;
+	return peer->port;
 }
 
-static enum err ask(struct http_pool *pool, const struct server *s, const char *path, struct http_reply *out)
+const char *http2_peer_ca_pem(const struct http2_peer *peer)
 {
-	char url[128];
-	struct errmsg em = { "" };
-	snprintf(url, sizeof(url), "https://localhost:%u%s", s->port, path);
-	const struct http_call call = { .method = "GET", .url = url };
-	enum err e = http_pool_call(pool, &call, out, &em);
-	if (e != OK)
-		print_message("%s: %s\n", path, em.text);
-	return e;
+	return peer->pem;
 }
 
-/* *size: of what came, which is as it should be. */
-static enum err body_read(struct http_reply *reply, size_t *size)
+unsigned http2_peer_connections(struct http2_peer *peer)
 {
-	uint8_t chunk[10007];
-	*size = 0;
-	for (;;) {
-		size_t got = 0;
-		enum err e = stream_read(reply->body, (struct stream_window){ chunk, sizeof(chunk) }, &got, NULL);
-		if (e != OK || got == 0)
-			return e;
-		for (size_t i = 0; i < got; i++)
-			if (chunk[i] != (uint8_t)((*size + i) % 251))
-				return ERR_INTEGRITY;
-		*size += got;
-	}
-}
-
-static void assert_answer(struct http_pool *pool, const struct server *s, const char *path, size_t expected)
-{
-	AUTO_HTTP_REPLY reply = { 0 };
-	size_t size = 0;
-	assert_int_equal(ask(pool, s, path, &reply), OK);
-	assert_int_equal(reply.status, 200);
-	assert_int_equal(body_read(&reply, &size), OK);
-	assert_int_equal(size, expected);
-}
-
-static void an_answer_that_nobody_reads_holds_up_no_other(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	AUTO_HTTP_REPLY unread = { 0 };
-	size_t size = 0;
-	assert_int_equal(ask(pool, s, "/big", &unread), OK);
-	assert_answer(pool, s, "/small", SOME);
-	assert_answer(pool, s, "/big", BIG);
-	assert_answer(pool, s, "/moved", SOME);
-	assert_int_equal(body_read(&unread, &size), OK);
-	assert_int_equal(size, BIG);
-	assert_int_equal(s->connections, 1);
-}
-
-struct reader {
-	struct http_pool *pool;
-	const struct server *server;
-	enum err e;
-	size_t size;
-};
-
-static void *reader_run(void *argument)
-{
-	struct reader *r = argument;
-	AUTO_HTTP_REPLY reply = { 0 };
-	r->e = ask(r->pool, r->server, "/big", &reply);
-	if (r->e == OK)
-		r->e = body_read(&reply, &r->size);
-	return NULL;
-}
-
-static void threads_share_one_connection(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	struct reader readers[6];
-	pthread_t threads[ARRAY_LEN(readers)];
-	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
-		readers[i] = (struct reader){ pool, s, ERR_INTERNAL, 0 };
-		assert_int_equal(pthread_create(&threads[i], NULL, reader_run, &readers[i]), 0);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
-		pthread_join(threads[i], NULL);
-	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
-		assert_int_equal(readers[i].e, OK);
-		assert_int_equal(readers[i].size, BIG);
-	}
-	assert_int_equal(s->connections, 1);
-}
-
-static void answers_that_break_off_are_worth_a_retry(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	AUTO_HTTP_REPLY reply = { 0 };
-	size_t size = 0;
-	assert_int_equal(ask(pool, s, "/reset", &reply), OK);
-	assert_int_equal(body_read(&reply, &size), ERR_NET);
-	assert_answer(pool, s, "/small", SOME);
-	assert_int_equal(ask(pool, s, "/gone", &reply), ERR_NET);
-	assert_answer(pool, s, "/small", SOME);
-	assert_int_equal(s->connections, 2);
-}
-
-static void connects_anew_after_a_goodbye(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	assert_answer(pool, s, "/bye", SOME);
-	assert_answer(pool, s, "/small", SOME);
-	assert_int_equal(s->connections, 2);
-}
-
-static void refuses_a_flood_of_headers(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	AUTO_HTTP_REPLY reply = { 0 };
-	assert_int_not_equal(ask(pool, s, "/flood", &reply), OK);
-}
-
-static void sends_bodies(void **state)
-{
-	(void)state;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
-	AUTO_HTTP_REPLY reply = { 0 };
-	AUTO(stream) *body = NULL;
-	char url[128], size[24];
-	struct buf content = { calloc(1, BIG), BIG, BIG };
-	assert_non_null(content.data);
-	for (size_t i = 0; i < BIG; i++)
-		content.data[i] = (uint8_t)(i % 251);
-	assert_int_equal(stream_from_bytes(buf_bytes(&content), &body, NULL), OK);
-	snprintf(url, sizeof(url), "https://localhost:%u/upload", s->port);
-	snprintf(size, sizeof(size), "%zu", BIG);
-	const struct http_call call = { .method = "PUT", .url = url, .body = body, .body_size = (int64_t)BIG };
-	assert_int_equal(http_pool_call(pool, &call, &reply, NULL), OK);
-	AUTO_STR
-	char *received = http_response_header(&reply.head, "received");
-	assert_string_equal(received, size);
-	buf_clear(&content);
-}
-
-static bool at_once(void *user)
-{
-	atomic_uint *asked = user;
-	return atomic_fetch_add(asked, 1) > 2;
-}
-
-static void a_wait_ends_when_it_is_interrupted(void **state)
-{
-	(void)state;
-	atomic_uint asked = 0;
-	AUTO(server) *s = server_start("h2");
-	AUTO(http_pool) *pool = pool_new(s, at_once, &asked);
-	AUTO_HTTP_REPLY reply = { 0 };
-	assert_int_equal(ask(pool, s, "/never", &reply), ERR_IO);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_that_nobody_reads_holds_up_no_other),
-		cmocka_unit_test(threads_share_one_connection),
-		cmocka_unit_test(answers_that_break_off_are_worth_a_retry),
-		cmocka_unit_test(connects_anew_after_a_goodbye),
-		cmocka_unit_test(refuses_a_flood_of_headers),
-		cmocka_unit_test(sends_bodies),
-		cmocka_unit_test(a_wait_ends_when_it_is_interrupted),
-	};
-	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return peer->connections;
 }
