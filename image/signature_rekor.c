@@ -48,17 +48,17 @@ static enum err hash_check(json_object *json, const char *name, struct bytes of,
 	return e;
 }
 
-/* A key, or the very certificate. */
+/* The very certificate; or the key, and no certificate of it: that would be another's word. */
 static enum err signer_check(struct bytes text, const struct entry *want, struct errmsg *em)
 {
 	AUTO_OF(EVP_PKEY) *key = NULL;
 	AUTO_OF(X509) *certificate = NULL;
+	X509 *wanted = want->claim->certificate;
 	bool same = false;
-	enum err e;
-	if (want->claim->certificate) {
-		e = key_certificate_parse(text, &certificate, em);
-		same = e == OK && X509_cmp(certificate, want->claim->certificate) == 0;
-	} else {
+	enum err e = key_certificate_parse(text, &certificate, wanted ? em : NULL);
+	if (wanted) {
+		same = e == OK && X509_cmp(certificate, wanted) == 0;
+	} else if (!certificate) {
 		e = key_public_parse(text, &key, em);
 		same = e == OK && EVP_PKEY_eq(key, want->claim->signer) == 1;
 	}

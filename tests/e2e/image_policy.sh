@@ -4,6 +4,8 @@
 set -euo pipefail
 # shellcheck source=tests/support/e2e.sh
 . "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=tests/support/registry_put.sh
+. "$TOP_SRCDIR/tests/support/registry_put.sh"
 
 for program in docker-registry skopeo gpg python3; do
 	command -v $program >/dev/null || {
@@ -121,26 +123,10 @@ openssl pkey -in "$work/cosign.key" -pubout -out "$work/cosign.pub"
 policy cosign.json "{\"type\":\"sigstoreSigned\",\"keyPath\":\"$work/cosign.pub\",\"signedIdentity\":{\"type\":\"matchRepository\"}}"
 policy cosign_exact.json "{\"type\":\"sigstoreSigned\",\"keyPath\":\"$work/cosign.pub\"}"
 refuses "an image that cosign did not sign" 5 'no sigstore signature' verify cosign.json "$image"
-blob() {
-	local file=$1 url
-	url=$(curl -fsS -X POST -D - -o /dev/null "http://$host/v2/ns/app/blobs/uploads/" | tr -d '\r' | sed -n 's/^Location: //Ip')
-	curl -fsS -X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$file" "$url&digest=sha256:$(sha256sum "$file" | cut -d' ' -f1)" >/dev/null
-}
-descriptor() { echo "\"digest\":\"sha256:$(sha256sum "$1" | cut -d' ' -f1)\",\"size\":$(stat -c %s "$1")"; }
 printf '{"critical":{"identity":{"docker-reference":"%s"},"image":{"docker-manifest-digest":"sha256:%s"},"type":"cosign container image signature"},"optional":null}' \
 	"$host/ns/app" "$digest" >"$work/payload"
-printf '{}' >"$work/cosign.config"
-blob "$work/payload"
-blob "$work/cosign.config"
 signature=$(openssl dgst -sha256 -sign "$work/cosign.key" "$work/payload" | base64 -w0)
-cat >"$work/cosign.manifest" <<END
-{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
-"config":{"mediaType":"application/vnd.oci.image.config.v1+json",$(descriptor "$work/cosign.config")},
-"layers":[{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json",$(descriptor "$work/payload"),
-"annotations":{"dev.cosignproject.cosign/signature":"$signature"}}]}
-END
-curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "@$work/cosign.manifest" \
-	"http://$host/v2/ns/app/manifests/sha256-$digest.sig" >/dev/null
+cosign_put "$digest" "$work/payload" "{\"dev.cosignproject.cosign/signature\":\"$signature\"}"
 passes "takes what cosign signed" holds 'held: sigstoreSigned: key 1, .*cosign.pub' verify cosign.json "$image"
 refuses "a signature without tag where the name must be exact" 5 'no tag, no digest' verify cosign_exact.json "$image"
 
@@ -168,11 +154,6 @@ refuses "to look there where it may not" 5 'no sigstore signature' verify cosign
 
 # --- what refers to an image, by the tag where the registry has no list of it --------------------------------------
 
-# manifest_put FILE [REFERENCE]: into ns/app.
-manifest_put() {
-	curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "@$1" \
-		"http://$host/v2/ns/app/manifests/${2-sha256:$(sha256sum "$1" | cut -d' ' -f1)}" >/dev/null
-}
 # bundle_make NAME: a sigstore bundle, OpenSSL's, of the image; with that name, or "".
 bundle_make() {
 	local type=application/vnd.in-toto+json statement
@@ -196,8 +177,7 @@ curl -fsS -X DELETE "http://$host/v2/ns/app/manifests/sha256:$(sha256sum "$work/
 rm "$work/registries.d/x.yaml"
 refuses "nothing is left of what cosign signed" 5 'no sigstore signature' verify cosign.json "$image"
 bundle_make ""
-curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary "@$work/referrers" \
-	"http://$host/v2/ns/app/manifests/sha256-$digest" >/dev/null
+manifest_put "$work/referrers" "sha256-$digest" application/vnd.oci.image.index.v1+json
 refuses "a bundle, which names no repository" 5 'nameless-signatures' verify cosign.json "$image"
 passes "takes it by its key where the user says so" holds 'held: .*in a sigstore bundle' verify cosign.json --nameless-signatures "$image"
 

@@ -10,4 +10,4 @@ EXTRA_DIST += tests/e2e/consumer_curl.sh tests/e2e/consumer_gnutls.sh tests/e2e/
 	tests/e2e/consumer_p11kit.sh tests/e2e/consumer_provider.sh tests/e2e/consumer_pykcs11.sh tests/support/consumer.sh tests/e2e/describe.sh tests/e2e/log.sh tests/e2e/install.sh
 EXTRA_DIST += tests/e2e/measure.sh tests/support/corim_check.py
 EXTRA_DIST += tests/e2e/faults.sh tests/support/faults.libraries
-EXTRA_DIST += tests/support/pcs_double.py tests/support/registry_lists.py
+EXTRA_DIST += tests/support/pcs_double.py tests/support/registry_lists.py tests/support/registry_put.sh

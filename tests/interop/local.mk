@@ -8,7 +8,8 @@ EXTRA_DIST += tests/interop/keyprovider_peer/main.go tests/interop/keyprovider_p
 EXTRA_DIST += tests/interop/measure.sh tests/interop/sev_snp_measure.py tests/interop/igvm_rust/Cargo.toml \
 	tests/interop/igvm_rust/src/main.rs
 
-EXTRA_DIST += tests/interop/cosign.sh
+EXTRA_DIST += tests/interop/cosign.sh tests/interop/policy.sh tests/interop/policies.py
+EXTRA_DIST += tests/interop/policy_peer/main.go tests/interop/policy_peer/go.mod tests/interop/policy_peer/go.sum
 EXTRA_DIST += tests/interop/ocicrypt.sh tests/interop/ocicrypt/main.go tests/interop/ocicrypt/jose.go tests/interop/ocicrypt/go.mod \
 	tests/interop/ocicrypt/go.sum
 

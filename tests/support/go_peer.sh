@@ -10,7 +10,7 @@ go_new_enough() {
 	[[ $version =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge 21 ]
 }
 
-# go_program FOLDER OUT: builds tests/interop/FOLDER; leaves `no_peer`, empty or why there is none.
+# go_program FOLDER OUT [TAGS]: builds tests/interop/FOLDER; leaves `no_peer`, empty or why there is none.
 go_program() {
 	no_peer=
 	[ ! -x "$2" ] || [ "$TOP_SRCDIR/tests/interop/$1/main.go" -nt "$2" ] || return 0
@@ -22,7 +22,7 @@ go_program() {
 	cp "$TOP_SRCDIR/tests/interop/$1"/{*.go,go.mod,go.sum} "$go_cache/$1/"
 	chmod u+w "$go_cache/$1"/*
 	(cd "$go_cache/$1" && GOPATH=$go_cache/path GOCACHE=$go_cache/build GOFLAGS=-modcacherw CGO_ENABLED=1 \
-		timeout --foreground -k 5 300 go build -o "$2" . 2>"$go_cache/build.log") ||
+		timeout --foreground -k 5 300 go build -tags "${3-}" -o "$2" . 2>"$go_cache/build.log") ||
 		no_peer="it could not be built: $(tail -n 1 "$go_cache/build.log" | cut -c 1-150)"
 }
 

@@ -100,11 +100,13 @@ static void a_transparency_log_must_hold_this_very_signature(void **state)
 	const char *statement = payload_text(&j, PAYLOAD_COSIGN, NAME);
 	const char *signature = key_sign(key, statement);
 	const char *policy = sigstore(key, text(",\"rekorPublicKeyDatas\":[\"%s\"]", key_data(log)));
+	AUTO_OF(X509) *certificate = certificate_make(&(struct plan){ .key = key, .from = 1, .to = LOGGED * 2LL });
 	const char *const bad[] = {
 		"",
 		annotation("bundle", "{}"),
 		log_make(other, key_data(key), statement, signature), /* another log */
 		log_make(log, key_data(other), statement, signature), /* another signer */
+		log_make(log, base64_of(certificate_pem(certificate)), statement, signature), /* a certificate */
 		log_make(log, key_data(key), "x", signature), /* another statement */
 		log_make(log, key_data(key), statement, key_sign(key, "x")), /* another signature */
 	};
