@@ -21,6 +21,20 @@ bool measure_is_igvm(struct bytes firmware);
 enum err measure_tdx(struct bytes firmware, enum measure_order order, uint8_t out[MEASURE_LEN],
 		     struct errmsg *em) MUST_USE;
 
+/* The beginning of TDINFO_STRUCT, as a quote's body has these fields; what follows is zeros without a service TD. */
+struct measure_td {
+	uint8_t attributes[8];
+	uint8_t xfam[8];
+	uint8_t mr_td[MEASURE_LEN];
+	uint8_t mr_config_id[MEASURE_LEN];
+	uint8_t mr_owner[MEASURE_LEN];
+	uint8_t mr_owner_config[MEASURE_LEN];
+	uint8_t rtmr[4][MEASURE_LEN];
+};
+
+/* TEE info hash: SHA-384 of TDINFO_STRUCT. Intel TDX Module ABI, TDREPORT_STRUCT. ERR_CRYPTO. */
+enum err measure_tee_info(const struct measure_td *td, uint8_t out[MEASURE_LEN], struct errmsg *em) MUST_USE;
+
 /* Direct boot: the firmware checks these against hashes that are measured. data NULL: none. */
 struct measure_boot {
 	struct bytes kernel;

@@ -3,6 +3,7 @@
 #include "attest/firmware.h"
 #include "attest/measure_igvm.h"
 #include "attest/mrtd.h"
+#include "common/libctx.h"
 
 /* Intel TDX Virtual Firmware Design Guide, "TDVF Descriptor". */
 
@@ -140,4 +141,16 @@ enum err measure_tdx(struct bytes firmware, enum measure_order order, uint8_t ou
 		e = mrtd_end(&m, out, em);
 	mrtd_free(&m);
 	return e;
+}
+
+enum err measure_tee_info(const struct measure_td *td, uint8_t out[MEASURE_LEN], struct errmsg *em)
+{
+	enum { TDINFO_LEN = 512, SERVTD_HASH_AT = 400 };
+	_Static_assert(sizeof *td == SERVTD_HASH_AT, "TDINFO_STRUCT");
+	uint8_t info[TDINFO_LEN] = { 0 };
+	size_t len = 0;
+	memcpy(info, td, sizeof *td);
+	if (EVP_Q_digest(libctx(), "SHA384", NULL, info, sizeof info, out, &len) == 1)
+		return OK;
+	return err_openssl(em, ERR_CRYPTO, "SHA-384");
 }

@@ -198,10 +198,14 @@ int attest_measure(int argc, char **argv)
 	struct args args = { .firmware = NULL };
 	struct errmsg em = { "" };
 	if (argc < 2)
-		return cli_usage("measure tdx or measure snp is wanted");
+		return cli_usage("measure tdx, snp, rtmr or tee-info is wanted");
+	if (strcmp(argv[1], "rtmr") == 0)
+		return attest_measure_rtmr(argc - 1, argv + 1);
+	if (strcmp(argv[1], "tee-info") == 0)
+		return attest_measure_tee_info(argc - 1, argv + 1);
 	bool is_tdx = strcmp(argv[1], "tdx") == 0;
 	if (!is_tdx && strcmp(argv[1], "snp") != 0)
-		return cli_usage("measure %s: tdx or snp is wanted", argv[1]);
+		return cli_usage("measure %s: tdx, snp, rtmr or tee-info is wanted", argv[1]);
 	int code = args_read(&args, is_tdx ? tdx_options : snp_options, argc - 1, argv + 1);
 	if (code >= 0)
 		return code;

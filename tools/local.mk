@@ -79,7 +79,7 @@ kbs_collateral_LDADD = libcli.la libverifier.la libattest.la libhttp_curl.la lib
 bin_PROGRAMS += kbs-attest
 kbs_attest_SOURCES = tools/kbs_attest.c tools/kbs_attest.h tools/kbs_attest_args.c tools/kbs_attest_args.h \
 	tools/kbs_attest_evidence.c tools/kbs_attest_init_data.c tools/kbs_attest_measure.c \
-	tools/kbs_attest_publish.c tools/kbs_attest_publish.h tools/kbs_attest_reference.c
+	tools/kbs_attest_publish.c tools/kbs_attest_publish.h tools/kbs_attest_reference.c tools/kbs_attest_tee_info.c
 kbs_attest_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 kbs_attest_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 kbs_attest_LDADD = libcli.la libreferences.la libmeasure.la libattester.la libinit_delivery.la libverifier.la libattest.la libcommon.la

@@ -113,6 +113,30 @@ refuses "a header changed" 7 "checksum" kbs-attest measure tdx "$work/igvm"
 head -c 20000 "$igvm" >"$work/igvm"
 refuses "cut off" 8 "there are 20000" kbs-attest measure tdx "$work/igvm"
 
+# --- a TD, in one hash ----------------------------------------------------------------------------------------------
+python=/usr/bin/python3
+td=(--attributes 0000001000000000 --xfam e702060000000000)
+# tee_info RTMRS MRCONFIGID: SHA-384 over TDINFO_STRUCT, put together here.
+tee_info() {
+	printf '%s' "0000001000000000e702060000000000$mr_td$2$(printf '0%.0s' {1..192})$1$(printf '0%.0s' {1..224})" |
+		$python -c 'import hashlib, sys; print(hashlib.sha384(bytes.fromhex(sys.stdin.read())).hexdigest())'
+}
+equal "a TD that has measured nothing yet" "$(tee_info "$(printf '0%.0s' {1..384})" "$(printf '0%.0s' {1..96})")" \
+	"$(kbs-attest measure tee-info $firmware "${td[@]}")"
+refuses "its attributes are wanted" 2 "attributes" kbs-attest measure tee-info $firmware --xfam 00
+refuses "all eight bytes of them" 2 "8 bytes" kbs-attest measure tee-info $firmware --attributes 00 --xfam 00
+refuses "what is no event log" 8 "event log" kbs-attest measure rtmr $firmware
+ccel=$TOP_SRCDIR/../shared/fixtures/ccel/CCEL_data_ovmf
+if [ -e "$ccel" ]; then
+	registers=$(kbs-attest measure rtmr "$ccel")
+	equal "four registers" "rtmr_0 rtmr_1 rtmr_2 rtmr_3" "$(cut -d' ' -f1 <<<"$registers" | paste -sd' ')"
+	config=$(printf 'ab%.0s' {1..48})
+	equal "and with them" "$(tee_info "$(cut -d' ' -f2 <<<"$registers" | tr -d '\n')" "$config")" \
+		"$(kbs-attest measure tee-info $firmware "${td[@]}" --event-log "$ccel" --mr-config-id "$config")"
+else
+	skip "a TD's registers" "no fixtures"
+fi
+
 # --- CoRIM of another's making: it names values, and not what they come from ---------------------------------------------
 foreign=$TOP_SRCDIR/tests/vectors/references/foreign.corim
 passes "a CoRIM of another names what the file measures as" kbs-attest reference check "$foreign" "$igvm" --time 2026-06-01T00:00:00Z
@@ -129,7 +153,6 @@ refuses "values that only some keys may sign" 8 "only some keys" \
 refuses "a CoRIM names its signer" 2 "signer" kbs-attest measure tdx $firmware --format corim
 refuses "a CoRIM that begins also ends" 2 "not-after" \
 	kbs-attest measure tdx $firmware --format corim --signer x --not-before 2026-01-01T00:00:00Z
-python=/usr/bin/python3
 if $python -c 'import cbor2' 2>/dev/null; then
 	passes "CoRIM: tags, triples and hashes" $python "$TOP_SRCDIR/tests/support/corim_check.py" "$work/tdx.corim" \
 		"$mr_td" "$(sha256sum <$firmware | cut -d' ' -f1)"
