@@ -214,8 +214,9 @@ static enum err link_target(const struct member *m, char **out, struct errmsg *e
 	while (strncmp(text, "../", 3) == 0) {
 		if (folder == 0)
 			return err_set(em, ERR_PARSE, "%s: a link that leads out of the archive", m->name);
-		while (folder > 0 && m->name[--folder] != '/')
-			continue;
+		do
+			folder--;
+		while (folder > 0 && m->name[folder] != '/');
 		text += 3;
 	}
 	if (asprintf(&joined, "%.*s/%s", (int)folder, m->name, text) < 0) {

@@ -17,7 +17,7 @@ struct recorder {
 static enum err manifest_keep(const struct recorder *r, const struct raw_manifest *raw, json_object **out,
 			      struct errmsg *em)
 {
-	const struct store_text text = { raw->media_type, raw->digest, buf_bytes(&raw->bytes) };
+	const struct store_text text = { raw->media_type, raw->digest[0] ? raw->digest : NULL, buf_bytes(&raw->bytes) };
 	return store_text_put(r->store, &text, out, em);
 }
 

@@ -26,7 +26,7 @@ IMAGE_TEST_SUPPORT = \
 tests_unit_image_archive_test_SOURCES = tests/unit/image/archive_test.c $(IMAGE_TEST_SUPPORT)
 tests_unit_image_archive_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
-tests_unit_image_store_test_SOURCES = tests/unit/image/store_test.c $(IMAGE_TEST_SUPPORT)
+tests_unit_image_store_test_SOURCES = tests/unit/image/store_test.c $(IMAGE_POLICY_SUPPORT)
 tests_unit_image_store_test_LDADD = libimage.la $(CMOCKA_LIBS)
 
 tests_unit_image_bundle_test_SOURCES = tests/unit/image/bundle_test.c

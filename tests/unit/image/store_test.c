@@ -1,6 +1,9 @@
 #include "tests/unit/image/layout_fixture.h"
+#include "tests/unit/image/policy_fixture.h"
 
 #include "image/store_record.h"
+#include "image/store_signatures.h"
+#include "image/store_source.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -28,11 +31,11 @@ static const char *store_of(const struct fixture *f)
 
 static const struct image_access accepting = { .insecure_policy = true };
 
-static enum err pull(const struct fixture *f, const struct image_access *access, struct errmsg *em)
+static enum err pull(const struct fixture *f, const struct image_access *access, struct errmsg *why)
 {
 	const struct image_unpack_options how = { .access = access };
 	struct image_unpacked out;
-	enum err e = image_pull(f->src, store_of(f), &how, &out, em);
+	enum err e = image_pull(f->src, store_of(f), &how, &out, why);
 	json_object_put(out.config);
 	return e;
 }
@@ -145,7 +148,6 @@ static void the_policy_of_now_judges_what_was_pulled(void **state)
 	const struct image_reading how = { .access = &now };
 	const char *name = text("store:%s", f->src);
 	json_object *answer = NULL;
-	struct errmsg em = { "" };
 	put_honest(f);
 	put_file(policy, bytes_str("{\"default\":[{\"type\":\"reject\"}]}"));
 	assert_int_equal(pull(f, &now, &em), ERR_DENIED);
@@ -208,6 +210,60 @@ static void only_what_is_needed_stays(void **state)
 	assert_int_equal(image_store_remove(store_of(f), f->src, NULL), ERR_NOT_FOUND);
 }
 
+/* What refers to an image is found in the store under the tag that stands for the list, and its manifests and blobs. */
+static void signatures_beside_an_image_are_kept_with_it(void **state)
+{
+	const struct fixture *f = *state;
+	const struct image_access access = { .registries_d = f->root, .store = store_of(f) };
+	struct image_store_freed freed;
+	struct store_evidence kept;
+	struct judged j;
+	char path[STORE_PATH_SIZE];
+	struct store s;
+	assert_int_equal(store_open(store_of(f), STORE_FILL, &s, NULL), OK);
+	judged_open(&j, "docker", "a.b/c:t");
+	j.bundle = "{\"a bundle\":true}";
+	j.kept.alone = true;
+	judged_keep(&j, bytes_str("a signature"));
+	const struct evidence ev = { .source = &j.base, .raw = &j.raw, .access = &access };
+	assert_int_equal(store_evidence_keep(&s, &ev, &kept, NULL), OK);
+	const char *record =
+		text("{\"name\":\"a.b/c:t\",\"transport\":\"docker\",\"scope\":\"a.b/c:t\"," BLOBS ",\"layers\":[],"
+		     "\"signatures\":%s,\"beside\":%s}",
+		     json_object_get_string(kept.signatures), json_object_get_string(kept.beside));
+	assert_int_equal(json_object_array_length(kept.signatures), 1);
+	assert_int_equal(json_object_array_length(kept.beside), 1);
+	assert_int_equal(store_record_path("a.b/c:t", path, NULL), OK);
+	put_file(text("%s/%s", store_of(f), path), bytes_str(record));
+	store_evidence_clear(&kept);
+	store_close(&s);
+	size_t names = count_names(store_of(f));
+	assert_int_equal(image_store_gc(store_of(f), &freed, NULL), OK);
+	assert_int_equal(freed.files, 0);
+	assert_int_equal(count_names(store_of(f)), names);
+
+	AUTO(image_source) *source = NULL;
+	AUTO(image_source) *beside = NULL;
+	AUTO(index) *index = NULL;
+	AUTO(manifest) *m = NULL;
+	AUTO_RAW_MANIFEST list = { 0 };
+	AUTO_RAW_MANIFEST one = { 0 };
+	AUTO_BUF
+	bundle = { 0 };
+	char tag[IMAGE_DIGEST_SIZE];
+	snprintf(tag, sizeof tag, "sha256-%s", strchr(j.raw.digest, ':') + 1);
+	assert_int_equal(store_open_source("a.b/c:t", &access, &source, NULL), OK);
+	assert_int_equal(source->ops->sibling(source, tag, &beside, NULL), OK);
+	assert_int_equal(beside->ops->manifest(beside, NULL, &list, NULL), OK);
+	assert_int_equal(index_parse(buf_bytes(&list.bytes), list.media_type, &index, NULL), OK);
+	assert_int_equal(beside->ops->manifest(beside, &index->manifests[0], &one, NULL), OK);
+	assert_int_equal(manifest_parse(buf_bytes(&one.bytes), one.media_type, &m, NULL), OK);
+	assert_int_equal(image_source_read(beside, (struct blob_wanted){ &m->layers[0], "it", 100 }, &bundle, NULL),
+			 OK);
+	assert_string_equal(buf_cstr(&bundle), j.bundle);
+	judged_close(&j);
+}
+
 static void what_is_in_use_is_not_cleared_up(void **state)
 {
 	const struct fixture *f = *state;
@@ -234,6 +290,7 @@ int main(void)
 		TEST(the_policy_of_now_judges_what_was_pulled),
 		TEST(what_a_killed_writer_left_goes_and_what_a_living_one_has_stays),
 		TEST(only_what_is_needed_stays),
+		TEST(signatures_beside_an_image_are_kept_with_it),
 		TEST(what_is_in_use_is_not_cleared_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
