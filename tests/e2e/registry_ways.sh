@@ -40,9 +40,7 @@ END
 start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
 plain=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)
 
-# A port of the kernel's choice that nginx then takes.
-port_free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-open_port=$(port_free) client_port=$(port_free) password_port=$(port_free)
+open_port=$(free_port) client_port=$(free_port) password_port=$(free_port)
 cat >"$work/nginx.conf" <<END
 daemon off; master_process off; pid $work/nginx/pid; error_log $work/nginx/error.log;
 events {}
@@ -71,11 +69,9 @@ http {
 }
 END
 nginx -c "$work/nginx.conf" >"$work/nginx/out" 2>&1 </dev/null &
-started+=($!)
-for _ in $(seq 100); do
-	(exec 3<>"/dev/tcp/127.0.0.1/$open_port") 2>/dev/null && break
-	sleep 0.05
-done
+pid=$!
+started+=("$pid")
+until_listening "$pid" "$open_port" "$work/nginx/error.log"
 
 head -c 300000 /dev/urandom >"$work/root/file"
 digest=$("$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/root" --layer "$work/ca")

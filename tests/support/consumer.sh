@@ -69,35 +69,6 @@ nothing_fetched() { equal "$1: touched no network" "" "$(cat "$work/front.log")"
 # How often a key was fetched: fetched NAME.
 fetched() { seen "^GET /kbs/v0/resource/default/keys/$1\$"; }
 
-# free_port: one that nobody listens on, for servers that cannot take 0. Drawn from below the range of which the kernel
-# gives ports away by itself, so that neither another test's server nor a connection takes it meanwhile.
-free_port() {
-	python3 -c '
-import random, socket
-while True:
-    port = random.randrange(10000, 30000)
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-    print(port)
-    break'
-}
-
-# until_listening PID PORT LOG: 15 s at most.
-until_listening() {
-	local deadline=$((SECONDS + 15))
-	until (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do
-		if ! kill -0 "$1" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-			echo "# nobody listens on port $2:"
-			diag 30 <"$3"
-			return 1
-		fi
-		sleep 0.1
-	done
-}
-
 # --- p11-kit ----------------------------------------------------------------------------------------------------
 
 # user_place: $place, a folder for programs that "${as_user[@]}" runs, with copies of the module, the public keys and the

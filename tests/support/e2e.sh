@@ -73,6 +73,35 @@ stop() {
 	started=("${keep[@]}")
 }
 
+# free_port: one that nobody listens on, for servers that cannot take 0. Drawn from below the range of which the kernel
+# gives ports away by itself, so that neither another test's server nor a connection takes it meanwhile.
+free_port() {
+	python3 -c '
+import random, socket
+while True:
+    port = random.randrange(10000, 30000)
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break'
+}
+
+# until_listening PID PORT LOG: 15 s at most.
+until_listening() {
+	local deadline=$((SECONDS + 15))
+	until (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do
+		if ! kill -0 "$1" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+			echo "# nobody listens on port $2:"
+			diag 30 <"$3"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
 # --- the KBS ----------------------------------------------------------------------------------------------------
 
 # kbs_start [OPTION...]: a KBS in $work/kbs; sets kbs_url, kbs_pid.

@@ -39,7 +39,7 @@ static enum err ask(struct http_pool *pool, const struct http2_peer *s, const ch
 /* *size: of what came, which is as it should be. */
 static enum err body_read(struct http_reply *reply, size_t *size)
 {
-	uint8_t chunk[10007];
+	uint8_t chunk[10007] = { 0 };
 	*size = 0;
 	for (;;) {
 		size_t got = 0;
