@@ -34,7 +34,7 @@ static enum err put_number(json_object *jwk, const char *name, EVP_PKEY *key, co
 	uint8_t number[NUMBER_MAX];
 	BIGNUM *bn = NULL;
 	if (EVP_PKEY_get_bn_param(key, parameter, &bn) != 1)
-		return err_openssl(em, ERR_KEY, "cannot read the public half of a key");
+		return err_openssl(em, ERR_CRYPTO, "cannot read the public half of a key");
 	size_t len = width ? width : (size_t)BN_num_bytes(bn);
 	enum err e = OK;
 	if (len > sizeof number || BN_bn2binpad(bn, number, (int)len) < 0)
@@ -95,7 +95,7 @@ enum err jwk_from_public(EVP_PKEY *key, const char *alg, json_object **out, stru
 	if (!jwk)
 		return err_nomem(em, "a JWK");
 	enum err e;
-	if (EVP_PKEY_is_a(key, "EC"))
+	if (ec_curve_of(key) || EVP_PKEY_is_a(key, "EC"))
 		e = ec_members(jwk, key, alg, em);
 	else if (EVP_PKEY_is_a(key, "RSA"))
 		e = rsa_members(jwk, key, alg, em);

@@ -38,7 +38,7 @@ const struct ec_curve *ec_curve_by_oid(struct bytes oid)
 	return NULL;
 }
 
-const struct ec_curve *ec_curve_of(EVP_PKEY *key)
+static const struct ec_curve *curve_look(EVP_PKEY *key)
 {
 	char group[64];
 	if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
@@ -47,6 +47,13 @@ const struct ec_curve *ec_curve_of(EVP_PKEY *key)
 		if (strcmp(curves[i].group, group) == 0)
 			return &curves[i];
 	return NULL;
+}
+
+const struct ec_curve *ec_curve_of(EVP_PKEY *key)
+{
+	/* OpenSSL says no as well where it had no memory to look: only who fails twice is of another kind. */
+	const struct ec_curve *curve = curve_look(key);
+	return curve ? curve : curve_look(key);
 }
 
 static const struct okp_curve okp_curves[] = {
