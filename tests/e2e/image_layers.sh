@@ -51,8 +51,10 @@ mounted_as() {
 	user) unshare -Urm bash "$work/compare.sh" "$@" ;;
 	esac >"$work/$name.out" 2>&1 || { cat "$work/$name.out"; return 1; }
 }
-if ! mknod "$work/whiteout" c 0 0 2>/dev/null; then
-	skip "layers for overlayfs" "this file system, or machine, lets us make no whiteouts"
+has_attributes() { python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.overlay.test", b"y")' "$work/can" 2>/dev/null; }
+mkdir "$work/can"
+if ! mknod "$work/whiteout" c 0 0 2>/dev/null || ! has_attributes; then
+	skip "layers for overlayfs" "this file system, or machine, has no whiteouts and attributes for us"
 	tap_end
 	exit
 fi
