@@ -321,10 +321,11 @@ static bool can_be_made(const char *path)
 	char *at = strdup(path);
 	for (char *slash = at + strlen(at); slash; slash = strrchr(at, '/')) {
 		AUTO_STACK_PLACE found = { .path = NULL };
+		AUTO_STACK_PLACE led = { .path = NULL };
 		*slash = '\0';
 		if (stack_find(&stack, at, false, &found, &em) == OK)
 			return S_ISDIR(found.st.st_mode) ||
-			       (stack_find(&stack, at, true, &found, &em) == OK && S_ISDIR(found.st.st_mode));
+			       (stack_find(&stack, at, true, &led, &em) == OK && S_ISDIR(led.st.st_mode));
 	}
 	return true;
 }
