@@ -87,13 +87,13 @@ static enum err give(struct reader *r, const struct igvm_event *event, struct er
 static enum err platform_take(struct reader *r, struct cursor *body, struct errmsg *em)
 {
 	uint32_t mask = cursor_u32(body);
-	struct bytes type = cursor_take(body, 2); /* the highest VTL, the platform */
+	uint16_t kind = cursor_u16(body); /* the highest VTL, the platform */
 	uint16_t version = cursor_u16(body);
 	if (mask == 0 || mask & (mask - 1) || mask & r->masks)
 		return err_set(em, ERR_PARSE, "IGVM: a platform with the mask 0x%x: one bit of its own is wanted",
 			       mask);
 	r->masks |= mask;
-	if (type.data[1] != r->platform)
+	if (kind >> 8 != (int)r->platform)
 		return OK;
 	if (r->mask)
 		return refuse(em, "a platform is named twice");

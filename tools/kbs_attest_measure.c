@@ -167,7 +167,7 @@ static enum err firmware_measure(const struct args *args, struct references *of,
 	AUTO_BUF
 	firmware = { 0 };
 	struct bytes image = { NULL, 0 };
-	const char *slash = strrchr(args->firmware, '/');
+	const char *slash = args->firmware ? strrchr(args->firmware, '/') : NULL;
 	enum err e = measured_read(args->firmware, &firmware, &image, em);
 	if (e != OK)
 		return err_wrap(em, e, "%s", args->firmware);
