@@ -16,7 +16,8 @@
  * be read to know. */
 static bool may_be_signature(const char *type)
 {
-	return !type || strcmp(type, MEDIA_EMPTY) == 0 || strcmp(type, MEDIA_SIGSTORE_BUNDLE) == 0 || strcmp(type, MEDIA_COSIGN_ARTIFACT) == 0;
+	return !type || strcmp(type, MEDIA_EMPTY) == 0 || strcmp(type, MEDIA_SIGSTORE_BUNDLE) == 0 ||
+	       strcmp(type, MEDIA_COSIGN_ARTIFACT) == 0;
 }
 
 static enum err subject_check(const struct manifest *m, const char *digest, bool *fits, struct errmsg *em)
