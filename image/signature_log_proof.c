@@ -154,7 +154,7 @@ enum err log_proof_verify(json_object *proof, struct bytes body, const struct ke
 	json_object *hashes = NULL;
 	json_object *checkpoint = NULL;
 	const char *note = NULL;
-	struct bytes text;
+	struct bytes text = { NULL, 0 };
 	struct hash root;
 	uint64_t index = 0;
 	uint64_t size = 0;
