@@ -3,6 +3,7 @@ IMAGE_TESTS = \
 	tests/unit/image/store_test \
 	tests/unit/image/archive_test \
 	tests/unit/image/bundle_test \
+	tests/unit/image/unpack_test \
 	tests/unit/image/gunzip_test \
 	tests/unit/image/policy_test \
 	tests/unit/image/signature_test \
@@ -74,3 +75,6 @@ tests_unit_image_sigstore_test_LDADD = libimage.la $(CMOCKA_LIBS)
 tests_unit_image_sigstore_bundle_test_SOURCES = tests/unit/image/sigstore_bundle_test.c tests/unit/image/log_tree.c \
 	tests/unit/image/log_tree.h $(IMAGE_SIGSTORE_SUPPORT)
 tests_unit_image_sigstore_bundle_test_LDADD = libimage.la $(CMOCKA_LIBS)
+
+tests_unit_image_unpack_test_SOURCES = tests/unit/image/unpack_test.c $(IMAGE_TAR_SUPPORT) $(IMAGE_TEST_SUPPORT)
+tests_unit_image_unpack_test_LDADD = libimage.la $(CMOCKA_LIBS)
