@@ -127,12 +127,14 @@ struct fields {
 	nghttp2_nv nv[NAMES_MAX];
 	size_t count;
 	char *names[NAMES_MAX]; /* lower case; malloc'd */
+	char *url; /* malloc'd */
 };
 
 static void fields_clear(struct fields *f)
 {
 	for (size_t i = 0; i < f->count; i++)
 		free(f->names[i]);
+	free(f->url);
 }
 
 static enum err field_add(struct fields *f, const char *name, struct bytes value, struct errmsg *em)
@@ -150,28 +152,34 @@ static enum err field_add(struct fields *f, const char *name, struct bytes value
 	return OK;
 }
 
-/* "https://host/path?query": what stands before the path, and from there on. */
-static void url_split(const char *url, struct bytes *authority, const char **path)
+/* "https://host/path?query" as http_url_resolve() writes it: what stands before the path, and from there on. */
+static enum err url_split(const char *url, struct bytes *authority, struct bytes *path, struct errmsg *em)
 {
-	const char *begin = strstr(url, "://") + 3;
-	size_t len = strcspn(begin, "/?");
-	*authority = (struct bytes){ (const uint8_t *)begin, len };
-	*path = begin[len] == '/' ? begin + len : "/";
+	const char *begin = strstr(url, "://");
+	const char *slash = begin ? strchr(begin + 3, '/') : NULL;
+	if (!slash)
+		return err_set(em, ERR_ARG, "not a URL of the form https://host[:port]/path");
+	*authority = (struct bytes){ (const uint8_t *)begin + 3, (size_t)(slash - begin) - 3 };
+	*path = bytes_str(slash);
+	return OK;
 }
 
 static enum err fields_make(const struct http_hop *hop, const char *size, struct fields *f, struct errmsg *em)
 {
 	const struct http_call *call = hop->call;
-	struct bytes authority;
-	const char *path = NULL;
-	url_split(hop->url, &authority, &path);
-	enum err e = field_add(f, ":method", bytes_str(call->method), em);
+	struct bytes authority = { NULL, 0 }, path = { NULL, 0 };
+	/* URLs have several spellings, "https:/host?query": all of them mean here what libcurl makes of them. */
+	enum err e = http_url_resolve(hop->url, hop->url, &f->url, em);
+	if (e == OK)
+		e = url_split(f->url, &authority, &path, em);
+	if (e == OK)
+		e = field_add(f, ":method", bytes_str(call->method), em);
 	if (e == OK)
 		e = field_add(f, ":scheme", bytes_str("https"), em);
 	if (e == OK)
 		e = field_add(f, ":authority", authority, em);
 	if (e == OK)
-		e = field_add(f, ":path", bytes_str(path), em);
+		e = field_add(f, ":path", path, em);
 	if (e == OK)
 		e = field_add(f, "user-agent", bytes_str("kbs-pkcs11"), em);
 	for (size_t i = 0; e == OK && i < call->header_count; i++) {

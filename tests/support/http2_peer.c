@@ -89,7 +89,7 @@ static void answer(nghttp2_session *session, int32_t id, struct asked *a, struct
 	char size[24];
 	memset(flood, 'x', sizeof(flood) - 1);
 	snprintf(size, sizeof(size), "%zu", a->received);
-	const nghttp2_nv plain[] = { FIELD(":status", "200"), FIELD("received", size) };
+	const nghttp2_nv plain[] = { FIELD(":status", "200"), FIELD("received", size), FIELD("asked", a->path) };
 	const nghttp2_nv much[] = { FIELD(":status", "200"), FIELD("a", flood), FIELD("b", flood) };
 	const nghttp2_nv moved[] = { FIELD(":status", "307"), FIELD("location", "/small") };
 	nghttp2_data_provider body = { .source = { .ptr = a }, .read_callback = body_give };

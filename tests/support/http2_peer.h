@@ -6,7 +6,7 @@
  * 251;
  * "/reset" breaks its stream at the end, "/gone" the connection at once, "/bye" says goodbye to it, "/never" does not
  * answer, "/flood" has 120 KB of headers, "/moved" leads to "/small", "/upload" says in "received" how much of the same
- * bytes it got. It aborts the test where it cannot start. */
+ * bytes it got. "asked" says the path as it came. It aborts the test where it cannot start. */
 struct http2_peer;
 
 #define HTTP2_PEER_BIG ((size_t)3 << 20) /* more than any window */

@@ -131,6 +131,31 @@ static void answers_that_break_off_are_worth_a_retry(void **state)
 	assert_int_equal(http2_peer_connections(s), 2);
 }
 
+static void all_spellings_of_a_url_ask_for_the_same(void **state)
+{
+	static const struct {
+		const char *before, *behind, *asked;
+	} spellings[] = {
+		{ "https:/localhost", "/small?scope=a", "/small?scope=a" },
+		{ "https://localhost", "?scope=a", "/?scope=a" },
+		{ "https://localhost", "/a/../small", "/small" },
+		{ "https://localhost", "", "/" },
+	};
+	(void)state;
+	AUTO(http2_peer) *s = http2_peer_start();
+	AUTO(http_pool) *pool = pool_new(s, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
+		AUTO_HTTP_REPLY reply = { 0 };
+		char url[128];
+		snprintf(url, sizeof(url), "%s:%u%s", spellings[i].before, http2_peer_port(s), spellings[i].behind);
+		const struct http_call call = { .method = "GET", .url = url };
+		assert_int_equal(http_pool_call(pool, &call, &reply, NULL), OK);
+		AUTO_STR
+		char *asked = http_response_header(&reply.head, "asked");
+		assert_string_equal(asked, spellings[i].asked);
+	}
+}
+
 static void connects_anew_after_a_goodbye(void **state)
 {
 	(void)state;
@@ -258,6 +283,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_nobody_reads_holds_up_no_other),
 		cmocka_unit_test(threads_share_one_connection),
 		cmocka_unit_test(answers_that_break_off_are_worth_a_retry),
+		cmocka_unit_test(all_spellings_of_a_url_ask_for_the_same),
 		cmocka_unit_test(connects_anew_after_a_goodbye),
 		cmocka_unit_test(refuses_a_flood_of_headers),
 		cmocka_unit_test(sends_bodies),
