@@ -1,5 +1,6 @@
 #include "attest/attest.h"
 
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 
 #include <openssl/evp.h>
@@ -51,8 +52,10 @@ enum err attest_report_data(const char *hash, const struct attest_runtime_data *
 	if (e != OK)
 		return err_wrap(em, e, "report data");
 	size_t len = 0;
+	crypto_gate_enter();
 	if (EVP_Q_digest(libctx(), name, NULL, text, strlen(text), out->data, &len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "report data: %s", name);
+		e = err_openssl(em, ERR_CRYPTO, "report data: %s", name);
+	crypto_gate_leave();
 	out->len = len;
 	return OK;
 }

@@ -1,5 +1,6 @@
 #include "attest/attester_row.h"
 
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 
 #include <openssl/evp.h>
@@ -20,9 +21,12 @@ static enum err expected_make(const struct attester *a, const struct attest_dige
 	if (digest->len != 32)
 		return err_set(em, ERR_ATTEST, "a TPM takes init data with \"algorithm\" sha256 only");
 	memcpy(old_and_new + 32, digest->data, 32);
+	enum err e = OK;
+	crypto_gate_enter();
 	if (EVP_Q_digest(libctx(), "SHA256", NULL, old_and_new, sizeof old_and_new, out->data, &out->len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "SHA-256");
-	return OK;
+		e = err_openssl(em, ERR_CRYPTO, "SHA-256");
+	crypto_gate_leave();
+	return e;
 }
 
 static enum err differs(const struct attest_digest *expected, const struct attest_digest *actual, struct errmsg *em)

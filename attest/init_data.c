@@ -1,5 +1,6 @@
 #include "attest/attest.h"
 
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/toml.h"
 
@@ -141,9 +142,12 @@ json_object *init_data_files(const struct init_data *d)
 enum err init_data_digest(const struct init_data *d, struct attest_digest *out, struct errmsg *em)
 {
 	const char *name = algorithms[d->algorithm].openssl;
+	enum err e = OK;
+	crypto_gate_enter();
 	if (EVP_Q_digest(libctx(), name, NULL, d->text.data, d->text.len, out->data, &out->len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "init data: %s", name);
-	return OK;
+		e = err_openssl(em, ERR_CRYPTO, "init data: %s", name);
+	crypto_gate_leave();
+	return e;
 }
 
 size_t init_data_field_len(const char *tee)

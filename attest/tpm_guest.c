@@ -1,5 +1,6 @@
 #include "attest/tpm_guest.h"
 
+#include "common/crypto_gate.h"
 #include "common/key.h"
 #include "common/libctx.h"
 
@@ -114,6 +115,18 @@ static EVP_PKEY *rsa_import(struct bytes modulus, uint32_t exponent)
 	return key;
 }
 
+static enum err rsa_to_spki(struct bytes modulus, uint32_t exponent, struct buf *out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY) *key = rsa_import(modulus, exponent);
+	uint8_t *der = NULL;
+	int len = key ? i2d_PUBKEY(key, &der) : -1;
+	if (len <= 0)
+		return err_openssl(em, ERR_CRYPTO, "the TPM's attestation key");
+	enum err e = buf_append(out, (struct bytes){ der, (size_t)len }, 0, em);
+	OPENSSL_free(der);
+	return e;
+}
+
 static enum err spki_make(const TPMT_PUBLIC *public, struct buf *out, struct errmsg *em)
 {
 	if (public->type != TPM2_ALG_RSA || !(public->objectAttributes & TPMA_OBJECT_RESTRICTED) ||
@@ -122,13 +135,9 @@ static enum err spki_make(const TPMT_PUBLIC *public, struct buf *out, struct err
 			       (unsigned)TPM_PERSISTENT_AK);
 	uint32_t exponent = public->parameters.rsaDetail.exponent;
 	struct bytes modulus = { public->unique.rsa.buffer, public->unique.rsa.size };
-	AUTO_OF(EVP_PKEY) *key = rsa_import(modulus, exponent ? exponent : RSA_DEFAULT_EXPONENT);
-	uint8_t *der = NULL;
-	int len = key ? i2d_PUBKEY(key, &der) : -1;
-	if (len <= 0)
-		return err_openssl(em, ERR_CRYPTO, "the TPM's attestation key");
-	enum err e = buf_append(out, (struct bytes){ der, (size_t)len }, 0, em);
-	OPENSSL_free(der);
+	crypto_gate_enter();
+	enum err e = rsa_to_spki(modulus, exponent ? exponent : RSA_DEFAULT_EXPONENT, out, em);
+	crypto_gate_leave();
 	return e;
 }
 
@@ -189,8 +198,13 @@ static enum err quoted_these(const struct tpm_guest *t, const struct tpm_quote *
 	TSS2_RC rc = t->tss->attest_unmarshal(q->message.data, q->message.len, &at, &attest);
 	if (rc != TSS2_RC_SUCCESS || attest.type != TPM2_ST_ATTEST_QUOTE)
 		return refused(rc, em, "the quote cannot be read");
-	if (EVP_Q_digest(libctx(), "SHA256", NULL, q->pcrs.value, sizeof q->pcrs.value, digest, &len) != 1)
-		return err_openssl(em, ERR_CRYPTO, "SHA-256");
+	crypto_gate_enter();
+	enum err e = EVP_Q_digest(libctx(), "SHA256", NULL, q->pcrs.value, sizeof q->pcrs.value, digest, &len) == 1
+			     ? OK
+			     : err_openssl(em, ERR_CRYPTO, "SHA-256");
+	crypto_gate_leave();
+	if (e != OK)
+		return e;
 	const TPM2B_DIGEST *said = &attest.attested.quote.pcrDigest;
 	*same = bytes_equal(BYTES(digest), (struct bytes){ said->buffer, said->size });
 	return OK;

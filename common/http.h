@@ -5,14 +5,16 @@
 /* HTTP client. The interface is a table so that whoever needs it can be given: libcurl at once (commands),
  * libcurl loaded at first use (the module, which must not map it before), or a test's double. */
 
-#define HTTP_ABI 1 /* changes whenever anything here does */
+#define HTTP_ABI 2 /* changes whenever anything here does */
 
+struct crypto_gate;
 struct http_options {
 	const char *ca_file; /* PEM; NULL = the system's */
 	const char *ca_pem; /* PEM text instead of a file; NULL = none */
 	bool allow_plain; /* http:// to any host; to loopback it is always allowed */
 	int64_t connect_ms; /* 0 = 10,000 */
 	size_t max_response; /* bytes; 0 = 8 MiB */
+	const struct crypto_gate *gate; /* what keeps forks out; NULL: the transport's own (common/crypto_gate.h) */
 };
 
 struct http_header {

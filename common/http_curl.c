@@ -1,5 +1,6 @@
 #include "common/http.h"
 
+#include "common/crypto_gate.h"
 #include "common/http_exchange.h"
 #include "common/http_socket.h"
 #include "common/libctx.h"
@@ -13,10 +14,12 @@
 #include <sys/auxv.h>
 
 #define CONNECT_MS 10000
+#define POLL_MS 1000 /* at most; libcurl wakes up earlier where it has to */
 #define RESPONSE_MAX (8 * 1024 * 1024)
 
 struct http {
-	CURL *easy; /* keeps the connections between requests */
+	CURL *easy;
+	CURLM *multi; /* drives it, and keeps the connections between requests */
 	struct http_sockets sockets;
 	char *ca_file;
 	char *ca_pem;
@@ -35,13 +38,6 @@ static bool curl_begin(void)
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
-static void http_free(struct http *http)
-{
-	free(http->ca_file);
-	free(http->ca_pem);
-	free(http);
-}
-
 static enum err options_copy(const struct http_options *from, struct http *to, struct errmsg *em)
 {
 	to->allow_plain = from->allow_plain;
@@ -57,38 +53,53 @@ static enum err options_copy(const struct http_options *from, struct http *to, s
 	return OK;
 }
 
+/* (The end of a TLS connection is sealed, too.) */
+static void curl_close(struct http *http)
+{
+	if (!http)
+		return;
+	crypto_gate_enter();
+	struct libctx_guard guard = libctx_enter();
+	struct sigpipe_guard pipe = sigpipe_block();
+	curl_easy_cleanup(http->easy);
+	curl_multi_cleanup(http->multi);
+	sigpipe_unblock(&pipe);
+	libctx_leave(guard);
+	crypto_gate_leave();
+	free(http->ca_file);
+	free(http->ca_pem);
+	free(http);
+}
+
+static bool handles_open(struct http *http)
+{
+	crypto_gate_enter();
+	struct libctx_guard guard = libctx_enter();
+	if (once_do(&curl_once, curl_begin)) {
+		http->multi = curl_multi_init();
+		http->easy = http->multi ? curl_easy_init() : NULL;
+	}
+	libctx_leave(guard);
+	crypto_gate_leave();
+	return http->easy != NULL;
+}
+
 static enum err curl_open(const struct http_options *options, struct http **out, struct errmsg *em)
 {
+	if (options->gate)
+		crypto_gate_share(options->gate);
 	struct http *http = libctx_prepare() ? calloc(1, sizeof *http) : NULL;
 	if (!http)
 		return err_nomem(em, "an HTTP client");
 	http_sockets_init(&http->sockets);
 	enum err e = options_copy(options, http, em);
-	if (e == OK) {
-		struct libctx_guard guard = libctx_enter();
-		if (once_do(&curl_once, curl_begin))
-			http->easy = curl_easy_init();
-		libctx_leave(guard);
-		if (!http->easy)
-			e = err_set(em, ERR_NOMEM, "libcurl cannot start");
-	}
+	if (e == OK && !handles_open(http))
+		e = err_set(em, ERR_NOMEM, "libcurl cannot start");
 	if (e != OK)
-		http_free(http);
+		curl_close(http);
 	else
 		*out = http;
 	return e;
-}
-
-static void curl_close(struct http *http)
-{
-	if (!http)
-		return;
-	struct libctx_guard guard = libctx_enter();
-	struct sigpipe_guard pipe = sigpipe_block();
-	curl_easy_cleanup(http->easy);
-	sigpipe_unblock(&pipe);
-	libctx_leave(guard);
-	http_free(http);
 }
 
 /* libcurl's state may be in the middle of anything: it is left alone, and so is the memory it points to. */
@@ -102,6 +113,8 @@ static bool set_transfer(struct http *http, struct http_exchange *exchange)
 {
 	CURL *c = http->easy;
 	return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       /* Or libcurl would wait, in the gate and past the deadline, for a resolver that hangs. */
+	       curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->reason) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -283,6 +296,41 @@ static enum err prepare(struct http *http, const struct http_request *req, const
 	return OK;
 }
 
+static CURLcode transfer_result(const struct http *http, CURLMcode failed)
+{
+	int left = 0;
+	if (failed != CURLM_OK)
+		return failed == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_BAD_FUNCTION_ARGUMENT;
+	for (const CURLMsg *m = curl_multi_info_read(http->multi, &left); m;
+	     m = curl_multi_info_read(http->multi, &left))
+		if (m->msg == CURLMSG_DONE)
+			return m->data.result;
+	return CURLE_BAD_FUNCTION_ARGUMENT;
+}
+
+/* As curl_easy_perform(), but the waits are outside the gate. */
+static CURLcode transfer(struct http *http)
+{
+	int running = 0;
+	crypto_gate_enter();
+	CURLMcode m = curl_multi_add_handle(http->multi, http->easy);
+	bool added = m == CURLM_OK;
+	if (added)
+		m = curl_multi_perform(http->multi, &running);
+	while (m == CURLM_OK && running) {
+		crypto_gate_leave();
+		m = curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+		crypto_gate_enter();
+		if (m == CURLM_OK)
+			m = curl_multi_perform(http->multi, &running);
+	}
+	CURLcode code = transfer_result(http, m);
+	if (added)
+		curl_multi_remove_handle(http->multi, http->easy);
+	crypto_gate_leave();
+	return code;
+}
+
 static enum err perform(struct http *http, const struct http_request *req, const struct http_target *target,
 			struct http_exchange *x, struct errmsg *em)
 {
@@ -294,7 +342,7 @@ static enum err perform(struct http *http, const struct http_request *req, const
 		e = err_nomem(em, "a request");
 	if (e == OK) {
 		struct sigpipe_guard pipe = sigpipe_block();
-		CURLcode code = curl_easy_perform(http->easy);
+		CURLcode code = transfer(http);
 		sigpipe_unblock(&pipe);
 		if (code == CURLE_OPERATION_TIMEDOUT && deadline_left_ms(req->deadline) > 1)
 			e = err_set(em, ERR_NET,

@@ -1,5 +1,6 @@
 #include "common/http.h"
 
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/log.h"
 
@@ -55,14 +56,17 @@ static enum err transport_load(const struct http_transport **out, struct errmsg 
 	return OK;
 }
 
-/* The network half has its own copy of common/: that this thread is inside must be marked in ours too. */
+/* The network half has its own copy of common/: that this thread is inside must be marked in ours too, and the gate is
+ * ours. */
 static enum err on_demand_open(const struct http_options *options, struct http **out, struct errmsg *em)
 {
 	const struct http_transport *transport = NULL;
+	struct http_options ours = *options;
+	ours.gate = crypto_gate();
 	struct libctx_guard guard = libctx_enter();
 	enum err e = transport_load(&transport, em);
 	if (e == OK)
-		e = transport->open(options, out, em);
+		e = transport->open(&ours, out, em);
 	libctx_leave(guard);
 	return e;
 }

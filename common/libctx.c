@@ -1,6 +1,7 @@
 #include "common/libctx.h"
 
 #include "common/cleanup.h"
+#include "common/crypto_gate.h"
 #include "common/fork_mark.h"
 #include "common/openssl_errors.h"
 
@@ -155,15 +156,19 @@ OSSL_LIB_CTX *libctx(void)
 	if (before && fork_mark_intact(before->mark))
 		return before->ctx;
 	(void)libctx_prepare();
+	crypto_gate_enter();
 	struct own *mine = own_new();
 	if (!mine)
 		mine = own_new(); /* what was missing may have been missing for a moment */
+	crypto_gate_leave();
 	if (!mine)
 		return atomic_load(&spare);
 	if (atomic_compare_exchange_strong_explicit(&published, &before, mine, memory_order_acq_rel,
 						    memory_order_acquire))
 		return mine->ctx;
+	crypto_gate_enter();
 	own_free(mine);
+	crypto_gate_leave();
 	return before->ctx; /* another thread's, made meanwhile */
 }
 

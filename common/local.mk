@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = \
 	common/base64.c common/base64.h \
 	common/bytes.c common/bytes.h common/cleanup.h \
+	common/crypto_gate.c common/crypto_gate.h \
 	common/deadline.c common/deadline.h \
 	common/err.c common/err.h \
 	common/file.c common/file.h \

@@ -1,14 +1,29 @@
 #include "common/openssl_errors.h"
 
 #include "common/cleanup.h"
+#include "common/crypto_gate.h"
 
 #include <openssl/err.h>
 
 static THREAD_LOCAL unsigned kept;
 static THREAD_LOCAL bool others; /* there were some before the outermost mark */
 
+/* The first look of a thread at its queue is where OpenSSL takes note of that thread, in a list of the whole process.
+ */
+static void thread_begin(void)
+{
+	static THREAD_LOCAL bool begun;
+	if (begun)
+		return;
+	crypto_gate_enter();
+	(void)ERR_peek_error();
+	crypto_gate_leave();
+	begun = true;
+}
+
 void openssl_errors_keep(void)
 {
+	thread_begin();
 	if (!kept)
 		others = ERR_peek_error() != 0;
 	ERR_set_mark();

@@ -1,5 +1,6 @@
 #include "kbc/tee_key.h"
 
+#include "common/crypto_gate.h"
 #include "common/json_scan.h"
 #include "common/jwk.h"
 #include "common/libctx.h"
@@ -58,6 +59,15 @@ static enum err to_der(EVP_PKEY *key, struct secret **out, struct errmsg *em)
 	return OK;
 }
 
+static enum err make(const struct kind *kind, struct tee_key *out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	enum err e = generate(kind, &key, em);
+	if (e == OK)
+		e = to_der(key, &out->private_der, em);
+	return e == OK ? jwk_from_public(key, kind->alg, &out->jwk, em) : e;
+}
+
 enum err tee_key_generate(const char *type, struct tee_key *out, struct errmsg *em)
 {
 	const struct kind *kind = NULL;
@@ -67,12 +77,9 @@ enum err tee_key_generate(const char *type, struct tee_key *out, struct errmsg *
 			kind = &kinds[i];
 	if (!kind)
 		return err_set(em, ERR_CONFIG, "a TEE key is P-256, P-521 or RSA, not \"%s\"", type);
-	AUTO_OF(EVP_PKEY) *key = NULL;
-	enum err e = generate(kind, &key, em);
-	if (e == OK)
-		e = to_der(key, &out->private_der, em);
-	if (e == OK)
-		e = jwk_from_public(key, kind->alg, &out->jwk, em);
+	crypto_gate_enter();
+	enum err e = make(kind, out, em);
+	crypto_gate_leave();
 	if (e != OK)
 		tee_key_clear(out);
 	out->alg = kind->alg;
@@ -126,6 +133,20 @@ static enum err check_form(struct bytes jwe, const char *alg, struct errmsg *em)
 	return OK;
 }
 
+static enum err unseal(const struct secret *private_der, const struct tee_sealed *sealed, size_t most,
+		       struct secret **out, struct errmsg *em)
+{
+	AUTO_OF(EVP_PKEY) *key = NULL;
+	struct jwe_key opener;
+	enum err e = key_private_parse(secret_bytes(private_der), NULL, &key, em);
+	if (e == OK)
+		e = jwe_key_from_pkey(key, &opener, em);
+	if (e != OK)
+		return err_wrap(em, e, "the TEE key");
+	e = jwe_decrypt(sealed->jwe, most, &opener, out, em);
+	return e == ERR_KEY ? ERR_INTEGRITY : e; /* sealed for another key than ours */
+}
+
 enum err tee_key_open(const struct secret *private_der, const char *alg, const struct tee_sealed *sealed,
 		      struct secret **out, struct errmsg *em)
 {
@@ -135,17 +156,10 @@ enum err tee_key_open(const struct secret *private_der, const char *alg, const s
 	enum err e = check_form(sealed->jwe, alg, em);
 	if (e != OK)
 		return e;
-	AUTO_OF(EVP_PKEY) *key = NULL;
 	AUTO(secret) *plain = NULL;
-	struct jwe_key opener;
-	e = key_private_parse(secret_bytes(private_der), NULL, &key, em);
-	if (e == OK)
-		e = jwe_key_from_pkey(key, &opener, em);
-	if (e != OK)
-		return err_wrap(em, e, "the TEE key");
-	e = jwe_decrypt(sealed->jwe, most, &opener, &plain, em);
-	if (e == ERR_KEY)
-		e = ERR_INTEGRITY; /* sealed for another key than ours */
+	crypto_gate_enter();
+	e = unseal(private_der, sealed, most, &plain, em);
+	crypto_gate_leave();
 	if (e != OK)
 		return e;
 	if (secret_len(plain) > sealed->max)

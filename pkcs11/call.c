@@ -1,7 +1,7 @@
 #include "pkcs11/call.h"
 
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
-#include "pkcs11/crypto_gate.h"
 
 static CK_RV begin(struct session *s, struct operation_start *start)
 {

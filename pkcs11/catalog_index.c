@@ -1,6 +1,6 @@
+#include "common/crypto_gate.h"
 #include "common/file.h"
 #include "pkcs11/catalog_row.h"
-#include "pkcs11/crypto_gate.h"
 #include "common/fnv.h"
 #include "pkcs11/object_attributes.h"
 

@@ -1,6 +1,6 @@
 /* Entry point: C_DeriveKey, PKCS #11 2.40, 5.14. */
 #include "pkcs11/ckr.h"
-#include "pkcs11/crypto_gate.h"
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/mech_ec.h"
 #include "pkcs11/mech_kdf.h"

@@ -1,9 +1,9 @@
 /* Entry points of Cryptoki 3.2: keys by encapsulation (5.18.8, 5.18.9), and those of its other functions, which this
  * token does not do. Only where there is ML-KEM. */
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/ckr.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/new_object.h"
 #include "pkcs11/process.h"
 

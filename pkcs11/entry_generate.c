@@ -1,5 +1,5 @@
 /* Entry points: new keys out of nothing. PKCS #11 2.40, 5.13. */
-#include "pkcs11/crypto_gate.h"
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/mech_generate.h"
 #include "pkcs11/new_object.h"

@@ -1,7 +1,7 @@
 /* Entry points: encryption, decryption, signatures and their verification by messages. PKCS #11 3.0, 5.9, 5.11, 5.14
  * and 5.16. */
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
 static bool is_active(const struct message_process *p)

@@ -1,5 +1,5 @@
 /* Entry points: objects. PKCS #11 2.40, 5.7. */
-#include "pkcs11/crypto_gate.h"
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/new_object.h"
 #include "pkcs11/object_attributes.h"

@@ -1,7 +1,7 @@
 /* Entry points: sessions, login, random numbers, and what belongs to a session otherwise. PKCS #11 2.40, 5.6, 5.15. */
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/openssl_errors.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/login.h"
 #include "pkcs11/process.h"
 

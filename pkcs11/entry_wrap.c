@@ -1,6 +1,6 @@
 /* Entry points: keys under other keys. PKCS #11 2.40, 5.13. */
 #include "pkcs11/ckr.h"
-#include "pkcs11/crypto_gate.h"
+#include "common/crypto_gate.h"
 #include "common/openssl_errors.h"
 #include "pkcs11/key_export.h"
 #include "pkcs11/new_object.h"

@@ -6,7 +6,6 @@ libpkcs11_la_SOURCES = \
 	pkcs11/call.c pkcs11/call.h \
 	pkcs11/catalog.c pkcs11/catalog.h pkcs11/catalog_index.c pkcs11/catalog_remote.c pkcs11/catalog_row.h \
 	pkcs11/check_value.c pkcs11/check_value.h pkcs11/ckr.c pkcs11/ckr.h pkcs11/cryptoki.h \
-	pkcs11/crypto_gate.c pkcs11/crypto_gate.h \
 	pkcs11/entry.c pkcs11/entry.h pkcs11/entry_more.c pkcs11/entry_more.h pkcs11/entry_read.h pkcs11/entry_scan.c \
 	pkcs11/entry_crypto.c pkcs11/entry_derive.c pkcs11/entry_digest.c pkcs11/entry_general.c pkcs11/entry_generate.c \
 	pkcs11/entry_message.c pkcs11/entry_object.c pkcs11/entry_session.c \

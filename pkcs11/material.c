@@ -1,5 +1,6 @@
 #include "pkcs11/material.h"
 
+#include "common/crypto_gate.h"
 #include "common/key_build.h"
 #include "common/key_pqc.h"
 #include "common/libctx.h"
@@ -30,8 +31,10 @@ void material_free(struct material *m)
 {
 	if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	crypto_gate_enter();
 	EVP_PKEY_free(m->key);
 	X509_free(m->certificate);
+	crypto_gate_leave();
 	for (size_t i = 0; i < m->chain_len; i++)
 		material_free(m->chain[i]);
 	free(m->chain);

@@ -1,5 +1,6 @@
 #include "pkcs11/mechanism.h"
 
+#include "common/crypto_gate.h"
 #include "common/key_pqc.h"
 #include "common/libctx.h"
 
@@ -344,9 +345,11 @@ const EVP_MD *mechanism_md(const char *name)
 
 void mechanism_use_clear(struct mechanism_use *use)
 {
+	crypto_gate_enter();
 	EVP_PKEY_CTX_free(use->ctx);
 	if (use->state_free)
 		use->state_free(use->state);
+	crypto_gate_leave();
 	material_free(use->material);
 	memset(use, 0, sizeof(*use));
 }

@@ -1,8 +1,8 @@
 #include "pkcs11/object_rows.h"
 
+#include "common/crypto_gate.h"
 #include "common/token_attribute.h"
 #include "pkcs11/check_value.h"
-#include "pkcs11/crypto_gate.h"
 #include "common/fnv.h"
 #include "pkcs11/session_object.h"
 

@@ -1,10 +1,10 @@
 #include "pkcs11/pin_policy.h"
 
+#include "common/crypto_gate.h"
 #include "common/deadline.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/openssl_errors.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/pin_count.h"
 
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 #include "pkcs11/process.h"
 
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/log.h"
 #include "pkcs11/ckr.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/reason.h"
 #include "common/fork_mark.h"
 

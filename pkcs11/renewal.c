@@ -1,10 +1,11 @@
 #include "pkcs11/renewal.h"
 
+#include "common/crypto_gate.h"
 #include "common/file.h"
 #include "common/log.h"
-#include "pkcs11/crypto_gate.h"
 #include "pkcs11/process.h"
 
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/random.h>
 
@@ -348,6 +349,9 @@ static void *renew(void *arg)
 	pthread_cond_broadcast(&set->landed);
 	pthread_mutex_unlock(&set->lock);
 	source_set_free(set);
+	crypto_gate_enter();
+	OPENSSL_thread_stop(); /* what the end of the thread would do, outside */
+	crypto_gate_leave();
 	return NULL;
 }
 

@@ -1,9 +1,9 @@
 #include "pkcs11/spki_pin.h"
 
 #include "common/base64.h"
+#include "common/crypto_gate.h"
 #include "common/libctx.h"
 #include "common/openssl_errors.h"
-#include "pkcs11/crypto_gate.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -62,3 +62,8 @@ tests_support_p11_faults_SOURCES = tests/support/p11_faults.c tests/support/faul
 tests_support_p11_faults_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 tests_support_p11_faults_LDFLAGS = $(PROGRAM_LINK_FLAGS)
 tests_support_p11_faults_LDADD = $(CRYPTO_LIBS)
+
+# Makes a program's threads hold OpenSSL's locks for long: tests/e2e/process.sh. To be preloaded, too.
+check_LTLIBRARIES += tests/support/slow_locks.la
+tests_support_slow_locks_la_SOURCES = tests/support/slow_locks.c
+tests_support_slow_locks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere

@@ -7,6 +7,8 @@
  *   threads N   N threads, 20 signatures each, one session a thread
  *   fork N      signs, then N children that must initialise again, sign and exit; then signs again
  *   storm N     N children at once that initialise, sign and exit, while four threads of the parent sign all the time
+ *   fetch N     the same, while a thread of the parent fetches up to 400 keys, LABEL-0 to LABEL-399, over a new
+ *               connection each
  *   cycle N     N times: dlopen, C_Initialize, sign, C_Finalize, dlclose
  *   hold        signs, opens the --wrapped file (OAEP, SHA-256) if there is one, prints `ready`, waits for the end of
  *               its standard input
@@ -29,10 +31,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNATURES_PER_THREAD = 20, SIGNATURE_MAX = 1024, STORM_S = 120 };
+enum { SIGNATURES_PER_THREAD = 20, SIGNATURE_MAX = 1024, STORM_S = 120, FETCH_NAMES = 400 };
 
 struct host {
 	const char *path;
@@ -40,6 +43,8 @@ struct host {
 	const char *pin_file;
 	const char *wrapped_file;
 	EVP_PKEY *public_key;
+	unsigned pause_us; /* between forks */
+	bool blind; /* verifies nothing, so that nobody but the module computes */
 	void *library;
 	CK_FUNCTION_LIST *p11;
 };
@@ -207,7 +212,7 @@ static int sign_some(struct host *host, int count)
 			say("C_Sign", rv);
 			return 1;
 		}
-		if (!signature_holds(host, digest, &sig)) {
+		if (!host->blind && !signature_holds(host, digest, &sig)) {
 			printf("signature %d does not hold\n", i);
 			return 3;
 		}
@@ -307,6 +312,7 @@ static int storm_children(struct host *host, int count)
 			worst = 1;
 		else
 			running++;
+		usleep(host->pause_us);
 	}
 	for (; running > 0; running--) {
 		int status = 0;
@@ -322,24 +328,59 @@ static int storm_children(struct host *host, int count)
 	return worst;
 }
 
-static int run_storm(struct host *host, int count)
+/* What the module is connected to it finds broken. (Of a program with one fetch at a time.) */
+static void connections_break(void)
 {
-	enum { SIGNERS = 4 };
-	pthread_t threads[SIGNERS];
+	struct sockaddr_storage peer;
+	for (int fd = 3; fd < 256; fd++) {
+		socklen_t len = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.ss_family != AF_UNIX)
+			(void)shutdown(fd, SHUT_RDWR);
+	}
+}
+
+/* Signs with the key of --label until the storm is over, or its names are used up: each time under another one, LABEL-0
+ * and so on, of which the module knows nothing yet. */
+static void *fetch_main(void *arg)
+{
+	struct host host = *(struct host *)arg;
+	char name[256];
+	int status = 0;
+	host.label = name;
+	host.blind = true;
+	for (int i = 0; status == 0 && i < FETCH_NAMES && !storm_over; i++) {
+		snprintf(name, sizeof(name), "%s-%d", ((struct host *)arg)->label, i);
+		status = sign_some(&host, 1);
+		connections_break();
+	}
+	return (void *)(intptr_t)status;
+}
+
+static int run_storm(struct host *host, void *(*work)(void *host), int workers, int count)
+{
+	enum { WORKERS_MAX = 4 };
+	pthread_t threads[WORKERS_MAX];
 	int worst = sign_some(host, 1);
 	alarm(2 * STORM_S);
-	for (int i = 0; i < SIGNERS; i++)
-		if (pthread_create(&threads[i], NULL, storm_main, host) != 0)
+	for (int i = 0; i < workers; i++)
+		if (pthread_create(&threads[i], NULL, work, host) != 0)
 			abort();
 	int children = storm_children(host, count);
 	storm_over = true;
-	for (int i = 0; i < SIGNERS; i++) {
+	for (int i = 0; i < workers; i++) {
 		void *result = NULL;
 		pthread_join(threads[i], &result);
 		if ((int)(intptr_t)result > worst)
 			worst = (int)(intptr_t)result;
 	}
 	return children > worst ? children : worst;
+}
+
+/* Each fork at another point of a fetch. */
+static int run_fetches(struct host *host, int count)
+{
+	host->pause_us = 10000;
+	return run_storm(host, fetch_main, 1, count);
 }
 
 static int run_cycles(struct host *host, int count)
@@ -438,7 +479,9 @@ static int run(struct host *host, const char *command, int count)
 	else if (strcmp(command, "fork") == 0)
 		status = run_forks(host, count);
 	else if (strcmp(command, "storm") == 0)
-		status = run_storm(host, count);
+		status = run_storm(host, storm_main, 4, count);
+	else if (strcmp(command, "fetch") == 0)
+		status = run_fetches(host, count);
 	else if (strcmp(command, "hold") == 0)
 		status = run_hold(host);
 	CK_RV rv = host->p11->C_Finalize(NULL);

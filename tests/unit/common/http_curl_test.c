@@ -1,5 +1,6 @@
 #include "common/http.h"
 
+#include "common/crypto_gate.h"
 #include "common/http_socket.h"
 #include "common/libctx.h"
 #include "common/sigpipe.h"
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -474,6 +476,55 @@ static void a_forked_child_abandons_the_connection_and_the_parent_keeps_it(void 
 	}
 }
 
+struct held {
+	atomic_bool asked, go;
+	char url[64];
+};
+
+static void answer_when_told(void *ctx, const struct http_peer_request *request, struct http_peer_reply *reply)
+{
+	struct held *held = ctx;
+	(void)request;
+	held->asked = true;
+	while (!held->go)
+		usleep(1000);
+	reply->status = 204;
+}
+
+static void *ask_held(void *arg)
+{
+	struct held *held = arg;
+	AUTO_HTTP_RESPONSE resp = { 0 };
+	struct http *http = open_client((struct http_options){ 0 });
+	enum err e = send_request(http, (struct call){ .url = held->url, .ms = 30000 }, &resp, NULL);
+	http_curl()->close(http);
+	return e == OK && resp.status == 204 ? held : NULL;
+}
+
+static void a_fork_waits_for_no_answer(void **state)
+{
+	(void)state;
+	struct held held = { .asked = false };
+	AUTO(http_peer) *peer =
+		http_peer_start(&(struct http_peer_options){ .answer = answer_when_told, .ctx = &held });
+	snprintf(held.url, sizeof held.url, "%s/", http_peer_url(peer));
+	assert_true(crypto_gate_install());
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, ask_held, &held), 0);
+	while (!held.asked)
+		usleep(1000);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	int status = 1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	held.go = true;
+	void *good = NULL;
+	pthread_join(thread, &good);
+	assert_non_null(good);
+}
+
 static void knows_loopback_in_every_spelling(void **state)
 {
 	(void)state;
@@ -614,6 +665,7 @@ int main(void)
 		cmocka_unit_test(looks_at_no_proxy_for_loopback),
 		cmocka_unit_test(reaches_the_peer_by_the_name_localhost),
 		cmocka_unit_test(a_forked_child_abandons_the_connection_and_the_parent_keeps_it),
+		cmocka_unit_test(a_fork_waits_for_no_answer),
 		cmocka_unit_test(knows_loopback_in_every_spelling),
 		cmocka_unit_test(a_host_that_keeps_silent_is_worth_another_try),
 		cmocka_unit_test(threads_with_a_client_each_stay_out_of_each_others_way),

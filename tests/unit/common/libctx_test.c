@@ -1,5 +1,6 @@
 #include "common/libctx.h"
 
+#include "common/crypto_gate.h"
 #include "common/file.h"
 #include "tests/support/check.h"
 
@@ -8,6 +9,7 @@
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 enum { THREADS = 8 };
@@ -159,6 +161,67 @@ static void a_forked_child_makes_its_own(void **state)
 	assert_ptr_equal(before, libctx());
 }
 
+static atomic_bool left;
+
+static int status_of(pid_t child)
+{
+	int status = 0;
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void *fork_one(void *status)
+{
+	pid_t child = fork();
+	if (child == 0)
+		_exit(left ? 0 : 1);
+	*(int *)status = status_of(child);
+	return NULL;
+}
+
+/* Whoever is inside may go deeper while a fork waits for him. */
+static void a_fork_waits_until_nobody_is_inside_the_gate(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	int status = -1;
+	assert_true(crypto_gate_install());
+	alarm(60);
+	crypto_gate_enter();
+	assert_int_equal(0, pthread_create(&thread, NULL, fork_one, &status));
+	usleep(50000); /* now it waits, most likely */
+	crypto_gate_enter();
+	crypto_gate_leave();
+	usleep(1000);
+	left = true;
+	crypto_gate_leave();
+	pthread_join(thread, NULL);
+	assert_int_equal(0, status);
+	alarm(0);
+}
+
+static int fork_from_inside(void)
+{
+	crypto_gate_enter();
+	pid_t child = fork();
+	crypto_gate_leave();
+	if (child != 0)
+		return status_of(child);
+	alarm(10);
+	crypto_gate_enter();
+	crypto_gate_leave();
+	pid_t grandchild = fork();
+	_exit(grandchild == 0 ? 0 : status_of(grandchild));
+}
+
+/* As a signal handler may. */
+static void who_forks_inside_the_gate_does_not_wait_for_himself(void **state)
+{
+	(void)state;
+	assert_true(crypto_gate_install());
+	fflush(NULL);
+	assert_int_equal(0, fork_from_inside());
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -167,6 +230,8 @@ int main(void)
 		cmocka_unit_test(holds_the_default_provider_only),
 		cmocka_unit_test(nests_and_marks_its_thread),
 		cmocka_unit_test(a_forked_child_makes_its_own),
+		cmocka_unit_test(a_fork_waits_until_nobody_is_inside_the_gate),
+		cmocka_unit_test(who_forks_inside_the_gate_does_not_wait_for_himself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
