@@ -120,7 +120,8 @@ static CK_RV check_change(const struct object *o, const struct template *t)
 	if (template_has(t, CKA_COPYABLE) && !o->session->copyable && t->copyable)
 		return CKR_ATTRIBUTE_READ_ONLY;
 	/* A copy would otherwise be free of what binds the key. */
-	if ((template_has(t, CKA_WRAP_TEMPLATE) && o->session->wrap_template.count) ||
+	if ((template_has(t, CKA_ALLOWED_MECHANISMS) && o->session->allowed.len) ||
+	    (template_has(t, CKA_WRAP_TEMPLATE) && o->session->wrap_template.count) ||
 	    (template_has(t, CKA_UNWRAP_TEMPLATE) && o->session->unwrap_template.count) ||
 	    (template_has(t, CKA_DERIVE_TEMPLATE) && o->session->derive_template.count))
 		return CKR_ATTRIBUTE_READ_ONLY;
@@ -244,6 +245,9 @@ CK_RV session_object_change(struct object *from, const struct template *t, enum 
 
 bool object_may(const struct object *o, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage)
 {
+	/* These come in one call, which leaves no room for a login in between. */
+	if (o->always_authenticate && (usage == CKA_UNWRAP || usage == CKA_DERIVE || usage == CKA_DECAPSULATE))
+		return false;
 	if (!o->session)
 		return object_attributes_usable(o->class, type, usage) &&
 		       entry_more_may(o->more, o->class, usage_of(usage));

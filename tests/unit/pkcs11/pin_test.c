@@ -350,6 +350,32 @@ static void a_key_that_always_asks_wants_the_pin_each_time(void **state)
 	check_rv(CKR_USER_NOT_LOGGED_IN, C_Sign(s, digest, sizeof(digest), signature, &len));
 }
 
+static void a_key_that_always_asks_does_nothing_in_one_call(void **state)
+{
+	(void)state;
+	fixture_configure("{\"kbs\":{\"kbc\":\"cc_kbc\",\"url\":\"%s\",\"attester\":\"sample\",\"timeout\":8},"
+			  "\"objects\":[{\"label\":\"p256\",\"class\":\"private-key\","
+			  "\"uri\":\"kbs:///default/key/p256\",\"always-authenticate\":true},"
+			  "{\"label\":\"rsa\",\"class\":\"private-key\","
+			  "\"uri\":\"kbs:///default/key/rsa\",\"always-authenticate\":true}]}");
+	CK_SESSION_HANDLE s = fixture_session();
+	CK_BYTE other[65] = { 4 }, wrapped[256] = { 0 };
+	CK_ECDH1_DERIVE_PARAMS peer = { CKD_NULL, 0, NULL, sizeof(other), other };
+	CK_MECHANISM ecdh = { CKM_ECDH1_DERIVE, &peer, sizeof(peer) }, pkcs1 = { CKM_RSA_PKCS, NULL, 0 };
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof(class) }, { CKA_KEY_TYPE, &type, sizeof(type) } };
+	CK_BBOOL may = CK_TRUE;
+	CK_ATTRIBUTE derives = { CKA_DERIVE, &may, 1 };
+	CK_OBJECT_HANDLE ec = fixture_find(s, CKO_PRIVATE_KEY, "p256"), made = 0;
+	CK_OBJECT_HANDLE rsa = fixture_find(s, CKO_PRIVATE_KEY, "rsa");
+	check_rv(CKR_KEY_FUNCTION_NOT_PERMITTED, C_DeriveKey(s, &ecdh, ec, t, 2, &made));
+	check_rv(CKR_KEY_FUNCTION_NOT_PERMITTED, C_UnwrapKey(s, &pkcs1, rsa, wrapped, sizeof(wrapped), t, 2, &made));
+	check_rv(CKR_OK, C_GetAttributeValue(s, ec, &derives, 1));
+	assert_int_equal(may, CK_FALSE);
+	check_rv(CKR_OK, C_DecryptInit(s, &pkcs1, rsa));
+}
+
 static void *guess(void *pin)
 {
 	CK_SESSION_HANDLE s = 0;
@@ -395,6 +421,7 @@ int main(void)
 		TEST(the_login_attests_where_that_is_the_policy),
 		TEST(others_than_the_user_are_refused),
 		TEST(a_key_that_always_asks_wants_the_pin_each_time),
+		TEST(a_key_that_always_asks_does_nothing_in_one_call),
 		TEST(many_guesses_at_once_are_no_more_than_allowed),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

@@ -178,6 +178,24 @@ static void a_key_does_what_its_template_allows_and_no_more(void **state)
 	check_rv(CKR_OK, C_EncryptInit(s, &ecb, key));
 }
 
+static void a_copy_is_not_free_of_its_mechanisms(void **state)
+{
+	(void)state;
+	CK_MECHANISM_TYPE only = CKM_AES_ECB, more[] = { CKM_AES_ECB, CKM_AES_CBC };
+	CK_ATTRIBUTE limit = ATTR(CKA_ALLOWED_MECHANISMS, only), wider = ATTR(CKA_ALLOWED_MECHANISMS, more);
+	CK_ATTRIBUTE all = { CKA_ALLOWED_MECHANISMS, NULL, 0 };
+	CK_MECHANISM ecb = { CKM_AES_ECB, NULL, 0 }, cbc = { CKM_AES_CBC, value, 16 };
+	CK_OBJECT_HANDLE key = create_aes(&limit, 1);
+	check_rv(CKR_ATTRIBUTE_READ_ONLY, C_CopyObject(s, key, &all, 1, &made));
+	check_rv(CKR_ATTRIBUTE_READ_ONLY, C_CopyObject(s, key, &wider, 1, &made));
+	check_rv(CKR_OK, C_CopyObject(s, key, NULL, 0, &made));
+	check_rv(CKR_MECHANISM_INVALID, C_DecryptInit(s, &cbc, made));
+	check_rv(CKR_OK, C_DecryptInit(s, &ecb, made));
+	/* A copy may be bound where its original is not. */
+	check_rv(CKR_OK, C_CopyObject(s, create_aes(NULL, 0), &limit, 1, &made));
+	check_rv(CKR_MECHANISM_INVALID, C_EncryptInit(s, &cbc, made));
+}
+
 static void data_objects_keep_what_is_put_in(void **state)
 {
 	(void)state;
@@ -316,6 +334,7 @@ int main(void)
 		OBJECT_TEST(protection_of_a_key_only_gets_stricter),
 		OBJECT_TEST(what_may_not_be_changed_copied_or_destroyed_is_not),
 		OBJECT_TEST(a_key_does_what_its_template_allows_and_no_more),
+		OBJECT_TEST(a_copy_is_not_free_of_its_mechanisms),
 		OBJECT_TEST(data_objects_keep_what_is_put_in),
 		OBJECT_TEST(generated_secrets_are_local_and_of_the_length_asked_for),
 		OBJECT_TEST(generated_pairs_belong_together),
