@@ -174,8 +174,11 @@ bool object_visible(struct object *o)
 static enum err check_digest(const struct object *o, const struct material *m, struct errmsg *em)
 {
 	uint8_t digest[SPKI_PIN_LEN];
-	if (!o->pins || !m->spki.len)
+	if (!o->pins)
 		return OK;
+	/* A certificate may hold a kind of key that is not known here: then nothing says that it is the right one. */
+	if (!m->spki.len)
+		return err_set(em, ERR_INTEGRITY, "%s: no key in it that could be the pinned one", o->label);
 	enum err e = spki_pin_digest(buf_bytes(&m->spki), digest, em);
 	if (e == OK && !spki_pins_allow(o->pins, digest))
 		e = err_set(em, ERR_INTEGRITY, "%s: the key in the KBS is another than the one that is pinned",
@@ -186,7 +189,7 @@ static enum err check_digest(const struct object *o, const struct material *m, s
 /* The key is the one that the configuration pins, and belongs to the public key or certificate that is in a file. */
 static enum err check_pin(struct object *o, const struct material *m, struct errmsg *em)
 {
-	if ((!o->public_part && !o->pins) || !m->key || atomic_load(&o->pinned) == m->serial)
+	if ((!o->public_part && !o->pins) || atomic_load(&o->pinned) == m->serial)
 		return OK;
 	enum err e = check_digest(o, m, em);
 	if (e != OK)

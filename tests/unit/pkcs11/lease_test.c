@@ -507,6 +507,30 @@ static void a_certificate_of_another_key_is_refused_where_pinned(void **state)
 	assert_int_equal(signs(s), 64);
 }
 
+static void a_certificate_whose_key_cannot_be_compared_is_refused_where_pinned(void **state)
+{
+	(void)state;
+	char entry[400];
+	CK_BYTE value[2048];
+	CK_ATTRIBUTE a = { CKA_VALUE, value, sizeof(value) };
+	EVP_PKEY *unknown = EVP_PKEY_Q_keygen(libctx(), NULL, "EC", "secp256k1"); /* a curve that is not ours */
+	assert_non_null(unknown);
+	pin(entry, sizeof(entry), fixture.p256, NULL);
+	strcat(entry, WITH_CERTIFICATE);
+	configure("", WITH_CERTIFICATE);
+	fixture_certificate("default/cert/turns", unknown);
+	CK_SESSION_HANDLE s = fixture_session();
+	check_rv(CKR_OK, C_GetAttributeValue(s, fixture_find(s, CKO_CERTIFICATE, "turns"), &a, 1));
+	check_rv(CKR_OK, C_Finalize(NULL));
+	configure("", entry);
+	fixture_certificate("default/cert/turns", unknown);
+	s = fixture_session();
+	a.ulValueLen = sizeof(value);
+	check_rv(CKR_DEVICE_ERROR, C_GetAttributeValue(s, fixture_find(s, CKO_CERTIFICATE, "turns"), &a, 1));
+	assert_int_equal(signs(s), 64);
+	EVP_PKEY_free(unknown);
+}
+
 static void wrong_terms_are_named(void **state)
 {
 	(void)state;
@@ -554,6 +578,7 @@ int main(void)
 		TEST(a_pinned_key_is_that_key),
 		TEST(two_pins_allow_a_rotation),
 		TEST(a_certificate_of_another_key_is_refused_where_pinned),
+		TEST(a_certificate_whose_key_cannot_be_compared_is_refused_where_pinned),
 		TEST(wrong_terms_are_named),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
