@@ -165,6 +165,11 @@ static bool left_behind(int dir, const char *name)
 	       flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
+bool staged_name(const char *name)
+{
+	return strncmp(name, STAGED_MARK, strlen(STAGED_MARK)) == 0;
+}
+
 enum err staged_sweep(int dir, struct errmsg *em)
 {
 	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -176,7 +181,7 @@ enum err staged_sweep(int dir, struct errmsg *em)
 		return e;
 	}
 	for (const struct dirent *entry = readdir(list); entry; entry = readdir(list))
-		if (strncmp(entry->d_name, STAGED_MARK, strlen(STAGED_MARK)) == 0 && left_behind(dir, entry->d_name))
+		if (staged_name(entry->d_name) && left_behind(dir, entry->d_name))
 			unlinkat(dir, entry->d_name, 0);
 	closedir(list);
 	return OK;

@@ -24,5 +24,7 @@ enum err staged_publish(struct staged *s, struct beneath to, bool replace, struc
 void staged_discard(struct staged *s);
 #define AUTO_STAGED __attribute__((cleanup(staged_discard))) struct staged
 
+/* Whether it is one that a blob on its way in may bear. */
+bool staged_name(const char *name);
 /* Removes what dead processes left behind in `dir`, as far as we may. */
 enum err staged_sweep(int dir, struct errmsg *em) MUST_USE;

@@ -224,12 +224,19 @@ enum err store_file_read(const struct store *s, const char *path, struct buf *ou
 	return beneath_read((struct beneath){ s->dir, path }, STORE_FILE_MAX, out, em);
 }
 
+/* The folder itself and what is staged; in the store's own folders also what file systems hide there. */
+static bool passed_over(const char *name, bool own)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || staged_name(name) || (own && name[0] == '.');
+}
+
 enum err store_each(const struct store *s, const char *folder,
 		    enum err (*take)(void *ctx, const char *name, struct errmsg *em), void *ctx, struct errmsg *em)
 {
 	int fd = -1;
 	enum err e = OK;
-	if (strcmp(folder, ".") == 0)
+	bool own = strcmp(folder, ".") != 0;
+	if (!own)
 		fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	else
 		e = beneath_open((struct beneath){ s->dir, folder }, O_RDONLY | O_DIRECTORY, 0, &fd, em);
@@ -242,7 +249,7 @@ enum err store_each(const struct store *s, const char *folder,
 		return err_errno(em, ERR_IO, "listing %s", folder);
 	}
 	for (const struct dirent *entry = readdir(list); entry && e == OK; entry = readdir(list))
-		if (entry->d_name[0] != '.') /* as do folders', and what is staged */
+		if (!passed_over(entry->d_name, own))
 			e = take(ctx, entry->d_name, em);
 	closedir(list);
 	return e;

@@ -44,7 +44,8 @@ enum err store_file_put(const struct store *s, const char *path, json_object *co
 enum err store_file_read(const struct store *s, const char *path, struct buf *out, struct errmsg *em) MUST_USE;
 #define STORE_FILE_MAX ((size_t)1 << 20)
 
-/* The names in a folder of the store, to the first error; none where it is missing. */
+/* The names in a folder of the store, to the first error; none where it is missing. ".": the store itself, hidden names
+ * too, for it may be that of something else. */
 enum err store_each(const struct store *s, const char *folder,
 		    enum err (*take)(void *ctx, const char *name, struct errmsg *em), void *ctx,
 		    struct errmsg *em) MUST_USE;

@@ -191,6 +191,24 @@ static void what_a_killed_writer_left_goes_and_what_a_living_one_has_stays(void 
 	assert_int_equal(count_names(store_of(f)), empty + 1);
 }
 
+static void a_folder_of_something_else_is_left_as_it_is(void **state)
+{
+	const struct fixture *f = *state;
+	static const char *const files[] = { ".profile", "file" };
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *folder = text("%s/%zu", f->root, i);
+		struct stat st;
+		AUTO_STORE s = { .dir = -1 };
+		assert_int_equal(mkdir(folder, 0755), 0);
+		assert_int_equal(chmod(folder, 0755), 0);
+		put_file(text("%s/%s", folder, files[i]), bytes_str("x"));
+		assert_int_equal(store_open(folder, STORE_FILL, &s, NULL), ERR_EXISTS);
+		assert_int_equal(stat(folder, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0755);
+		assert_int_equal(count_names(folder), 1);
+	}
+}
+
 static void only_what_is_needed_stays(void **state)
 {
 	const struct fixture *f = *state;
@@ -289,6 +307,7 @@ int main(void)
 		TEST(an_image_is_found_by_what_is_short_for_its_name),
 		TEST(the_policy_of_now_judges_what_was_pulled),
 		TEST(what_a_killed_writer_left_goes_and_what_a_living_one_has_stays),
+		TEST(a_folder_of_something_else_is_left_as_it_is),
 		TEST(only_what_is_needed_stays),
 		TEST(signatures_beside_an_image_are_kept_with_it),
 		TEST(what_is_in_use_is_not_cleared_up),
