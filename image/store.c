@@ -80,7 +80,8 @@ static enum err folders_make(const struct store *s, struct errmsg *em)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (mkdirat(s->dir, names[i], 0700) != 0 && errno != EEXIST)
 			return err_errno(em, ERR_IO, "making %s", names[i]);
-	return OK;
+	/* Onto the disk; the store's own folder follows with the first file. */
+	return beneath_sync((struct beneath){ s->dir, "layers" }, em);
 }
 
 /* What killed writers left: beside the store's folders, and in them. */
