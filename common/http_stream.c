@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define IDLE_MAX 8
+#define LINKS_MAX 8
 #define REDIRECTS_MAX 10
 #define PAUSE_STEP_MS 100
 
@@ -130,20 +131,41 @@ static void lane_give_back(struct http_lane *lane)
 	http_pool_leave(p);
 }
 
+/* To the front of the list: at its end are those that nobody has asked for longest. */
 static struct http_origin *origin_find_locked(struct http_pool *p, const char *name)
 {
-	struct http_origin *origin = p->origins;
-	while (origin && strcasecmp(origin->name, name) != 0)
-		origin = origin->next;
-	if (origin)
-		return origin;
-	origin = calloc(1, sizeof(*origin));
-	if (!origin)
-		return NULL;
-	snprintf(origin->name, sizeof(origin->name), "%s", name);
+	struct http_origin **at = &p->origins;
+	while (*at && strcasecmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	struct http_origin *origin = *at;
+	if (origin) {
+		*at = origin->next;
+	} else {
+		origin = calloc(1, sizeof(*origin));
+		if (!origin)
+			return NULL;
+		snprintf(origin->name, sizeof(origin->name), "%s", name);
+	}
 	origin->next = p->origins;
 	p->origins = origin;
 	return origin;
+}
+
+/* Servers send us to as many places as they like, and each connection is a thread. One too many, the caller's; whoever
+ * still uses it has it until then. */
+static struct http2_link *link_over_locked(const struct http_pool *p)
+{
+	struct http_origin *last = NULL;
+	size_t count = 0;
+	for (struct http_origin *origin = p->origins; origin; origin = origin->next) {
+		last = origin->link ? origin : last;
+		count += origin->link != NULL;
+	}
+	if (count <= LINKS_MAX)
+		return NULL;
+	struct http2_link *link = last->link;
+	last->link = NULL;
+	return link;
 }
 
 /* True: *link says how to get there, NULL by HTTP/1.1. Else there was a link that is of no use: the caller's. */
@@ -183,8 +205,10 @@ static enum err link_get(struct http_pool *p, const char *url, const char *name,
 	origin->opening = false;
 	origin->http1 = e == OK && !*out;
 	origin->link = e == OK && *out ? http2_link_share(*out) : NULL;
+	link = link_over_locked(p);
 	pthread_cond_broadcast(&p->opened);
 	pthread_mutex_unlock(&p->lock);
+	http2_link_free(link);
 	return e;
 }
 

@@ -4,8 +4,8 @@
 #include "common/stream.h"
 
 /* HTTP whose answers are streams: for what is too large to be held. Where the server offers HTTP/2, one connection for
- * all answers that are being read; else one for each of them, kept for the next: the caller bounds how many.
- * (libhttp_stream) */
+ * all answers that are being read, kept for the servers that were asked last; else one for each of them, kept for the
+ * next: the caller bounds how many. (libhttp_stream) */
 
 struct http_pool_options {
 	struct bytes ca_pem; /* trusted besides the system's; may be empty */

@@ -166,6 +166,34 @@ static void connects_anew_after_a_goodbye(void **state)
 	assert_int_equal(http2_peer_connections(s), 2);
 }
 
+static void few_of_many_servers_stay_connected(void **state)
+{
+	struct http2_peer *servers[10];
+	const struct http_pool_options options = { .insecure = true };
+	(void)state;
+	AUTO(http_pool) *pool = NULL;
+	AUTO_HTTP_REPLY first = { 0 };
+	size_t size = 0;
+	assert_int_equal(http_pool_open(&options, &pool, NULL), OK);
+	for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
+		servers[i] = http2_peer_start();
+		if (i == 0)
+			assert_int_equal(ask(pool, servers[0], "/big", &first), OK);
+		assert_answer(pool, servers[i], "/small", HTTP2_PEER_SMALL);
+	}
+	for (size_t i = ARRAY_LEN(servers); i-- > 0;)
+		assert_answer(pool, servers[i], "/small", HTTP2_PEER_SMALL);
+	assert_int_equal(http2_peer_connections(servers[9]), 1);
+	assert_int_equal(http2_peer_connections(servers[0]), 2);
+	/* What is still being read is not cut off. */
+	assert_int_equal(body_read(&first, &size), OK);
+	assert_int_equal(size, HTTP2_PEER_BIG);
+	http_reply_clear(&first);
+	http_pool_free(steal(&pool));
+	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
+		http2_peer_free(servers[i]);
+}
+
 static void refuses_a_flood_of_headers(void **state)
 {
 	(void)state;
@@ -285,6 +313,7 @@ int main(void)
 		cmocka_unit_test(answers_that_break_off_are_worth_a_retry),
 		cmocka_unit_test(all_spellings_of_a_url_ask_for_the_same),
 		cmocka_unit_test(connects_anew_after_a_goodbye),
+		cmocka_unit_test(few_of_many_servers_stay_connected),
 		cmocka_unit_test(refuses_a_flood_of_headers),
 		cmocka_unit_test(sends_bodies),
 		cmocka_unit_test(a_wait_ends_when_it_is_interrupted),
