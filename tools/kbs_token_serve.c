@@ -89,7 +89,7 @@ static void connection_take(struct token_server *server, int listener)
 	free(c);
 }
 
-/* What a server left that is not there any more is taken away; one that answers is not. */
+/* What a server left that is not there any more is taken away; not what somebody has, whatever kind of socket it is. */
 static enum err socket_free_up(const struct sockaddr_un *at, struct errmsg *em)
 {
 	struct stat st;
@@ -97,7 +97,9 @@ static enum err socket_free_up(const struct sockaddr_un *at, struct errmsg *em)
 		return errno == ENOENT ? OK : err_errno(em, ERR_IO, "%s", at->sun_path);
 	AUTO_FD
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!S_ISSOCK(st.st_mode) || fd < 0 || connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0)
+	bool dead = S_ISSOCK(st.st_mode) && fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 &&
+		    errno == ECONNREFUSED;
+	if (!dead)
 		return err_set(em, ERR_IO, "%s is there already, and in use", at->sun_path);
 	return unlink(at->sun_path) == 0 ? OK : err_errno(em, ERR_IO, "%s", at->sun_path);
 }

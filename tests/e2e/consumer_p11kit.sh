@@ -82,6 +82,13 @@ done
 equal "still one attestation" 1 "$(handshakes)"
 refuses "a second server on the same socket" 10 'in use' kbs-token serve --socket "$work/serve.socket" --module "$module"
 passes "and the first goes on" outputs 'label: *rsa' tool --list-objects --type privkey
+other_kind='import socket, subprocess, sys
+other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+other.bind(sys.argv[1])
+sys.exit(subprocess.run(sys.argv[2:]).returncode)'
+refuses "to take away a socket of another kind that is in use" 10 'in use' python3 -c "$other_kind" "$work/other.socket" \
+	timeout 20 kbs-token serve --socket "$work/other.socket" --module "$module"
+passes "which stays" test -S "$work/other.socket"
 stop "$server_pid"
 gone() { [ ! -e "$work/serve.socket" ]; }
 passes "it takes its socket away" gone
