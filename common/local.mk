@@ -87,10 +87,10 @@ CLEANFILES += kbs-pkcs11-http.so
 
 # What of it kbs-verify takes along, compiled to be small, and in the place of json-c what little of that it calls.
 noinst_LTLIBRARIES += libcommon_small.la
-libcommon_small_la_SOURCES = common/base64.c common/bytes.c common/der.c common/err.c common/file.c common/fork_mark.c \
-	common/harden.c common/json.c common/json_grammar.c common/json_scan.c common/json_value.c common/json_value.h \
-	common/json_value_text.c common/jws.c common/key_build.c common/libctx.c common/log.c common/log_format.c \
-	common/openssl_errors.c common/pem.c common/secret.c common/secret_arena.c common/toml.c common/toml_lex.c common/utf8.c
+libcommon_small_la_SOURCES = common/base64.c common/bytes.c common/crypto_gate.c common/der.c common/err.c common/file.c \
+	common/fork_mark.c common/harden.c common/json.c common/json_grammar.c common/json_scan.c common/json_value.c common/json_value.h \
+	common/json_value_text.c common/jws.c common/key_build.c common/libctx.c common/log.c \
+	common/log_format.c common/openssl_errors.c common/pem.c common/secret.c common/secret_arena.c common/toml.c common/toml_lex.c common/utf8.c
 libcommon_small_la_CFLAGS = $(AM_CFLAGS)
 libcommon_small_la_LIBADD = $(CRYPTO_LIBS)
 $(libcommon_small_la_OBJECTS): CFLAGS += $(SMALL_CFLAGS)
