@@ -1,5 +1,7 @@
 #include "common/http2_link_private.h"
 
+#include "common/secret.h"
+
 #include <ctype.h>
 #include <stdio.h>
 
@@ -310,6 +312,11 @@ void http2_exchange_free(struct http2_exchange *x)
 	http2_link_wake(x->link);
 	http2_link_free(x->link);
 	http_response_clear(&x->response);
+	/* Tokens go up and come down. */
+	if (x->upload)
+		secret_wipe(x->upload, sizeof(*x->upload));
+	if (x->ring)
+		secret_wipe(x->ring, HTTP2_WINDOW);
 	free(x->upload);
 	free(x->ring);
 	free(x);

@@ -2,6 +2,7 @@
 
 #include "common/http2_link_private.h"
 #include "common/libctx.h"
+#include "common/secret.h"
 
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -156,6 +157,8 @@ static void *link_run(void *argument)
 			link_wait(link, m);
 	}
 	libctx_leave(guard);
+	if (m)
+		secret_wipe(m, sizeof(*m));
 	free(m);
 	link_fail(link, ERR_NET, "the connection broke");
 	return NULL;

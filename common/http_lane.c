@@ -1,6 +1,7 @@
 #include "common/http_lane.h"
 
 #include "common/libctx.h"
+#include "common/secret.h"
 #include "common/sigpipe.h"
 
 #include <errno.h>
@@ -155,6 +156,8 @@ void http_lane_free(struct http_lane *l)
 	curl_multi_cleanup(l->multi);
 	sigpipe_unblock(&pipe);
 	libctx_leave(guard);
+	if (l->spare)
+		secret_wipe(l->spare, CURL_MAX_WRITE_SIZE);
 	free(l->spare);
 	free(l);
 }

@@ -130,6 +130,13 @@ static enum err layer_need(struct gc *gc, const char *digest, struct errmsg *em)
 	return e == ERR_NOT_FOUND || e == ERR_PARSE ? OK : e;
 }
 
+/* What is not there or makes no sense needs nothing; a machine without memory or a failing disk is no reason to forget.
+ */
+static enum err unless_fault(enum err e)
+{
+	return e == ERR_NOMEM || e == ERR_IO ? e : OK;
+}
+
 /* What sigstore's tools put beside an image, as far as it is here: manifests and their layers, in a list or by itself.
  */
 static enum err manifest_need(struct gc *gc, const struct descriptor *d, bool listed, struct errmsg *em)
@@ -138,15 +145,17 @@ static enum err manifest_need(struct gc *gc, const struct descriptor *d, bool li
 	AUTO(manifest) *m = NULL;
 	AUTO(index) *index = NULL;
 	enum err e = blob_need(gc, d->digest, em);
-	if (e != OK || layout_read_manifest(gc->store->dir, d, &raw, NULL) != OK)
-		return e;
-	if (!listed && index_parse(buf_bytes(&raw.bytes), raw.media_type, &index, NULL) == OK)
-		for (size_t i = 0; e == OK && i < index->count; i++)
-			e = manifest_need(gc, &index->manifests[i], true, em);
-	if (!index && manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &m, NULL) == OK)
-		for (size_t i = 0; e == OK && i < m->layer_count; i++)
-			e = blob_need(gc, m->layers[i].digest, em);
-	return e;
+	if (e == OK)
+		e = layout_read_manifest(gc->store->dir, d, &raw, em);
+	if (e == OK && !listed)
+		e = unless_fault(index_parse(buf_bytes(&raw.bytes), raw.media_type, &index, em));
+	for (size_t i = 0; e == OK && index && i < index->count; i++)
+		e = manifest_need(gc, &index->manifests[i], true, em);
+	if (e == OK && !index)
+		e = manifest_parse(buf_bytes(&raw.bytes), raw.media_type, &m, em);
+	for (size_t i = 0; e == OK && m && i < m->layer_count; i++)
+		e = blob_need(gc, m->layers[i].digest, em);
+	return unless_fault(e);
 }
 
 static enum err beside_need(struct gc *gc, json_object *entry, struct errmsg *em)

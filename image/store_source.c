@@ -111,8 +111,12 @@ static enum err source_sibling(struct image_source *base, const char *tag, struc
 		other->record = s->record;
 		json_object_get(other->record.root);
 		other->manifest = manifest;
-		*out = &other->base;
-		return store_share(&s->store, &other->store, em);
+		e = store_share(&s->store, &other->store, em);
+		if (e == OK)
+			*out = &other->base;
+		else
+			source_ops.free(&other->base);
+		return e;
 	}
 	return err_set(em, ERR_NOT_FOUND, "the store keeps nothing tagged %.200s beside the image", tag);
 }

@@ -16,6 +16,7 @@ static struct catalog_row *known_locked(struct catalog *c, const struct entry *e
 	return NULL;
 }
 
+/* *out: NULL, and stays so where there is no row. */
 static enum err add_copy_locked(struct catalog *c, const struct entry *entry, struct catalog_row **out,
 				struct errmsg *em)
 {
@@ -27,6 +28,8 @@ static enum err add_copy_locked(struct catalog *c, const struct entry *entry, st
 		e = catalog_add_locked(c, copy, out, em);
 	if (e == OK)
 		(*out)->from_kbs = true;
+	else if (!*out)
+		spki_pins_free(copy->pins);
 	return e;
 }
 

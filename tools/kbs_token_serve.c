@@ -75,6 +75,9 @@ static void connection_take(struct token_server *server, int listener)
 {
 	AUTO_FD
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	/* Out of descriptors or memory, until a connection ends: no reason to spin. */
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		(void)deadline_sleep_ms(deadline_in_ms(100), 100);
 	if (fd < 0 || !is_welcome(fd))
 		return;
 	struct connection *c = calloc(1, sizeof(*c));
@@ -181,6 +184,9 @@ int token_serve(const struct token_args *args)
 	fflush(stdout);
 	e = serve(&server, listener, &em);
 	(void)unlink(args->socket);
-	/* What threads are in the middle of ends with the process. */
-	return e == OK ? 0 : cli_fail(e, &em);
+	int code = e == OK ? 0 : cli_fail(e, &em);
+	/* What threads are in the middle of ends with the process; exit handlers would take OpenSSL from under them. */
+	if (atomic_load(&server.connections) > 0)
+		_exit(code);
+	return code;
 }
