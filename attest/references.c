@@ -80,12 +80,12 @@ static enum err x5c_add(json_object *header, X509 *certificate, struct errmsg *e
 	if (!list || !item || json_object_array_add(list, item) != 0) {
 		json_object_put(item);
 		json_object_put(list);
-		return err_set(em, ERR_NOMEM, "no memory for the certificate");
+		return err_nomem(em, "the certificate");
 	}
 	if (json_object_object_add(header, "x5c", list) == 0)
 		return OK;
 	json_object_put(list);
-	return err_set(em, ERR_NOMEM, "no memory for the certificate");
+	return err_nomem(em, "the certificate");
 }
 
 static enum err json_seal(struct bytes text, const struct references_seal *seal, struct buf *out, struct errmsg *em)
@@ -96,7 +96,7 @@ static enum err json_seal(struct bytes text, const struct references_seal *seal,
 	char *compact = NULL;
 	if (!header || !type || json_object_object_add(header, "typ", type) != 0) {
 		json_object_put(type);
-		return err_set(em, ERR_NOMEM, "no memory for a JWS");
+		return err_nomem(em, "a JWS");
 	}
 	enum err e = seal->certificate ? x5c_add(header, seal->certificate, em) : OK;
 	if (e == OK)

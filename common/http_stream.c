@@ -37,8 +37,7 @@ enum err http_pool_open(const struct http_pool_options *options, struct http_poo
 	p->interrupted = options->interrupted;
 	p->interrupted_user = options->interrupted_user;
 	p->client_host = options->client_host ? strdup(options->client_host) : NULL;
-	enum err e =
-		options->client_host && !p->client_host ? err_set(em, ERR_NOMEM, "no memory for an HTTP client") : OK;
+	enum err e = options->client_host && !p->client_host ? err_nomem(em, "an HTTP client") : OK;
 	if (e == OK)
 		e = buf_append(&p->ca_pem, options->ca_pem, 0, em);
 	if (e == OK)

@@ -65,7 +65,7 @@ static enum err xattrs_set_at(struct tree_place at, const struct tar_entry *entr
 		return OK;
 	if (asprintf(&path, "/proc/self/fd/%d/%s", at.folder, at.leaf) < 0) {
 		path = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	for (size_t i = 0; i < entry->xattr_count; i++) {
 		const struct tar_xattr *x = &entry->xattrs[i];
@@ -119,7 +119,7 @@ enum err attributes_take(int fd, int from, bool unprivileged, struct errmsg *em)
 	char *names = malloc(XATTR_LIST_MAX + XATTR_SIZE_MAX);
 	enum err e = OK;
 	if (!names)
-		return err_set(em, ERR_NOMEM, "no memory for attributes");
+		return err_nomem(em, "attributes");
 	if (fstat(from, &st) != 0 || (!unprivileged && fchown(fd, st.st_uid, st.st_gid) != 0))
 		return err_errno(em, ERR_IO, "changing its owner");
 	attributes_drop(fd);

@@ -38,7 +38,7 @@ static enum err item_new(struct folders_due *d, const char *path, struct folder_
 		size_t cap = d->cap ? d->cap * 2 : 256;
 		struct folder_due *grown = reallocarray(d->items, cap, sizeof(*grown));
 		if (!grown)
-			return err_set(em, ERR_NOMEM, "no memory for folders");
+			return err_nomem(em, "folders");
 		d->items = grown;
 		d->cap = cap;
 	}
@@ -48,7 +48,7 @@ static enum err item_new(struct folders_due *d, const char *path, struct folder_
 	*out = &d->items[d->count];
 	**out = (struct folder_due){ .path = strdup(path) };
 	if (!(*out)->path)
-		return err_set(em, ERR_NOMEM, "no memory for folders");
+		return err_nomem(em, "folders");
 	*path_set_number(&d->paths, path) = ++d->count;
 	return OK;
 }
@@ -166,7 +166,7 @@ enum err folders_due_join(struct folders_due *d, struct folders_due *from, struc
 		struct folder_due *item = item_find(d, from->items[i].path);
 		if (item && !item->gone && !from->items[i].named)
 			continue;
-		enum err e = item_of(d, from->items[i].path, &item, em);
+		enum err e = item ? OK : item_new(d, from->items[i].path, &item, em);
 		if (e != OK)
 			return e;
 		char *path = item->path;
@@ -189,7 +189,7 @@ static enum err settle(const struct folder_due *due, struct tree *tree, struct e
 	char *inside = NULL;
 	if (asprintf(&inside, "%s/.", due->path) < 0) {
 		inside = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	enum err e = *due->path ? tree_place(tree, inside, false, &at, &missing) : OK;
 	if (e == ERR_NOT_FOUND || e == ERR_PARSE)

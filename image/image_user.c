@@ -99,7 +99,7 @@ static enum err user_find(const struct tree *tree, const char *wanted, struct im
 	enum err e = names_read(tree, "etc/passwd", &text, em);
 	char *at = e == OK ? buf_cstr(&text) : NULL;
 	if (!at)
-		return e == OK ? err_set(em, ERR_NOMEM, "no memory for /etc/passwd") : e;
+		return e == OK ? err_nomem(em, "/etc/passwd") : e;
 	out->uid = number;
 	while (!by_name && record_next(&at, &r)) {
 		uint32_t uid = 0;
@@ -113,7 +113,7 @@ static enum err user_find(const struct tree *tree, const char *wanted, struct im
 		free(*name);
 		*name = strdup(r.fields[0]);
 		if (!*name)
-			return err_set(em, ERR_NOMEM, "no memory for a name");
+			return err_nomem(em, "a name");
 		out->uid = uid;
 		out->gid = gid;
 	}
@@ -143,7 +143,7 @@ static enum err groups_find(const struct tree *tree, const char *wanted, const c
 	enum err e = names_read(tree, "etc/group", &text, em);
 	char *at = e == OK ? buf_cstr(&text) : NULL;
 	if (!at)
-		return e == OK ? err_set(em, ERR_NOMEM, "no memory for /etc/group") : e;
+		return e == OK ? err_nomem(em, "/etc/group") : e;
 	while (e == OK && record_next(&at, &r)) {
 		if (!id_number(r.fields[2], &gid))
 			continue;
@@ -167,7 +167,7 @@ enum err image_user_resolve(const struct tree *tree, const char *text, struct im
 	char *name = NULL;
 	*out = (struct image_user){ 0 };
 	if (!user)
-		return err_set(em, ERR_NOMEM, "no memory for a user");
+		return err_nomem(em, "a user");
 	char *group = strchr(user, ':');
 	if (group)
 		*group++ = '\0';

@@ -33,7 +33,7 @@ static enum err own_add(struct layer_apply *a, const char *path, struct errmsg *
 	AUTO_STR
 	char *at = strdup(path);
 	if (!at)
-		return err_set(em, ERR_NOMEM, "no memory for paths");
+		return err_nomem(em, "paths");
 	while (*at && !path_set_has(&a->own, at)) {
 		enum err e = path_set_add(&a->own, at, em);
 		if (e != OK)
@@ -54,7 +54,7 @@ static enum err folder_keep(struct layer_apply *a, const char *path, struct tree
 	AUTO_STR
 	char *folder = strndup(path, len > 0 ? len - 1 : 0);
 	return folder ? folders_due_keep(&a->due, folder, at.folder, a->options->unprivileged, em)
-		      : err_set(em, ERR_NOMEM, "no memory for a path");
+		      : err_nomem(em, "a path");
 }
 
 static enum err lower_needed(struct layer_apply *a, struct errmsg *em)
@@ -102,7 +102,7 @@ static enum err lower_remove(struct layer_apply *a, int folder, const char *path
 			continue;
 		if (asprintf(&below, "%s%s%s", path, *path ? "/" : "", entry->d_name) < 0) {
 			below = NULL;
-			e = err_set(em, ERR_NOMEM, "no memory for a path");
+			e = err_nomem(em, "a path");
 		} else {
 			e = lower_remove_one(a, (struct tree_place){ dirfd(dir), entry->d_name }, below, em);
 		}
@@ -128,7 +128,7 @@ static enum err whiteout_remove(struct layer_apply *a, const char *path, struct 
 	}
 	if (asprintf(&target, "%.*s%s", (int)folder_len, path, at.leaf + strlen(WHITEOUT_PREFIX)) < 0) {
 		target = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	at.leaf += strlen(WHITEOUT_PREFIX);
 	return lower_remove_one(a, at, target, em);
@@ -171,13 +171,13 @@ static enum err whiteout_note(struct layer_apply *a, const char *path, struct er
 		size_t cap = a->whiteout_cap ? a->whiteout_cap * 2 : 64;
 		char **whiteouts = reallocarray(a->whiteouts, cap, sizeof *whiteouts);
 		if (!whiteouts)
-			return err_set(em, ERR_NOMEM, "no memory for whiteouts");
+			return err_nomem(em, "whiteouts");
 		a->whiteouts = whiteouts;
 		a->whiteout_cap = cap;
 	}
 	a->whiteouts[a->whiteout_count] = strdup(path);
 	if (!a->whiteouts[a->whiteout_count])
-		return err_set(em, ERR_NOMEM, "no memory for whiteouts");
+		return err_nomem(em, "whiteouts");
 	a->whiteout_count++;
 	return OK;
 }

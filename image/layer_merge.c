@@ -56,7 +56,7 @@ static enum err linked_keep(const struct place *p, struct errmsg *em)
 	char *inside = NULL;
 	if (asprintf(&inside, "%s/.", p->path) < 0) {
 		inside = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	enum err e = tree_place(m->onto, inside, false, &at, em);
 	if (e == ERR_NOT_FOUND)
@@ -140,7 +140,7 @@ static enum err folder_merge(const struct place *p, struct errmsg *em)
 			continue;
 		if (asprintf(&path, "%s%s%s", p->path, *p->path ? "/" : "", entry->d_name) < 0) {
 			path = NULL;
-			e = err_set(em, ERR_NOMEM, "no memory for a path");
+			e = err_nomem(em, "a path");
 		} else {
 			e = entry_merge(p, entry->d_name, path, em);
 		}

@@ -50,7 +50,7 @@ static enum err walk_begin(struct walk *w, struct errmsg *em)
 	if (!w->live)
 		w->live = calloc(count, sizeof(*w->live));
 	if (!w->live)
-		return err_set(em, ERR_NOMEM, "no memory for layers");
+		return err_nomem(em, "layers");
 	for (size_t i = 0; i < count; i++)
 		w->live[i] = count - 1 - i;
 	return fstat(w->stack->roots[w->layer], &w->st) == 0 ? OK : err_errno(em, ERR_IO, "a layer");
@@ -104,7 +104,7 @@ static enum err link_expand(struct walk *w, const char *rest, char **out, struct
 	*(slash ? slash : w->path) = '\0';
 	if (asprintf(out, "%s/%s/%s", target[0] == '/' ? "" : w->path, target, rest) < 0) {
 		*out = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	return OK;
 }
@@ -115,7 +115,7 @@ static enum err upwards_expand(struct walk *w, const char *rest, char **out, str
 	*(slash ? slash : w->path) = '\0';
 	if (asprintf(out, "%s/%s", w->path, rest) < 0) {
 		*out = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	return OK;
 }
@@ -150,7 +150,7 @@ static enum err find(struct walk *w, const char *path, bool follow, struct errms
 	unsigned links = 0;
 	unsigned upwards = 0;
 	if (!at)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	for (;;) {
 		char *anew = NULL;
 		enum err e = walk_on(w, at, follow, &anew, em);
@@ -170,13 +170,14 @@ enum err stack_find(const struct layer_stack *s, const char *path, bool follow, 
 	struct walk *w = calloc(1, sizeof *w);
 	*out = (struct stack_place){ .path = NULL };
 	if (!w)
-		return err_set(em, ERR_NOMEM, "no memory for layers");
+		return err_nomem(em, "layers");
 	w->stack = s;
 	enum err e = find(w, path, follow, em);
 	if (e == OK) {
-		*out = (struct stack_place){ strdup(w->path), w->layer, w->st, steal(&w->live), w->live_count };
+		*out = (struct stack_place){ strdup(w->path), w->layer, w->st, w->live, w->live_count };
+		w->live = NULL;
 		if (!out->path)
-			e = err_set(em, ERR_NOMEM, "no memory for a path");
+			e = err_nomem(em, "a path");
 	}
 	if (e != OK)
 		stack_place_clear(out);

@@ -74,7 +74,7 @@ enum err layered_make(int folder, size_t layers, bool unprivileged, struct layer
 		.user_xattr = unprivileged || !trusted(folder),
 	};
 	if (!out->roots || !out->stacks || !out->trees)
-		return err_set(em, ERR_NOMEM, "no memory for layers");
+		return err_nomem(em, "layers");
 	enum err e = inner_make(folder, "layers", &around, em);
 	while (e == OK && out->count < layers)
 		e = tree_add(out, around, unprivileged, em);

@@ -68,7 +68,7 @@ static enum err place_find(const struct image_identity *identity, const struct i
 	char *name = physical_name(identity);
 	const char *base = NULL;
 	if (!name)
-		return err_set(em, ERR_NOMEM, "no memory for a name");
+		return err_nomem(em, "a name");
 	enum err e = folder_find(access, &folder, em);
 	if (e == OK)
 		e = registries_d_read(folder, &d, em);
@@ -76,7 +76,7 @@ static enum err place_find(const struct image_identity *identity, const struct i
 		return e;
 	registries_d_find(&d, name, &base, &out->attachments);
 	out->base = base ? strdup(base) : default_base();
-	return out->base ? OK : err_set(em, ERR_NOMEM, "no memory for a name");
+	return out->base ? OK : err_nomem(em, "a name");
 }
 
 /* "BASE/path@sha256=hex/signature-". malloc'd. */
@@ -150,7 +150,7 @@ static enum err all_read(const char *prefix, const struct image_access *access, 
 		signature = { 0 };
 		if (asprintf(&url, "%s%d", prefix, n) < 0) {
 			url = NULL;
-			return err_set(em, ERR_NOMEM, "no memory for a name");
+			return err_nomem(em, "a name");
 		}
 		enum err e = signature_read(url, access, &signature, em);
 		if (e == ERR_NOT_FOUND)
@@ -177,7 +177,7 @@ enum err lookaside_read(const struct image_identity *identity, const char *diges
 	char *base = place.base;
 	AUTO_STR
 	char *prefix = prefix_make(base, slash ? slash + 1 : r.path, digest);
-	return prefix ? all_read(prefix, access, out, em) : err_set(em, ERR_NOMEM, "no memory for a name");
+	return prefix ? all_read(prefix, access, out, em) : err_nomem(em, "a name");
 }
 
 enum err lookaside_attachments(const struct image_identity *identity, const struct image_access *access, bool *out,

@@ -17,7 +17,7 @@ static enum err grow(struct path_set *s, struct errmsg *em)
 	struct path_set larger = { .cap = s->cap ? s->cap * 2 : 1024, .count = s->count };
 	larger.slots = calloc(larger.cap, sizeof(*larger.slots));
 	if (!larger.slots)
-		return err_set(em, ERR_NOMEM, "no memory for paths");
+		return err_nomem(em, "paths");
 	for (size_t i = 0; i < s->cap; i++)
 		if (s->slots[i].path)
 			larger.slots[place_of(&larger, s->slots[i].path)] = s->slots[i];
@@ -38,7 +38,7 @@ enum err path_set_add(struct path_set *s, const char *path, struct errmsg *em)
 		return OK;
 	s->slots[at].path = strdup(path);
 	if (!s->slots[at].path)
-		return err_set(em, ERR_NOMEM, "no memory for paths");
+		return err_nomem(em, "paths");
 	s->count++;
 	return OK;
 }

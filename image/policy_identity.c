@@ -32,7 +32,7 @@ static enum err name_read(const char *text, struct signed_name *out, struct errm
 	out->text = reference_text(&out->reference);
 	if (asprintf(&out->repository, "%s/%s", out->reference.host, out->reference.path) < 0)
 		out->repository = NULL;
-	return out->text && out->repository ? OK : err_set(em, ERR_NOMEM, "no memory for a name");
+	return out->text && out->repository ? OK : err_nomem(em, "a name");
 }
 
 static enum err reference_rule(json_object *json, struct identity_rule *out, struct errmsg *em)
@@ -146,7 +146,7 @@ static enum err wanted_read(const struct identity_rule *rule, const char *wanted
 	signed_name_clear(out);
 	*out = (struct signed_name){ 0 };
 	if (!other)
-		return err_set(em, ERR_NOMEM, "no memory for a name");
+		return err_nomem(em, "a name");
 	e = name_read(other, out, em);
 	return e == OK || e == ERR_NOMEM ? e : err_wrap(em, ERR_DENIED, "remapIdentity makes \"%.200s\"", other);
 }

@@ -9,7 +9,7 @@ static enum err list_parse(json_object *json, struct policy_scope *scope, struct
 		return err_set(em, ERR_PARSE, "want a list of requirements that is not empty");
 	scope->list = calloc(count, sizeof(*scope->list));
 	if (!scope->list)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	for (size_t i = 0; i < count; i++) {
 		scope->count = i + 1;
 		enum err e = requirement_parse(json_object_array_get_idx(json, i), &scope->list[i], em);
@@ -47,7 +47,7 @@ static enum err scope_add(struct policy *policy, struct policy_scope scope, json
 {
 	struct policy_scope *grown = reallocarray(policy->scopes, policy->count + 1, sizeof(*grown));
 	if (!grown)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	policy->scopes = grown;
 	policy->scopes[policy->count] = scope;
 	enum err e = OK;
@@ -103,7 +103,7 @@ enum err policy_parse(struct bytes text, struct policy **out, struct errmsg *em)
 {
 	AUTO(policy) *policy = calloc(1, sizeof(*policy));
 	if (!policy)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	enum err e = json_parse(text, POLICY_SIZE_MAX, JSON_STRICT, &policy->root, em);
 	if (e == OK)
 		e = root_parse(policy, em);

@@ -63,7 +63,7 @@ static enum err put(json_object *to, const char *name, json_object *value, struc
 	if (value && json_object_object_add(to, name, value) == 0)
 		return OK;
 	json_object_put(value);
-	return err_set(em, ERR_NOMEM, "no memory for the runtime's configuration");
+	return err_nomem(em, "the runtime's configuration");
 }
 
 static enum err append(json_object *to, json_object *value, struct errmsg *em)
@@ -71,7 +71,7 @@ static enum err append(json_object *to, json_object *value, struct errmsg *em)
 	if (value && json_object_array_add(to, value) == 0)
 		return OK;
 	json_object_put(value);
-	return err_set(em, ERR_NOMEM, "no memory for the runtime's configuration");
+	return err_nomem(em, "the runtime's configuration");
 }
 
 static enum err put_number(json_object *to, const char *name, uint32_t value, struct errmsg *em)
@@ -203,7 +203,7 @@ static enum err annotate(json_object *from, const char *member, const char *name
 		return e;
 	if (asprintf(&key, "org.opencontainers.image.%s", name) < 0) {
 		key = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for an annotation");
+		return err_nomem(em, "an annotation");
 	}
 	return put(to, key, json_object_new_string(text), em);
 }

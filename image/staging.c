@@ -37,7 +37,7 @@ static enum err around_open(const char *target, int *folder, char **name, struct
 	char *slash = path ? strrchr(path, '/') : NULL;
 	*name = path ? strdup(slash ? slash + 1 : path) : NULL;
 	if (!*name)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (slash)
 		slash[slash == path] = '\0';
 	*folder = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +79,7 @@ enum err staging_open(const char *target, struct staging *out, struct errmsg *em
 	*out = (struct staging){ .folder = -1, .target = strdup(target) };
 	if (!out->target || asprintf(&out->path, "%s" MARK "XXXXXX", target) < 0) {
 		out->path = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	}
 	enum err e = target_check(target, em);
 	if (e == OK)

@@ -222,7 +222,7 @@ enum err tar_open(struct stream *from, struct tar **out, struct errmsg *em)
 	struct tar *t = calloc(1, sizeof *t);
 	if (!t) {
 		stream_free(from);
-		return err_set(em, ERR_NOMEM, "no memory for an archive");
+		return err_nomem(em, "an archive");
 	}
 	t->from = from;
 	*out = t;

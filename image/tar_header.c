@@ -130,7 +130,7 @@ enum err tar_extended_set(struct tar_extended *to, enum tar_key key, struct byte
 			       key == TAR_PATH ? "path" : "link");
 	free(to->text[key]);
 	to->text[key] = strndup((const char *)text.data, len);
-	return to->text[key] ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
+	return to->text[key] ? OK : err_nomem(em, "a path");
 }
 
 bool tar_decimal(struct bytes text, uint64_t max, uint64_t *out)
@@ -192,7 +192,7 @@ static enum err xattr_add(struct tar_extended *to, struct bytes name, struct byt
 	struct tar_xattr *x = &to->xattrs[to->xattr_count++];
 	*x = (struct tar_xattr){ .name = strndup((const char *)name.data, name.len) };
 	if (!x->name)
-		return err_set(em, ERR_NOMEM, "no memory for an extended attribute");
+		return err_nomem(em, "an extended attribute");
 	return buf_append(&x->value, value, 64 << 10, em);
 }
 
@@ -337,7 +337,7 @@ enum err tar_entry_make(const struct tar_header *h, const struct tar_extended *g
 	if (out->type == TAR_HARD_LINK || out->type == TAR_SYMLINK)
 		out->link = strdup(link);
 	if (!out->path || (out->type == TAR_HARD_LINK && !out->link) || (out->type == TAR_SYMLINK && !out->link))
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	memcpy(out->xattrs, x->xattrs, sizeof x->xattrs);
 	out->xattr_count = x->xattr_count;
 	x->xattr_count = 0;

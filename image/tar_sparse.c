@@ -32,7 +32,7 @@ static enum err map_add(struct tar_map *map, uint64_t number, struct errmsg *em)
 		size_t cap = map->cap ? map->cap * 2 : 16;
 		struct tar_segment *grown = reallocarray(map->segments, cap, sizeof(*grown));
 		if (!grown)
-			return err_set(em, ERR_NOMEM, "no memory for a sparse file");
+			return err_nomem(em, "a sparse file");
 		map->segments = grown;
 		map->cap = cap;
 	}
@@ -72,7 +72,7 @@ static enum err name_take(struct tar_sparse *s, struct bytes value, struct errms
 		return err_set(em, ERR_PARSE, "the name of a sparse file is none");
 	free(s->name);
 	s->name = strndup((const char *)value.data, value.len);
-	return s->name ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
+	return s->name ? OK : err_nomem(em, "a path");
 }
 
 enum err tar_sparse_record(struct tar_sparse *s, struct bytes key, struct bytes value, struct errmsg *em)

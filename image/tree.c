@@ -48,7 +48,7 @@ enum err tree_path(const char *path, char **out, struct errmsg *em)
 	char *made = malloc(strlen(path) + 1);
 	size_t len = 0;
 	if (!made)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	while (*path) {
 		size_t part = strcspn(path, "/");
 		if (part == 2 && path[0] == '.' && path[1] == '.')
@@ -161,7 +161,7 @@ enum err tree_place(struct tree *t, const char *path, bool make, struct tree_pla
 	tree_forget(t);
 	t->parent_path = strndup(path, len);
 	if (!t->parent_path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (t->stack) {
 		enum err e = tree_stack_folder(t, t->parent_path, make, &t->parent, em);
 		out->folder = t->parent;

@@ -51,7 +51,7 @@ static enum err folder_raise(const struct tree *t, const struct stack_place *fou
 	char *upper = strdup(found->path);
 	AUTO_STACK_PLACE above = { .path = NULL };
 	if (!upper)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (found->layer == t->stack->count - 1)
 		return OK;
 	char *slash = strrchr(upper, '/');
@@ -94,7 +94,7 @@ static enum err folder_make(const struct tree *t, const char *path, struct errms
 	char *upper = strdup(path);
 	int folder = -1;
 	if (!upper)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (stack_find(t->stack, path, false, &link, NULL) == OK)
 		return err_set(em, ERR_PARSE, "%.200s leads nowhere", path);
 	char *slash = strrchr(upper, '/');

@@ -11,7 +11,7 @@ static enum err folder_find(const struct tree *t, const char *path, struct stack
 	const char *slash = strrchr(path, '/');
 	AUTO_STR
 	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
-	return folder ? stack_find(t->stack, folder, true, out, em) : err_set(em, ERR_NOMEM, "no memory for a path");
+	return folder ? stack_find(t->stack, folder, true, out, em) : err_nomem(em, "a path");
 }
 
 enum err tree_whiteout_needed(const struct tree *t, const char *path, bool *needed, struct errmsg *em)

@@ -68,7 +68,7 @@ static enum err call_send(const struct kbs_admin *admin, const struct call *call
 		return e;
 	if (asprintf(&bearer, "Bearer %s", jwt) < 0) {
 		bearer = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a token");
+		return err_nomem(em, "a token");
 	}
 	struct http_header headers[] = { { "Authorization", bearer }, { "Content-Type", call->content_type } };
 	struct http_request req = { .method = call->method, .url = call->url, .headers = headers };
@@ -92,7 +92,7 @@ static enum err url_make(const struct kbs_admin *admin, const char *tail, char *
 		len--;
 	if (asprintf(out, "%.*s/kbs/v0/%s", (int)len, admin->url, tail) < 0) {
 		*out = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	}
 	return OK;
 }
@@ -106,7 +106,7 @@ static enum err resource_url(const struct kbs_admin *admin, const struct resourc
 		return err_set(em, ERR_ARG, "only resources can be administered: kbs:///repository/type/tag");
 	if (asprintf(&tail, "resource/%s", uri->path) < 0) {
 		tail = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	}
 	return url_make(admin, tail, out, em);
 }
@@ -167,7 +167,7 @@ enum err kbs_admin_set_policy(const struct kbs_admin *admin, struct bytes policy
 	char *encoded = base64_encode(BASE64_URL, policy);
 	if (!encoded || asprintf(&body, "{\"policy\":\"%s\"}", encoded) < 0) {
 		body = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	}
 	enum err e = url_make(admin, "resource-policy", &url, em);
 	struct call call = { "POST", url, bytes_str(body), NULL, "application/json" };

@@ -59,7 +59,7 @@ static enum err reply_key_add(json_object *claims, EVP_PKEY *reply_key, struct e
 	if (json_object_object_add(claims, "tee-pubkey", jwk) == 0)
 		return OK;
 	json_object_put(jwk);
-	return err_set(em, ERR_NOMEM, "no memory for a token");
+	return err_nomem(em, "a token");
 }
 
 enum err admin_token_make(EVP_PKEY *key, EVP_PKEY *reply_key, int64_t now, char **jwt, struct errmsg *em)
@@ -70,13 +70,13 @@ enum err admin_token_make(EVP_PKEY *key, EVP_PKEY *reply_key, int64_t now, char 
 	    json_object_object_add(claims, "role", json_object_new_string("admin")) != 0 ||
 	    json_object_object_add(claims, "iat", json_object_new_int64(now)) != 0 ||
 	    json_object_object_add(claims, "exp", json_object_new_int64(now + LIFETIME_S)) != 0)
-		return err_set(em, ERR_NOMEM, "no memory for a token");
+		return err_nomem(em, "a token");
 	enum err e = reply_key ? reply_key_add(claims, reply_key, em) : OK;
 	if (e != OK)
 		return e;
 	AUTO_STR
 	char *payload = json_text(claims);
 	if (!payload)
-		return err_set(em, ERR_NOMEM, "no memory for a token");
+		return err_nomem(em, "a token");
 	return jws_sign(key, header, bytes_str(payload), jwt, em);
 }

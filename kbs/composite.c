@@ -38,7 +38,7 @@ static enum err device_verify(const struct composite_devices *devices, const cha
 	enum err e = verifier_check(&policy, &request, &said, em);
 	if (e == OK && json_object_object_add(claims, name, said) != 0) {
 		json_object_put(said);
-		e = err_set(em, ERR_NOMEM, "no memory for claims");
+		e = err_nomem(em, "claims");
 	}
 	return e == OK ? OK : err_wrap(em, e, "device \"%.32s\"", name);
 }

@@ -67,7 +67,7 @@ enum err connections_new(int64_t max_ms, struct connections **out, struct errmsg
 	pthread_condattr_t monotonic;
 	struct connections *c = calloc(1, sizeof(*c));
 	if (!c)
-		return err_set(em, ERR_NOMEM, "no memory for connections");
+		return err_nomem(em, "connections");
 	c->max_ms = max_ms;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&monotonic);

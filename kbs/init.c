@@ -69,7 +69,7 @@ static enum err pair_make(const char *dir, const char *name, const char *kind, s
 	AUTO_STR
 	char *pub = NULL;
 	if (!base || asprintf(&key, "%s.key", base) < 0 || asprintf(&pub, "%s.pub", base) < 0)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	struct key_pair pair = { key, pub, kind, strcmp(name, "admin") == 0 };
 	return pair_write(&pair, em);
 }
@@ -88,7 +88,7 @@ enum err kbs_init(const char *dir, struct errmsg *em)
 	AUTO_STR
 	char *storage = server_path(dir, "storage");
 	if (!config || !policy || !storage)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (is_there(config))
 		return err_set(em, ERR_EXISTS, "%s is there: this folder was initialised before", config);
 	enum err e = folder_make(dir, em);

@@ -117,7 +117,7 @@ static enum err rules_read(struct policy *p, json_object *rules, struct errmsg *
 		return err_set(em, ERR_LIMIT, "policy: more than %d rules", RULES_MAX);
 	p->rules = calloc(count + 1, sizeof(*p->rules));
 	if (!p->rules)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	for (size_t i = 0; i < count; i++) {
 		enum err e = rule_read(json_object_array_get_idx(rules, i), &p->rules[i], em);
 		if (e != OK)
@@ -150,7 +150,7 @@ enum err policy_parse(struct bytes text, struct policy **out, struct errmsg *em)
 	static const char *const names[] = { "default", "rules", NULL };
 	AUTO(policy) *p = calloc(1, sizeof(*p));
 	if (!p)
-		return err_set(em, ERR_NOMEM, "no memory for a policy");
+		return err_nomem(em, "a policy");
 	enum err e = json_parse(text, POLICY_MAX_BYTES, JSON_COMMENTS, &p->root, em);
 	if (e == ERR_PARSE && looks_like_rego(text))
 		return err_set(em, ERR_UNSUPPORTED, "policy: Rego is not read here; write the rules of kbs.json(5)");

@@ -54,7 +54,7 @@ enum err result_issue(const struct result_issuer *issuer, const struct result_fa
 	AUTO_STR
 	char *payload = ok ? payload_make(issuer, facts, em) : NULL;
 	if (!payload)
-		return err_set(em, ERR_NOMEM, "no memory for an attestation result");
+		return err_nomem(em, "an attestation result");
 	return jws_sign(issuer->key, header, bytes_str(payload), jwt, em);
 }
 
@@ -76,7 +76,7 @@ static enum err claims_keep(json_object *evidence, struct grant *out, struct err
 {
 	json_object_object_del(evidence, "runtime_data_claims");
 	out->claims = json_text(evidence);
-	return out->claims ? OK : err_set(em, ERR_NOMEM, "no memory for claims");
+	return out->claims ? OK : err_nomem(em, "claims");
 }
 
 static enum err grant_read(json_object *claims, struct grant *out, struct errmsg *em)

@@ -116,7 +116,7 @@ static enum err tls_paths(const struct kbs *kbs, char **cert, char **key, struct
 		*cert = server_path(kbs->options.dir, config->tls_cert);
 		*key = server_path(kbs->options.dir, config->tls_key);
 	}
-	return *cert && *key ? OK : err_set(em, ERR_NOMEM, "no memory for a path");
+	return *cert && *key ? OK : err_nomem(em, "a path");
 }
 
 static enum err tls_load(struct kbs *kbs, struct errmsg *em)
@@ -132,7 +132,7 @@ static enum err tls_load(struct kbs *kbs, struct errmsg *em)
 		return e;
 	e = file_read(cert, PEM_MAX, &kbs->cert, em);
 	if (e == OK && !buf_cstr(&kbs->cert))
-		e = err_set(em, ERR_NOMEM, "no memory for a certificate");
+		e = err_nomem(em, "a certificate");
 	if (e != OK)
 		return err_wrap(em, e == ERR_NOMEM ? e : ERR_CONFIG, "TLS certificate");
 	return key_file_private_text(key, &kbs->key, em);
@@ -197,7 +197,7 @@ static enum err kbs_new(const struct kbs_options *options, struct kbs **out, str
 	pthread_condattr_t monotonic;
 	struct kbs *kbs = calloc(1, sizeof(*kbs));
 	if (!kbs)
-		return err_set(em, ERR_NOMEM, "no memory for a server");
+		return err_nomem(em, "a server");
 	kbs->options = *options;
 	kbs->listener.fd = -1;
 	pthread_mutex_init(&kbs->lock, NULL);

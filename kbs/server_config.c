@@ -182,7 +182,7 @@ enum err server_config_load(const char *dir, struct server_config *out, struct e
 	AUTO_STR
 	char *path = server_path(dir, "kbs.json");
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = config_parse(path, out, em);
 	if (e == OK)
 		return OK;

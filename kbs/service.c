@@ -44,7 +44,7 @@ static enum err issuer_open(struct service *s, const char *dir, struct errmsg *e
 	AUTO_STR
 	char *path = server_path(dir, "issuer.key");
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = key_file_private(path, &s->issuer.key, em);
 	if (e != OK)
 		return e;
@@ -62,7 +62,7 @@ static enum err admin_key_check(const char *dir, struct errmsg *em)
 	char *path = server_path(dir, "admin.key");
 	struct stat st;
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	return lstat(path, &st) == 0 ? key_file_check_private(path, em) : OK;
 }
 
@@ -71,7 +71,7 @@ static enum err admin_add(struct service *s, const char *dir, const char *name, 
 	AUTO_STR
 	char *path = server_path(dir, name);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = key_file_public(path, &s->admins.key[s->admins.count], em);
 	if (e == OK)
 		s->admins.count++;
@@ -95,7 +95,7 @@ static enum err policy_open(struct service *s, const char *dir, struct errmsg *e
 {
 	s->policy_path = server_path(dir, "policy.json");
 	if (!s->policy_path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	enum err e = trusted_file_read(s->policy_path, POLICY_MAX_BYTES, &s->policy_text, em);
 	if (e != OK)
 		return err_wrap(em, ERR_CONFIG, "policy");
@@ -110,7 +110,7 @@ static enum err appraisal_path(const char *dir, const char *name, char **out, st
 		return OK;
 	*out = server_path(dir, name);
 	if (!*out)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	if (access(*out, R_OK) != 0)
 		return err_errno(em, ERR_CONFIG, "%s", *out);
 	return OK;
@@ -121,7 +121,7 @@ static enum err storage_start(struct service *s, const char *dir, struct errmsg 
 	AUTO_STR
 	char *path = server_path(dir, s->config.storage_path);
 	if (!path)
-		return err_set(em, ERR_NOMEM, "no memory for a path");
+		return err_nomem(em, "a path");
 	struct storage_options options = { .kind = s->config.storage_kind, .path = path };
 	options.max = (size_t)s->config.max_resource;
 	return storage_open(&options, &s->storage, em);
@@ -131,7 +131,7 @@ enum err service_open(const char *dir, bool allow_sample, struct service **out, 
 {
 	AUTO(service) *s = calloc(1, sizeof(*s));
 	if (!s)
-		return err_set(em, ERR_NOMEM, "no memory for a service");
+		return err_nomem(em, "a service");
 	pthread_rwlock_init(&s->policy_lock, NULL);
 	pthread_mutex_init(&s->policy_set_lock, NULL);
 	s->allow_sample = allow_sample;

@@ -39,7 +39,7 @@ enum err sessions_new(struct session_limits limits, struct sessions **out, struc
 	struct sessions *s = calloc(1, sizeof(*s));
 	if (!s || !(s->buckets = calloc(buckets, sizeof(struct session *)))) {
 		free(s);
-		return err_set(em, ERR_NOMEM, "no memory for sessions");
+		return err_nomem(em, "sessions");
 	}
 	s->limits = limits;
 	s->mask = buckets - 1;
@@ -133,7 +133,7 @@ static enum err challenge_make(struct session_challenge *c, struct errmsg *em)
 	AUTO_STR
 	char *base64 = base64_encode(BASE64_STD, BYTES(nonce));
 	if (!hex || !base64)
-		return err_set(em, ERR_NOMEM, "no memory for a session");
+		return err_nomem(em, "a session");
 	snprintf(c->id, sizeof(c->id), "%s", hex);
 	snprintf(c->nonce, sizeof(c->nonce), "%s", base64);
 	return OK;
@@ -157,7 +157,7 @@ enum err sessions_open(struct sessions *s, int64_t now_ms, struct session_challe
 		return e;
 	struct session *x = calloc(1, sizeof(*x));
 	if (!x)
-		return err_set(em, ERR_NOMEM, "no memory for a session");
+		return err_nomem(em, "a session");
 	x->challenge = *c;
 
 	pthread_mutex_lock(&s->lock);
@@ -211,7 +211,7 @@ enum err sessions_attest(struct sessions *s, const char *id, int64_t now_ms, con
 	AUTO_STR
 	char *claims = grant->claims ? strdup(grant->claims) : NULL;
 	if (grant->claims && !claims)
-		return err_set(em, ERR_NOMEM, "no memory for claims");
+		return err_nomem(em, "claims");
 	pthread_mutex_lock(&s->lock);
 	sweep_locked(s, now_ms);
 	struct session *x = find_locked(s, id);
@@ -243,7 +243,7 @@ static enum err grant_locked(const struct session *x, struct grant *out, struct 
 		return err_set(em, ERR_AUTH, "no attested session");
 	out->claims = x->claims ? strdup(x->claims) : NULL;
 	if ((x->claims && !out->claims) || EVP_PKEY_up_ref(x->key) != 1)
-		return err_set(em, ERR_NOMEM, "no memory for a session");
+		return err_nomem(em, "a session");
 	out->key = x->key;
 	memcpy(out->tee, x->challenge.tee, sizeof(out->tee));
 	return OK;

@@ -21,7 +21,7 @@ enum err storage_open(const struct storage_options *options, struct storage **ou
 		return err_set(em, ERR_CONFIG, "storage of kind \"%s\": there is only \"file\"", options->kind);
 	AUTO(storage) *s = calloc(1, sizeof(*s));
 	if (!s)
-		return err_set(em, ERR_NOMEM, "no memory for a storage");
+		return err_nomem(em, "a storage");
 	s->max = options->max;
 	enum err e = kind->open(options, &s->ctx, em);
 	if (e != OK)

@@ -79,7 +79,7 @@ static enum err folder_open(const struct storage_options *options, void **ctx, s
 		return e;
 	struct storage_folder *f = calloc(1, sizeof(*f));
 	if (!f)
-		return err_set(em, ERR_NOMEM, "no memory for a storage");
+		return err_nomem(em, "a storage");
 	f->max = options->max;
 	atomic_init(&f->by_segments, options->by_segments);
 	f->fd = fd;
@@ -214,7 +214,7 @@ static enum err temporary_name(char *to, size_t cap, struct errmsg *em)
 	AUTO_STR
 	char *hex = hex_encode(BYTES(random));
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a name");
+		return err_nomem(em, "a name");
 	snprintf(to, cap, TEMPORARY "%s", hex);
 	return OK;
 }

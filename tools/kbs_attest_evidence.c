@@ -28,7 +28,7 @@ static enum err evidence_take(const struct guest_args *args, struct errmsg *em)
 		return e;
 	AUTO_STR
 	char *text = json_text(evidence);
-	return text ? guest_print(bytes_str(text), true, em) : err_set(em, ERR_NOMEM, "no memory for evidence");
+	return text ? guest_print(bytes_str(text), true, em) : err_nomem(em, "evidence");
 }
 
 int attest_evidence(int argc, char **argv)

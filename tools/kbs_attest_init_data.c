@@ -82,7 +82,7 @@ static enum err sources_read(const struct guest_args *args, char **names, struct
 			return err_set(em, ERR_ARG, "%.64s: NAME=FILE is wanted", args->words[i]);
 		names[i] = strndup(args->words[i], (size_t)(equals - args->words[i]));
 		if (!names[i])
-			return err_set(em, ERR_NOMEM, "no memory for a name");
+			return err_nomem(em, "a name");
 		enum err e = file_read(equals + 1, INIT_DATA_MAX, &texts[i], em);
 		if (e != OK)
 			return e;
@@ -141,7 +141,7 @@ static enum err digest(const struct guest_args *args, struct errmsg *em)
 		init_data_field(&value, len, field);
 	AUTO_STR
 	char *hex = hex_encode(len ? (struct bytes){ field, len } : (struct bytes){ value.data, value.len });
-	return hex ? guest_print(bytes_str(hex), true, em) : err_set(em, ERR_NOMEM, "no memory for the digest");
+	return hex ? guest_print(bytes_str(hex), true, em) : err_nomem(em, "the digest");
 }
 
 static enum err check(const struct guest_args *args, struct errmsg *em)

@@ -92,7 +92,7 @@ static enum err signer_name(struct references *of, EVP_PKEY *key, X509 *certific
 	AUTO_STR
 	char *hex = hex_encode(BYTES(hash));
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a name");
+		return err_nomem(em, "a name");
 	snprintf(of->signer, sizeof of->signer, "sha256:%s", hex);
 	return OK;
 }
@@ -115,7 +115,7 @@ static enum err value_write(const struct references *of, struct buf *to, struct 
 	AUTO_STR
 	char *hex = hex_encode(BYTES(of->value));
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for the result");
+		return err_nomem(em, "the result");
 	enum err e = buf_append(to, bytes_str(hex), 0, em);
 	return e == OK ? buf_append(to, bytes_str("\n"), 0, em) : e;
 }

@@ -73,7 +73,7 @@ static enum err compare(const char *what, struct bytes expected, struct bytes ac
 	AUTO_STR
 	char *other = hex_encode(actual);
 	if (!one || !other)
-		return err_set(em, ERR_NOMEM, "no memory for a value");
+		return err_nomem(em, "a value");
 	return err_set(em, ERR_ATTEST, "%s: the document says %s, computed is %s", what, one, other);
 }
 
@@ -189,7 +189,7 @@ static enum err verdict_print(const struct args *args, const struct references *
 	AUTO_STR
 	char *hex = hex_encode(BYTES(of->value));
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a value");
+		return err_nomem(em, "a value");
 	snprintf(text, sizeof text, "match: %s %s%s%s; %s", references_name(of->tee), hex,
 		 of->signer[0] ? "; signer says " : "", of->signer,
 		 args->key   ? "the signature holds"

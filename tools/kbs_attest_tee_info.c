@@ -104,7 +104,7 @@ static enum err value_print(const char *name, struct bytes value, struct errmsg 
 	AUTO_STR
 	char *hex = hex_encode(value);
 	if (!hex)
-		return err_set(em, ERR_NOMEM, "no memory for a value");
+		return err_nomem(em, "a value");
 	snprintf(line, sizeof line, "%s%s", name, hex);
 	return guest_print(bytes_str(line), true, em);
 }

@@ -176,7 +176,7 @@ static bool percent_decode(char *text)
 /* Takes `value`, also on failure. */
 static enum err put(json_object *to, const char *name, json_object *value, struct errmsg *em)
 {
-	return json_add(to, name, value) ? OK : err_set(em, ERR_NOMEM, "no memory for the bundle");
+	return json_add(to, name, value) ? OK : err_nomem(em, "the bundle");
 }
 
 /* Chains come in a header, percent-encoded; older services prefix its name. */
@@ -275,7 +275,7 @@ static enum err bundle_write(const struct args *args, json_object *bundle, struc
 	AUTO_STR
 	char *text = json_text(bundle);
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for the bundle");
+		return err_nomem(em, "the bundle");
 	if (args->out)
 		return file_write_atomic(args->out, bytes_str(text), (struct file_write){ .mode = 0644 }, em);
 	if (puts(text) == EOF || fflush(stdout) != 0)

@@ -180,7 +180,7 @@ static enum err describe_all(const struct token_args *args, struct token_table *
 	AUTO_STR
 	char *memory = calloc(1, sizeof(struct snippets) + sizeof(struct module_path));
 	if (!memory)
-		return err_set(em, ERR_NOMEM, "no memory for a description");
+		return err_nomem(em, "a description");
 	struct snippets *s = (struct snippets *)memory;
 	struct module_path *module = (struct module_path *)(s + 1);
 	enum err e = find_module(args, module, em);
@@ -195,7 +195,7 @@ static enum err describe_all(const struct token_args *args, struct token_table *
 		describe(t, row, module, s);
 		json_object *o = root ? row_json(row, s) : NULL;
 		if (root && (!o || json_object_array_add(root, o) != 0))
-			return err_set(em, ERR_NOMEM, "no memory for a description");
+			return err_nomem(em, "a description");
 		if (!root)
 			print_text(row, s);
 	}

@@ -245,7 +245,7 @@ static enum err print_json(const struct report *r, struct errmsg *em)
 	AUTO_STR
 	char *text = good ? json_text(root) : NULL;
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for the report");
+		return err_nomem(em, "the report");
 	puts(text);
 	return OK;
 }

@@ -49,12 +49,12 @@ static enum err print_json(const struct token_table *t, struct errmsg *em)
 	for (size_t i = 0; root && i < t->count; i++) {
 		json_object *row = row_json(&t->rows[i]);
 		if (!row || json_object_array_add(root, row) != 0)
-			return err_set(em, ERR_NOMEM, "no memory for the list");
+			return err_nomem(em, "the list");
 	}
 	AUTO_STR
 	char *text = root ? json_text(root) : NULL;
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for the list");
+		return err_nomem(em, "the list");
 	puts(text);
 	return OK;
 }

@@ -138,7 +138,7 @@ static enum err make_uri(struct token_row *row, const CK_TOKEN_INFO *info, struc
 {
 	P11KitUri *uri = p11_kit_uri_new();
 	if (!uri)
-		return err_set(em, ERR_NOMEM, "no memory for a URI");
+		return err_nomem(em, "a URI");
 	CK_ATTRIBUTE attributes[] = {
 		{ CKA_CLASS, &row->class, sizeof(row->class) },
 		{ CKA_LABEL, row->label.data, row->label.len },
@@ -228,7 +228,7 @@ enum err token_table_read(const struct token_args *args, struct token_table *t, 
 {
 	AUTO_MODULE m = { .handle = NULL };
 	struct search s = { .found = calloc(OBJECTS_MAX, sizeof(*s.found)) };
-	enum err e = s.found ? token_module_open(args, &m, em) : err_set(em, ERR_NOMEM, "no memory for the objects");
+	enum err e = s.found ? token_module_open(args, &m, em) : err_nomem(em, "the objects");
 	s.p11 = m.p11;
 	if (e == OK)
 		e = read_tokens(args, &m, &s, t, em);

@@ -71,7 +71,7 @@ static enum err reach_http(const struct kbc_options *o, const char *base, long *
 	struct http *http = NULL;
 	if (asprintf(&url, "%s/healthz", base) < 0) {
 		url = NULL;
-		return err_set(em, ERR_NOMEM, "no memory for a URL");
+		return err_nomem(em, "a URL");
 	}
 	enum err e = http_curl()->open(&how, &http, em);
 	if (e != OK)

@@ -160,7 +160,7 @@ static enum err server_open(const struct token_args *args, struct token_server *
 	if (e != OK)
 		return e;
 	if (args->config && setenv("KBS_PKCS11_CONF", args->config, 1) != 0)
-		return err_set(em, ERR_NOMEM, "no memory for the environment");
+		return err_nomem(em, "the environment");
 	server->first = p11_kit_module_load(server->module, 0);
 	if (!server->first)
 		return err_set(em, ERR_CONFIG, "%s: p11-kit cannot load it: %s", server->module, p11_kit_message());

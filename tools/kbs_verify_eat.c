@@ -57,7 +57,7 @@ enum err verify_print_eat(const struct verify_args *args, const struct verifier_
 	AUTO_OF(json_object) *header = json_object_new_object();
 	payload = json_text(claims);
 	if (!payload || !json_add_text(header, "typ", "JWT"))
-		return err_set(em, ERR_NOMEM, "no memory for the result");
+		return err_nomem(em, "the result");
 	e = jws_sign(key, header, bytes_str(payload), &jwt, em);
 	if (e == OK && (puts(jwt) == EOF || fflush(stdout) != 0))
 		e = err_errno(em, ERR_IO, "standard output");

@@ -101,11 +101,11 @@ enum err verify_print_json(const char *tee, const struct appraisal *a, struct er
 	    !json_add_text(all, "ear.status", ear.status) || !json_add_text(all, "tcb_status", a->tcb_status) ||
 	    !json_add_text(all, "advisory_ids", a->advisories) || !json_add(all, "checks", checks_json(a)) ||
 	    (a->claims && !json_add(all, "ear.veraison.annotated-evidence", ear_evidence(&ear))))
-		return err_set(em, ERR_NOMEM, "no memory for the result");
+		return err_nomem(em, "the result");
 	AUTO_STR
 	char *text = json_text(all);
 	if (!text)
-		return err_set(em, ERR_NOMEM, "no memory for the result");
+		return err_nomem(em, "the result");
 	printf("%s\n", text);
 	return flushed(em);
 }
