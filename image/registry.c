@@ -25,6 +25,7 @@ void registry_free(struct registry *r)
 	http_pool_free(r->pool);
 	credentials_clear(&r->credentials);
 	secret_free(r->authorization);
+	pthread_mutex_destroy(&r->authorizing);
 	pthread_mutex_destroy(&r->lock);
 	free(r->name);
 	free(r->host);
@@ -99,6 +100,14 @@ static enum err status_refuse(const struct registry *r, struct http_reply *reply
 	return err_set(em, status_err(reply->status), "%s/%s: HTTP %ld%s", r->host, r->path, reply->status, complaint);
 }
 
+static unsigned generation_now(struct registry *r)
+{
+	pthread_mutex_lock(&r->lock);
+	unsigned generation = r->generation;
+	pthread_mutex_unlock(&r->lock);
+	return generation;
+}
+
 static enum err authorization_now(struct registry *r, struct secret **out, struct errmsg *em)
 {
 	enum err e = OK;
@@ -116,6 +125,7 @@ static void authorization_set(struct registry *r, struct secret *value, struct d
 	struct secret *old = r->authorization;
 	r->authorization = value;
 	r->authorized_until = until;
+	r->generation++;
 	pthread_mutex_unlock(&r->lock);
 	secret_free(old);
 }
@@ -163,6 +173,18 @@ static enum err authorize(struct registry *r, const struct http_reply *reply, st
 		e = err_set(em, ERR_AUTH, "%s: wants a user and a password, and there are none", r->host);
 	if (e == OK)
 		authorization_set(r, value, until);
+	return e;
+}
+
+/* Several requests may find out at once that what they have is no longer taken: the first one gets something new, and
+ * the others try with that. *anew: it was us. */
+static enum err authorize_since(struct registry *r, unsigned generation, const struct http_reply *reply, bool *anew,
+				struct errmsg *em)
+{
+	pthread_mutex_lock(&r->authorizing);
+	*anew = generation_now(r) == generation;
+	enum err e = *anew ? authorize(r, reply, em) : OK;
+	pthread_mutex_unlock(&r->authorizing);
 	return e;
 }
 
@@ -260,13 +282,13 @@ enum err registry_ask(struct registry *r, const struct registry_request *q, stru
 {
 	bool authorized = false;
 	for (int tries = 0;;) {
+		unsigned generation = generation_now(r);
 		enum err e = ask_once(r, q, out, em);
 		if (e == OK && out->status >= 200 && out->status < 300)
 			return OK;
 		/* Once: what a registry does not take a second time it will not take a third. */
 		if (e == OK && out->status == 401 && !authorized && !q->upload) {
-			authorized = true;
-			e = authorize(r, out, em);
+			e = authorize_since(r, generation, out, &authorized, em);
 			if (e != OK)
 				return e;
 			continue;
@@ -381,6 +403,7 @@ enum err registry_open(const struct registry_address *where, const struct image_
 	if (where->mirror)
 		own.credentials = NULL;
 	atomic_init(&r->users, 1);
+	pthread_mutex_init(&r->authorizing, NULL);
 	pthread_mutex_init(&r->lock, NULL);
 	r->name = strdup(where->name);
 	r->host = strdup(where->host);

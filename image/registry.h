@@ -31,7 +31,9 @@ struct registry {
 	bool supports_signatures; /* X-Registry-Supports-Signatures */
 	struct http_pool *pool;
 	struct credentials credentials;
-	pthread_mutex_t lock; /* guards the two below */
+	pthread_mutex_t authorizing; /* held by whoever gets a new authorization: the others wait for that one */
+	pthread_mutex_t lock; /* guards what follows */
+	unsigned generation; /* of the authorization: how many there were */
 	struct secret *authorization; /* the header's value; NULL: none */
 	struct deadline authorized_until;
 };
