@@ -16,7 +16,7 @@ struct member {
 	char *link; /* of links, as it stands there; else NULL */
 	enum tar_type type;
 	bool sparse;
-	struct archive_file file;
+	struct file_part file;
 };
 
 struct archive {
@@ -32,18 +32,6 @@ struct walk {
 	int64_t unread; /* what comes before this place are contents, that nobody looks at now: they are not read */
 };
 
-static enum err file_pread(int fd, struct stream_window to, int64_t at, size_t *got, struct errmsg *em)
-{
-	ssize_t n;
-	do
-		n = pread(fd, to.data, to.len, at);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_errno(em, ERR_IO, "cannot read");
-	*got = (size_t)n;
-	return OK;
-}
-
 static enum err walk_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
 {
 	struct walk *w = ctx;
@@ -56,7 +44,7 @@ static enum err walk_read(void *ctx, struct stream_window to, size_t *got, struc
 		*got = (int64_t)to.len < left ? to.len : (size_t)left;
 		memset(to.data, 0, *got);
 	} else {
-		e = file_pread(w->fd, to, w->at, got, em);
+		e = file_part_read(w->fd, w->at, to, got, em);
 	}
 	w->at += (int64_t)*got;
 	return e;
@@ -145,7 +133,7 @@ static enum err file_open(struct archive *a, const char *path, struct walk *w, s
 		return err_errno(em, ERR_IO, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(em, ERR_IO, "%s: not a regular file", path);
-	enum err e = file_pread(a->fd, (struct stream_window){ begin, sizeof(begin) }, 0, &got, em);
+	enum err e = file_part_read(a->fd, 0, (struct stream_window){ begin, sizeof(begin) }, &got, em);
 	if (e == OK && got == 0)
 		e = err_set(em, ERR_PARSE, "the file is empty");
 	if (e == OK && compressed((struct bytes){ begin, got }))
@@ -226,7 +214,7 @@ static enum err link_target(const struct member *m, char **out, struct errmsg *e
 	return tree_path(joined, out, em);
 }
 
-enum err archive_find(const struct archive *a, const char *name, enum archive_links links, struct archive_file *out,
+enum err archive_find(const struct archive *a, const char *name, enum archive_links links, struct file_part *out,
 		      struct errmsg *em)
 {
 	AUTO_STR
@@ -250,7 +238,7 @@ enum err archive_find(const struct archive *a, const char *name, enum archive_li
 	return OK;
 }
 
-enum err archive_read(const struct archive *a, const struct archive_file *file, size_t max, struct buf *out,
+enum err archive_read(const struct archive *a, const struct file_part *file, size_t max, struct buf *out,
 		      struct errmsg *em)
 {
 	if ((uint64_t)file->size > max)
@@ -258,8 +246,8 @@ enum err archive_read(const struct archive *a, const struct archive_file *file, 
 	enum err e = buf_reserve(out, (size_t)file->size + 1, em);
 	for (int64_t done = 0; e == OK && done < file->size;) {
 		size_t got = 0;
-		e = file_pread(a->fd, (struct stream_window){ out->data + out->len, (size_t)(file->size - done) },
-			       file->at + done, &got, em);
+		const struct stream_window rest = { out->data + out->len, (size_t)(file->size - done) };
+		e = file_part_read(a->fd, file->at + done, rest, &got, em);
 		if (e == OK && got == 0)
 			e = err_set(em, ERR_IO, "the archive has become shorter");
 		out->len += got;
@@ -268,45 +256,7 @@ enum err archive_read(const struct archive *a, const struct archive_file *file, 
 	return e;
 }
 
-struct part {
-	int fd;
-	int64_t at, left;
-};
-
-static enum err part_read(void *ctx, struct stream_window to, size_t *got, struct errmsg *em)
+enum err archive_stream(const struct archive *a, const struct file_part *file, struct stream **out, struct errmsg *em)
 {
-	struct part *p = ctx;
-	*got = 0;
-	if (p->left == 0)
-		return OK;
-	if ((int64_t)to.len > p->left)
-		to.len = (size_t)p->left;
-	enum err e = file_pread(p->fd, to, p->at, got, em);
-	if (e == OK && *got == 0)
-		return err_set(em, ERR_IO, "the archive has become shorter");
-	p->at += (int64_t)*got;
-	p->left -= (int64_t)*got;
-	return e;
-}
-
-static void part_free(void *ctx)
-{
-	struct part *p = ctx;
-	close(p->fd);
-	free(p);
-}
-
-enum err archive_stream(const struct archive *a, const struct archive_file *file, struct stream **out,
-			struct errmsg *em)
-{
-	static const struct stream_ops ops = { part_read, part_free };
-	struct part *p = malloc(sizeof(*p));
-	if (!p)
-		return err_set(em, ERR_NOMEM, "no memory for a stream");
-	*p = (struct part){ fcntl(a->fd, F_DUPFD_CLOEXEC, 3), file->at, file->size };
-	if (p->fd < 0) {
-		free(p);
-		return err_errno(em, ERR_IO, "the archive");
-	}
-	return stream_new(&ops, p, out, em);
+	return file_part_stream(a->fd, *file, out, em);
 }

@@ -29,12 +29,28 @@ static void changes_free(struct layer_change *changes, size_t count)
 	free(changes);
 }
 
+/* Where some are to be encrypted none is decrypted: action_choose(). */
 static enum err copy_layers(struct copy *c, struct errmsg *em)
 {
+	AUTO(layer_keys) *keys = NULL;
 	bool selected[MANIFEST_LAYERS_MAX] = { false };
 	enum err e = copy_select_layers(c->options, selected, c->manifest->layer_count, em);
-	for (size_t i = 0; e == OK && i < c->manifest->layer_count; i++)
-		e = copy_layer(c, i, selected[i], em);
+	if (e == OK && c->options->decrypt && !c->options->encrypt)
+		e = layer_keys_start(c->manifest, c->options->keys, &keys, em);
+	if (e != OK)
+		return e;
+	c->selected = selected;
+	c->keys = keys;
+	const struct layer_work work = {
+		.manifest = c->manifest,
+		.watch = &c->watch,
+		.keys = keys,
+		.run = copy_layer,
+		.user = c,
+	};
+	e = layer_crew_run(&work, em);
+	c->selected = NULL;
+	c->keys = NULL;
 	return e;
 }
 
@@ -42,7 +58,8 @@ static enum err copy_config(struct copy *c, struct errmsg *em)
 {
 	if (c->manifest->config.size > (int64_t)CONFIG_SIZE_MAX)
 		return err_set(em, ERR_LIMIT, "config: more than %zu bytes", CONFIG_SIZE_MAX);
-	enum err e = copy_blob(c, &c->manifest->config, NULL, em);
+	const struct copy_blob config = { &c->manifest->config, &c->watch, NULL };
+	enum err e = copy_blob(c, &config, em);
 	return e == OK ? OK : err_wrap(em, e, "config %s", c->manifest->config.digest);
 }
 

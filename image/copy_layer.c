@@ -4,35 +4,35 @@
 
 #include <stdio.h>
 
-/* The source's blob, verified and watched. progress NULL: not told of. */
-static enum err blob_open(struct copy *c, const struct descriptor *d, const struct image_progress *progress,
-			  struct stream **out, struct errmsg *em)
+/* The source's blob, verified and watched. */
+static enum err blob_open(struct copy *c, const struct copy_blob *blob, struct stream **out, struct errmsg *em)
 {
-	struct stream *blob = NULL;
-	enum err e = image_source_blob(c->source, d, "blob", &blob, em);
-	return e == OK ? watched_stream(blob, &c->watch, progress, out, em) : e;
+	struct stream *bytes = NULL;
+	enum err e = image_source_blob(c->source, blob->what, "blob", &bytes, em);
+	return e == OK ? watched_stream(bytes, blob->watch, blob->progress, out, em) : e;
 }
 
-enum err copy_blob(struct copy *c, const struct descriptor *d, struct image_progress *progress, struct errmsg *em)
+enum err copy_blob(struct copy *c, const struct copy_blob *blob, struct errmsg *em)
 {
-	struct blob_id id = { .size = d->size };
-	struct stream *blob = NULL;
+	struct blob_id id = { .size = blob->what->size };
+	struct stream *bytes = NULL;
 	bool has = false;
-	snprintf(id.digest, sizeof(id.digest), "%s", d->digest);
+	snprintf(id.digest, sizeof(id.digest), "%s", blob->what->digest);
 	enum err e = c->destination->ops->has_blob(c->destination, &id, &has, em);
-	if (e == OK && has && progress)
-		progress->kept = true;
+	if (e == OK && has && blob->progress)
+		blob->progress->kept = true;
 	if (e != OK || has)
 		return e;
-	e = blob_open(c, d, progress, &blob, em);
-	return e == OK ? c->destination->ops->put_blob(c->destination, blob, &id, em) : e;
+	e = blob_open(c, blob, &bytes, em);
+	return e == OK ? c->destination->ops->put_blob(c->destination, bytes, &id, em) : e;
 }
 
 struct layer_job {
 	struct copy *copy;
+	struct layer_turn *turn;
 	const struct descriptor *layer;
 	struct layer_change *change;
-	struct image_progress progress;
+	struct copy_blob blob;
 };
 
 static enum err out_of_memory(struct errmsg *em)
@@ -50,7 +50,9 @@ static bool layer_is_elsewhere(const struct descriptor *d)
 static enum err job_copy(struct layer_job *job, struct errmsg *em)
 {
 	struct errmsg missing = { "" };
-	enum err e = copy_blob(job->copy, job->layer, &job->progress, &missing);
+	enum err e = layer_turn_await_twin(job->turn, &missing);
+	if (e == OK)
+		e = copy_blob(job->copy, &job->blob, &missing);
 	if (e == OK || (e == ERR_NOT_FOUND && layer_is_elsewhere(job->layer)))
 		return OK;
 	return err_set(em, e, "%s", missing.text);
@@ -86,7 +88,7 @@ static enum err job_encrypt(struct layer_job *job, struct errmsg *em)
 		e = err_set(em, ERR_PARSE, "it has keys of an encrypted layer, but not the media type of one");
 	okw_annotations_clear(&old);
 	if (e == OK)
-		e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
+		e = blob_open(job->copy, &job->blob, &blob, em);
 	if (e == OK)
 		e = layer_pipe_encrypt(job->copy->options->keys, blob, &pipe, em);
 	if (e == OK)
@@ -108,7 +110,7 @@ static enum err job_check_unpacked(struct layer_job *job, const char *digest, st
 		e = stream_verify(back, (struct stream_expect){ digest, -1, "decompressed layer" }, &plain, em);
 	uint8_t chunk[16384] = { 0 };
 	for (size_t got = 1; e == OK && got > 0;) {
-		if (watch_interrupted(&job->copy->watch))
+		if (watch_interrupted(job->blob.watch))
 			return err_set(em, ERR_IO, "interrupted");
 		e = stream_read(plain, (struct stream_window){ chunk, sizeof(chunk) }, &got, em);
 	}
@@ -127,10 +129,10 @@ static enum err job_decrypt(struct layer_job *job, struct errmsg *em)
 	job->change->media_type = okw_media_type_plain(job->layer->media_type);
 	if (!job->change->media_type)
 		return err_set(em, ERR_UNSUPPORTED, "layers of type %s cannot be decrypted", job->layer->media_type);
-	/* The first bytes arrive while the key is fetched. */
-	enum err e = blob_open(job->copy, job->layer, &job->progress, &blob, em);
+	/* The first bytes arrive while the key is waited for. */
+	enum err e = blob_open(job->copy, &job->blob, &blob, em);
 	if (e == OK)
-		e = layer_pipe_decrypt(job->copy->options->keys, job->layer, &pipe, em);
+		e = layer_keys_take(job->copy->keys, job->turn->number, &pipe, em);
 	if (e == OK) {
 		layer_pipe_feed(pipe, steal(&blob));
 		e = job_pump(job, pipe, em);
@@ -180,27 +182,19 @@ static const struct layer_action *action_choose(const struct image_copy_options 
 	return &action_copy;
 }
 
-enum err copy_layer(struct copy *c, size_t n, bool selected, struct errmsg *em)
+enum err copy_layer(void *copy, struct layer_turn *turn, struct errmsg *em)
 {
+	struct copy *c = copy;
+	const size_t n = turn->number;
 	const struct descriptor *layer = &c->manifest->layers[n];
-	const struct layer_action *action = action_choose(c->options, layer, selected);
+	const struct layer_action *action = action_choose(c->options, layer, c->selected[n]);
 	struct layer_job job = {
 		.copy = c,
+		.turn = turn,
 		.layer = layer,
 		.change = &c->changes[n],
-		.progress = {
-			.layer = (unsigned)n,
-			.layers = (unsigned)c->manifest->layer_count,
-			.total = (uint64_t)layer->size,
-			.digest = layer->digest,
-			.action = action->name,
-		},
+		.blob = { layer, layer_turn_watch(turn), &turn->progress },
 	};
-	enum err e = action->run(&job, em);
-	if (e != OK)
-		return err_wrap(em, e, "layer %zu (%s)", n, layer->digest);
-	job.progress.done = job.progress.total;
-	job.progress.finished = true;
-	watch_tell(&c->watch, &job.progress);
-	return OK;
+	turn->progress.action = action->name;
+	return action->run(&job, em);
 }

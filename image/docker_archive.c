@@ -9,7 +9,7 @@
 struct saved_blob {
 	char digest[IMAGE_DIGEST_SIZE];
 	const char *media_type;
-	struct archive_file file;
+	struct file_part file;
 };
 
 struct docker_archive {
@@ -52,7 +52,7 @@ static void source_free(struct image_source *base)
 	free(s);
 }
 
-static enum err compression_find(const struct archive *a, const struct archive_file *file, const char **out,
+static enum err compression_find(const struct archive *a, const struct file_part *file, const char **out,
 				 struct errmsg *em)
 {
 	AUTO(stream) *from = NULL;
@@ -70,7 +70,7 @@ static enum err compression_find(const struct archive *a, const struct archive_f
 	return e;
 }
 
-static enum err file_digest(const struct archive *a, const struct archive_file *file, char *out, struct errmsg *em)
+static enum err file_digest(const struct archive *a, const struct file_part *file, char *out, struct errmsg *em)
 {
 	AUTO(stream) *measured = NULL;
 	AUTO_BUF
@@ -175,7 +175,7 @@ static enum err archive_understand(struct docker_archive *s, struct errmsg *em)
 	AUTO_BUF
 	text = { 0 };
 	AUTO_OF(json_object) *list = NULL;
-	struct archive_file file;
+	struct file_part file;
 	struct saved_image image;
 	enum err e = archive_find(s->archive, "manifest.json", ARCHIVE_NO_LINKS, &file, em);
 	if (e == OK)

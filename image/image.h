@@ -56,7 +56,7 @@ struct image_progress {
 	uint64_t done;
 	uint64_t total;
 	const char *digest; /* the source's */
-	const char *action; /* "copy", "encrypt", "decrypt", "add recipients" */
+	const char *action; /* "copy", "encrypt", "decrypt", "add recipients", "unpack", "pull" */
 	bool kept; /* the destination had it: nothing was read */
 	bool finished;
 };
@@ -72,6 +72,7 @@ struct image_copy_options {
 	size_t encrypt_layer_count;
 	struct image_platform platform;
 	const struct image_access *source_access, *destination_access; /* or NULL */
+	/* The callbacks may be called from any thread: `progress` by one at a time, `interrupted` by several. */
 	void (*progress)(void *user, const struct image_progress *p);
 	void *progress_user;
 	/* Asked between reads; true ends the copy with ERR_IO as any other error would. NULL: never. */
@@ -79,7 +80,8 @@ struct image_copy_options {
 	void *interrupted_user;
 };
 
-/* Copies SRC to DST. Every digest and size is checked; constant memory; the destination's index changes only
+/* Copies SRC to DST, as many layers at once as there are processors, up to eight. Every digest and size is checked;
+ * buffers are bounded, however large the image is; the destination's index changes only
  * after everything held: on an error nothing new is visible under the tag, and blobs that
  * this call wrote are removed. A manifest that needs no change keeps its bytes and digest; in a layout Docker's becomes
  * OCI's. Blocks on disk, on tokens, and for at most a minute on other writers of the same layout (then ERR_BUSY).
@@ -123,12 +125,12 @@ enum err image_bundle(const char *src, const char *bundle, const struct image_un
 		      struct image_unpacked *out, struct errmsg *em) MUST_USE;
 
 /* Pulls SRC into a store (NULL: the usual one, /var/lib/kbs-image or, for others than root, kbs-image in
- * $XDG_DATA_HOME or ~/.local/share). Each layer is verified (digest, HMAC, diff id) and kept decrypted, and as it was
- * compressed, under digests, so that images share layers; what is there and good is not read again. The name, that of
- * the source, comes to mean the image last of all. Afterwards "store:NAME" is a source: each time the policy of then
- * judges it, by the name that it was pulled by and the signatures that were kept with it; and layers that were
- * encrypted are unpacked, and never copied. options->unprivileged is not looked at; max_size bounds each layer,
- * unpacked. ERR_ARG: SRC is of a store. Else as image_copy(). */
+ * $XDG_DATA_HOME or ~/.local/share). Several layers at once, each is verified (digest, HMAC, diff id) and kept
+ * decrypted, and as it was compressed, under digests, so that images share layers; what is there and good is not read
+ * again. The name, that of the source, comes to mean the image last of all. Afterwards "store:NAME" is a source: each
+ * time the policy of then judges it, by the name that it was pulled by and the signatures that were kept with it; and
+ * layers that were encrypted are unpacked, and never copied. options->unprivileged is not looked at; max_size bounds
+ * each layer, unpacked. ERR_ARG: SRC is of a store. Else as image_copy(). */
 enum err image_pull(const char *src, const char *store, const struct image_unpack_options *options,
 		    struct image_unpacked *out, struct errmsg *em) MUST_USE;
 /* out: the caller's, [{"name","digest","size","layers","pulled"}] by name; size: of all that it needs; pulled: seconds

@@ -23,9 +23,7 @@ static bool encrypted(const struct layer_keys *k, size_t n)
 
 static enum err unwrap(const struct layer_keys *k, size_t n, struct layer_pipe **out, struct errmsg *em)
 {
-	const struct descriptor *layer = &k->manifest->layers[n];
-	enum err e = layer_pipe_decrypt(k->keys, layer, out, em);
-	return e == OK ? OK : err_wrap(em, e, "layer %zu (%s)", n, layer->digest);
+	return layer_pipe_decrypt(k->keys, &k->manifest->layers[n], out, em);
 }
 
 static void *keys_run(void *argument)
@@ -52,10 +50,10 @@ enum err layer_keys_take(struct layer_keys *k, size_t n, struct layer_pipe **out
 {
 	enum err e = OK;
 	pthread_mutex_lock(&k->lock);
-	while (k->done <= n && k->failed == OK && !k->stop)
+	while (k->done <= n && !(k->failed != OK && k->done == n) && !k->stop)
 		pthread_cond_wait(&k->changed, &k->lock);
 	*out = steal(&k->pipes[n]);
-	if (!*out && k->failed != OK)
+	if (k->failed != OK && k->done == n)
 		e = err_set(em, k->failed, "%s", k->em.text);
 	else if (!*out && k->stop)
 		e = err_set(em, ERR_IO, "interrupted");

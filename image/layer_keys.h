@@ -10,8 +10,8 @@ struct layer_keys;
 enum err layer_keys_start(const struct manifest *manifest, struct okw_context *keys, struct layer_keys **out,
 			  struct errmsg *em) MUST_USE;
 /* Waits for the decrypting pipe of layer `n`, which is encrypted: the caller's, who feeds it. May be asked for again:
- * then the key is unwrapped anew. Any thread; each layer's by one. An error of a key is that of all layers behind it,
- * too; its text names the layer. */
+ * then the key is unwrapped anew. Any thread; each layer's by one. An error of a key is told to its own layer, which
+ * fails then; those behind it wait for layer_keys_stop(). */
 enum err layer_keys_take(struct layer_keys *keys, size_t n, struct layer_pipe **out, struct errmsg *em) MUST_USE;
 /* No more of them; whoever waits gets ERR_IO. */
 void layer_keys_stop(struct layer_keys *keys);

@@ -1,8 +1,10 @@
+#include "image/file_part.h"
 #include "image/layout_write.h"
 #include "image/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 
 /* Blobs stay nameless until commit() publishes them all, under the layout's lock, and moves the tag last. So a writer
@@ -12,6 +14,7 @@ struct layout_destination {
 	struct layout_name name;
 	struct made_folders made;
 	int dir;
+	pthread_mutex_t lock; /* guards what follows, until commit() */
 	struct staged *staged;
 	size_t staged_count;
 	struct blob_id *found; /* what the layout had already */
@@ -21,12 +24,32 @@ struct layout_destination {
 #define CHUNK_SIZE ((size_t)128 << 10)
 #define LOCK_WAIT_MS 60000
 
-static bool blob_staged(const struct layout_destination *d, const char *digest)
+static const struct staged *staged_find_locked(const struct layout_destination *d, const char *digest)
 {
 	for (size_t i = 0; i < d->staged_count; i++)
 		if (strcmp(d->staged[i].id.digest, digest) == 0)
-			return true;
-	return false;
+			return &d->staged[i];
+	return NULL;
+}
+
+static bool blob_staged(struct layout_destination *d, const char *digest)
+{
+	pthread_mutex_lock(&d->lock);
+	bool staged = staged_find_locked(d, digest) != NULL;
+	pthread_mutex_unlock(&d->lock);
+	return staged;
+}
+
+static enum err found_keep(struct layout_destination *d, const struct blob_id *id, struct errmsg *em)
+{
+	pthread_mutex_lock(&d->lock);
+	struct blob_id *grown = reallocarray(d->found, d->found_count + 1, sizeof(*grown));
+	if (grown) {
+		d->found = grown;
+		d->found[d->found_count++] = *id;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return grown ? OK : err_nomem(em, "blobs");
 }
 
 static enum err destination_has_blob(struct image_destination *base, const struct blob_id *id, bool *has,
@@ -39,14 +62,7 @@ static enum err destination_has_blob(struct image_destination *base, const struc
 	enum err e = layout_blob_good(d->dir, id, has, em);
 	if (e != OK)
 		return err_wrap(em, e, "oci:%s", d->name.dir);
-	if (!*has)
-		return OK;
-	struct blob_id *grown = reallocarray(d->found, d->found_count + 1, sizeof(*grown));
-	if (!grown)
-		return err_set(em, ERR_NOMEM, "no memory");
-	d->found = grown;
-	d->found[d->found_count++] = *id;
-	return OK;
+	return *has ? found_keep(d, id, em) : OK;
 }
 
 static enum err blob_fill(struct staged *s, struct stream *from, struct errmsg *em)
@@ -65,15 +81,19 @@ static enum err blob_fill(struct staged *s, struct stream *from, struct errmsg *
 	return e;
 }
 
+/* Unless another brought the same. */
 static enum err staged_keep(struct layout_destination *d, struct staged *s, struct errmsg *em)
 {
-	struct staged *grown = reallocarray(d->staged, d->staged_count + 1, sizeof(*grown));
-	if (!grown)
-		return err_set(em, ERR_NOMEM, "no memory");
-	d->staged = grown;
-	d->staged[d->staged_count++] = *s;
-	*s = (struct staged){ .fd = -1 };
-	return OK;
+	pthread_mutex_lock(&d->lock);
+	bool there = staged_find_locked(d, s->id.digest) != NULL;
+	struct staged *grown = there ? NULL : reallocarray(d->staged, d->staged_count + 1, sizeof(*grown));
+	if (grown) {
+		d->staged = grown;
+		d->staged[d->staged_count++] = *s;
+		*s = (struct staged){ .fd = -1 };
+	}
+	pthread_mutex_unlock(&d->lock);
+	return there || grown ? OK : err_nomem(em, "blobs");
 }
 
 static enum err destination_put_blob(struct image_destination *base, struct stream *from, struct blob_id *id,
@@ -94,26 +114,19 @@ static enum err destination_put_blob(struct image_destination *base, struct stre
 		return e;
 	snprintf(s.id.digest, sizeof(s.id.digest), "%s", id->digest[0] ? id->digest : tally.digest);
 	*id = s.id;
-	return blob_staged(d, id->digest) ? OK : staged_keep(d, &s, em);
+	return staged_keep(d, &s, em);
 }
 
 static enum err destination_read_back(struct image_destination *base, const struct blob_id *id, struct stream **out,
 				      struct errmsg *em)
 {
 	struct layout_destination *d = (struct layout_destination *)base;
-	for (size_t i = 0; i < d->staged_count; i++) {
-		if (strcmp(d->staged[i].id.digest, id->digest) != 0)
-			continue;
-		int fd = fcntl(d->staged[i].fd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0 || lseek(fd, 0, SEEK_SET) != 0) {
-			enum err e = err_errno(em, ERR_IO, "reading a blob back");
-			if (fd >= 0)
-				close(fd);
-			return e;
-		}
-		return stream_from_fd(fd, out, em);
-	}
-	return err_set(em, ERR_INTERNAL, "no blob %s to read back", id->digest);
+	pthread_mutex_lock(&d->lock);
+	const struct staged *s = staged_find_locked(d, id->digest);
+	enum err e = s ? file_part_stream(s->fd, (struct file_part){ 0, s->id.size }, out, em)
+		       : err_set(em, ERR_INTERNAL, "no blob %s to read back", id->digest);
+	pthread_mutex_unlock(&d->lock);
+	return e;
 }
 
 /* Between our look at it and the lock somebody may have cleaned up. */
@@ -212,6 +225,7 @@ static void destination_free(struct image_destination *base)
 	layout_name_clear(&d->name);
 	free(d->staged);
 	free(d->found);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 }
 
@@ -247,6 +261,7 @@ enum err layout_open_destination(const char *rest, const struct image_access *ac
 		return err_set(em, ERR_NOMEM, "no memory");
 	d->base.ops = &destination_ops;
 	d->dir = -1;
+	pthread_mutex_init(&d->lock, NULL);
 	AUTO(image_destination) *base = &d->base;
 	enum err e = layout_name_parse(rest, &d->name, em);
 	if (e != OK)

@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += libimage.la
 libimage_la_SOURCES = \
 	image/image.h \
-	image/archive.c image/archive.h image/archive_sources.h \
+	image/archive.c image/archive.h image/archive_sources.h image/file_part.c image/file_part.h \
 	image/beneath.c image/beneath.h \
 	image/bundle.c \
 	image/configuration.c image/configuration.h \
@@ -59,7 +59,7 @@ libimage_la_SOURCES = \
 	image/tar.c image/tar.h image/tar_header.c image/tar_header.h image/tar_sparse.c image/tar_sparse.h image/tree.c image/tree.h \
 	image/tree_stack.c image/tree_stack.h image/tree_whiteout.c \
 	image/unpack.c image/unpack.h image/unzstd.c image/unzstd.h image/verify.c \
-	image/layer_keys.c image/layer_keys.h image/layer_merge.c image/layer_merge.h image/unpack_layers.c \
+	image/layer_crew.c image/layer_crew.h image/layer_keys.c image/layer_keys.h image/layer_merge.c image/layer_merge.h image/unpack_layers.c \
 	image/watched.c image/watched.h
 libimage_la_LIBADD = libdocuments.la libhttp_stream.la libhttp_curl.la libcommon.la $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(ISAL_LIBS)
 if HAVE_ISAL

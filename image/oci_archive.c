@@ -12,7 +12,7 @@ struct oci_archive {
 
 static enum err text_read(const struct oci_archive *s, const char *name, size_t max, struct buf *out, struct errmsg *em)
 {
-	struct archive_file file;
+	struct file_part file;
 	enum err e = archive_find(s->archive, name, ARCHIVE_NO_LINKS, &file, em);
 	if (e != OK)
 		return e;
@@ -20,7 +20,7 @@ static enum err text_read(const struct oci_archive *s, const char *name, size_t 
 	return e == OK ? OK : err_wrap(em, e, "%s", name);
 }
 
-static enum err blob_find(const struct oci_archive *s, const struct descriptor *d, struct archive_file *out,
+static enum err blob_find(const struct oci_archive *s, const struct descriptor *d, struct file_part *out,
 			  struct errmsg *em)
 {
 	char path[DIGEST_PATH_SIZE];
@@ -36,7 +36,7 @@ static enum err blob_find(const struct oci_archive *s, const struct descriptor *
 static enum err manifest_read(const struct oci_archive *s, const struct descriptor *d, struct raw_manifest *out,
 			      struct errmsg *em)
 {
-	struct archive_file file;
+	struct file_part file;
 	enum err e = blob_find(s, d, &file, em);
 	if (e == OK)
 		e = archive_read(s->archive, &file, MANIFEST_SIZE_MAX, &out->bytes, em);
@@ -69,7 +69,7 @@ static enum err source_blob(struct image_source *base, const struct descriptor *
 			    struct errmsg *em)
 {
 	const struct oci_archive *s = (const struct oci_archive *)base;
-	struct archive_file file;
+	struct file_part file;
 	enum err e = blob_find(s, d, &file, em);
 	if (e == OK)
 		e = archive_stream(s->archive, &file, out, em);

@@ -27,7 +27,8 @@ struct image_source_ops {
 	/* The named manifest or index; with `which` that one. Its digest and size were checked. */
 	enum err (*manifest)(struct image_source *s, const struct descriptor *which, struct raw_manifest *out,
 			     struct errmsg *em);
-	/* A blob's bytes, not verified. ERR_NOT_FOUND. */
+	/* A blob's bytes, not verified. ERR_NOT_FOUND. Any number of threads may ask at once, and read each its own;
+	 * the other functions are for one thread, and not meanwhile. */
 	enum err (*blob)(struct image_source *s, const struct descriptor *d, struct stream **out, struct errmsg *em);
 	void (*free)(struct image_source *s);
 	/* All signatures of the manifest with this digest that the place of the image keeps (not those of a lookaside).
@@ -66,7 +67,9 @@ struct blob_id {
 	int64_t size;
 };
 
-/* Nothing is seen under the name before commit(); what is freed without it leaves nothing behind. */
+/* Nothing is seen under the name before commit(); what is freed without it leaves nothing behind. has_blob(),
+ * put_blob(), read_back() and what that reads: any number of threads at once; the others alone. The same blob may be
+ * put by several: it is kept once. */
 struct image_destination_ops {
 	/* True if the destination has the blob, and its contents were checked. */
 	enum err (*has_blob)(struct image_destination *d, const struct blob_id *id, bool *has, struct errmsg *em);

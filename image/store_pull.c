@@ -1,5 +1,6 @@
 #include "image/configuration.h"
 #include "image/judged.h"
+#include "image/layer_crew.h"
 #include "image/layer_open.h"
 #include "image/layout_write.h"
 #include "image/store_record.h"
@@ -47,8 +48,7 @@ static void keeper_free(void *ctx)
 }
 
 struct arriving {
-	size_t number;
-	const struct image_progress *progress;
+	const struct layer_turn *turn;
 	struct staged staged;
 	struct stream_tally tally;
 	bool ended;
@@ -96,11 +96,11 @@ static enum err layer_fetch(const struct pull *p, struct arriving *a, struct err
 	const struct layer_source from = {
 		.image = p->image.source,
 		.manifest = p->manifest,
-		.number = a->number,
-		.diff_id = p->diff_ids[a->number],
+		.number = a->turn->number,
+		.diff_id = p->diff_ids[a->turn->number],
 		.keys = p->keys,
-		.watch = &p->watch,
-		.progress = a->progress,
+		.watch = layer_turn_watch(a->turn),
+		.progress = &a->turn->progress,
 		.tap = arriving_tap,
 		.tap_user = a,
 	};
@@ -125,9 +125,10 @@ static json_object *blob_json(const struct descriptor *layer, const struct blob_
 	return plain ? store_descriptor(plain, id) : NULL;
 }
 
-static enum err layer_take(const struct pull *p, size_t n, const struct image_progress *progress, struct errmsg *em)
+static enum err layer_take(const struct pull *p, const struct layer_turn *turn, struct errmsg *em)
 {
-	struct arriving a = { .number = n, .progress = progress, .staged = { .fd = -1 } };
+	const size_t n = turn->number;
+	struct arriving a = { .turn = turn, .staged = { .fd = -1 } };
 	const struct descriptor *layer = &p->manifest->layers[n];
 	enum err e = staged_open(p->store.dir, false, &a.staged, em);
 	if (e == OK)
@@ -163,26 +164,31 @@ static enum err layer_has(const struct pull *p, size_t n, bool *has, struct errm
 	return e == ERR_NOT_FOUND || e == ERR_PARSE ? OK : e;
 }
 
-static enum err layer_pull(const struct pull *p, size_t n, struct errmsg *em)
+static enum err layer_pull(void *user, struct layer_turn *turn, struct errmsg *em)
 {
-	const struct descriptor *layer = &p->manifest->layers[n];
-	struct image_progress told = {
-		.layer = (unsigned)n,
-		.layers = (unsigned)p->manifest->layer_count,
-		.total = (uint64_t)layer->size,
-		.digest = layer->digest,
-		.action = "pull",
-	};
-	watch_tell(&p->watch, &told);
-	enum err e = layer_has(p, n, &told.kept, em);
+	const struct pull *p = user;
+	const size_t n = turn->number;
+	turn->progress.action = "pull";
+	watch_tell(layer_turn_watch(turn), &turn->progress);
+	enum err e = layer_turn_await_twin(turn, em);
 	if (e == OK)
-		e = told.kept ? key_check(p, n, em) : layer_take(p, n, &told, em);
+		e = layer_has(p, n, &turn->progress.kept, em);
 	if (e != OK)
-		return err_wrap(em, e, "layer %zu (%s)", n, layer->digest);
-	told.done = told.total;
-	told.finished = true;
-	watch_tell(&p->watch, &told);
-	return OK;
+		return e;
+	return turn->progress.kept ? key_check(p, n, em) : layer_take(p, turn, em);
+}
+
+static enum err layers_pull(struct pull *p, struct errmsg *em)
+{
+	const struct layer_work work = {
+		.manifest = p->manifest,
+		.watch = &p->watch,
+		.keys = p->keys,
+		.unpacks = true,
+		.run = layer_pull,
+		.user = p,
+	};
+	return layer_crew_run(&work, em);
 }
 
 /* --- the rest --------------------------------------------------------------------------------------------------- */
@@ -300,8 +306,8 @@ static enum err pull_run(struct pull *p, const char *src, const char *store, str
 		e = store_open(store, STORE_FILL, &p->store, em);
 	if (e == OK)
 		e = config_read(p, em);
-	for (size_t i = 0; e == OK && i < p->manifest->layer_count; i++)
-		e = layer_pull(p, i, em);
+	if (e == OK)
+		e = layers_pull(p, em);
 	return e == OK ? record_put(p, src, em) : e;
 }
 

@@ -1,74 +1,28 @@
 #include "image/entry_attributes.h"
 #include "image/layer_apply.h"
+#include "image/layer_crew.h"
 #include "image/layer_open.h"
 #include "image/unpack.h"
 
-#include "common/thread.h"
-
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Workers take the layers from the lowest up. The lowest is unpacked into the tree itself; each other one into a folder
- * of its own, and moved into the tree when it is its turn. What the buffers of those under way hold in all is bounded,
- * whatever the number of processors: a zstd frame may ask for a window of 8 MiB. */
-#define MEMORY_MAX ((size_t)16 << 20)
-#define MEMORY_LAYER ((size_t)2 << 20)
-#define MEMORY_ZSTD ((size_t)11 << 20)
-
+/* The lowest layer is unpacked into the tree itself; each other one into a folder of its own, and moved into the tree
+ * when it is its turn. */
 struct run {
 	const struct unpack_layers *u;
 	struct layer_keys *keys;
-	struct watch watch;
-	pthread_mutex_t telling; /* held while progress is told of */
 	pthread_mutex_t lock; /* guards what follows */
-	pthread_cond_t changed;
-	size_t next; /* layer to be taken */
-	size_t applied; /* so many are in the tree */
-	size_t memory; /* of the layers that are under way */
 	uint64_t size;
 	size_t left_out;
-	enum err failed; /* the first that did; the others end then */
-	struct errmsg em;
 };
-
-static void telling(void *user, const struct image_progress *p)
-{
-	struct run *r = user;
-	pthread_mutex_lock(&r->telling);
-	r->u->options->progress(r->u->options->progress_user, p);
-	pthread_mutex_unlock(&r->telling);
-}
-
-static bool ended(void *user)
-{
-	struct run *r = user;
-	const struct image_unpack_options *o = r->u->options;
-	pthread_mutex_lock(&r->lock);
-	bool failed = r->failed != OK;
-	pthread_mutex_unlock(&r->lock);
-	return failed || (o->interrupted && o->interrupted(o->interrupted_user));
-}
-
-static void fail(struct run *r, enum err e, const struct errmsg *em)
-{
-	pthread_mutex_lock(&r->lock);
-	if (r->failed == OK) {
-		r->failed = e;
-		r->em = *em;
-	}
-	pthread_cond_broadcast(&r->changed);
-	pthread_mutex_unlock(&r->lock);
-	layer_keys_stop(r->keys);
-}
-
-/* --- one layer --------------------------------------------------------------------------------------------------- */
 
 struct layer_job {
 	struct run *run;
-	size_t number;
-	struct image_progress progress;
+	struct layer_turn *turn;
 	uint64_t size; /* of its files so far */
 };
 
@@ -93,7 +47,7 @@ static enum err entries_apply(struct layer_job *job, struct tar *archive, struct
 	const struct tar_entry *entry = NULL;
 	enum err e = OK;
 	while (e == OK && (e = tar_next(archive, &entry, em)) == OK && entry) {
-		if (watch_interrupted(&job->run->watch))
+		if (watch_interrupted(layer_turn_watch(job->turn)))
 			return err_set(em, ERR_IO, "interrupted");
 		e = size_count(job, entry, em);
 		if (e == OK)
@@ -111,11 +65,11 @@ static enum err layer_read(struct layer_job *job, struct layer_apply *apply, str
 	const struct layer_source from = {
 		.image = u->source,
 		.manifest = u->manifest,
-		.number = job->number,
-		.diff_id = u->diff_ids[job->number],
+		.number = job->turn->number,
+		.diff_id = u->diff_ids[job->turn->number],
 		.keys = job->run->keys,
-		.watch = &job->run->watch,
-		.progress = &job->progress,
+		.watch = layer_turn_watch(job->turn),
+		.progress = &job->turn->progress,
 	};
 	enum err e = layer_open(&from, &opened, em);
 	if (e == OK)
@@ -130,29 +84,10 @@ static enum err layer_read(struct layer_job *job, struct layer_apply *apply, str
 	return e;
 }
 
-static enum err turn_await(struct layer_job *job, struct errmsg *em)
+static void left_out_count(struct run *r, const struct layer_apply *apply)
 {
-	struct run *r = job->run;
 	pthread_mutex_lock(&r->lock);
-	while (r->applied < job->number && r->failed == OK)
-		pthread_cond_wait(&r->changed, &r->lock);
-	bool good = r->failed == OK;
-	pthread_mutex_unlock(&r->lock);
-	return good ? OK : err_set(em, ERR_IO, "interrupted");
-}
-
-/* It is told of before the next one may be, so that they are told of in their order. */
-static void turn_end(struct layer_job *job, const struct layer_apply *apply)
-{
-	struct run *r = job->run;
-	struct image_progress whole = job->progress;
-	whole.done = whole.total;
-	whole.finished = true;
-	watch_tell(&r->watch, &whole);
-	pthread_mutex_lock(&r->lock);
-	r->applied = job->number + 1;
 	r->left_out += layer_apply_left_out(apply);
-	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -160,11 +95,11 @@ static void turn_end(struct layer_job *job, const struct layer_apply *apply)
 static enum err layer_apply_there(struct layer_job *job, struct errmsg *em)
 {
 	const struct unpack_layers *u = job->run->u;
-	const struct apply_options how = { .place = job->number == 0 ? APPLY_LOWEST : APPLY_OVER,
+	const struct apply_options how = { .place = job->turn->number == 0 ? APPLY_LOWEST : APPLY_OVER,
 					   .unprivileged = u->options->unprivileged };
 	AUTO(layer_apply) *apply = NULL;
 	struct tree *tree = u->tree;
-	enum err e = u->layered ? layered_tree(u->layered, job->number, &tree, em) : OK;
+	enum err e = u->layered ? layered_tree(u->layered, job->turn->number, &tree, em) : OK;
 	if (e == OK)
 		e = layer_apply_new(tree, &how, &apply, em);
 	if (e == OK)
@@ -172,7 +107,7 @@ static enum err layer_apply_there(struct layer_job *job, struct errmsg *em)
 	if (e == OK)
 		e = layer_apply_finish(apply, em);
 	if (e == OK)
-		turn_end(job, apply);
+		left_out_count(job->run, apply);
 	return e;
 }
 
@@ -197,19 +132,19 @@ static enum err layer_apply_beside(struct layer_job *job, struct tree *own, bool
 	if (e == OK)
 		e = layer_read(job, apply, em);
 	if (e == OK)
-		e = turn_await(job, em);
+		e = layer_turn_await_below(job->turn, em);
 	if (e == OK)
 		e = layer_apply_merge(apply, u->tree, em);
 	*anew = apply && layer_apply_needs_lower(apply);
 	if (e == OK)
-		turn_end(job, apply);
+		left_out_count(job->run, apply);
 	return e;
 }
 
 static enum err layer_apply_anew(struct layer_job *job, struct errmsg *em)
 {
 	struct run *r = job->run;
-	enum err e = turn_await(job, em);
+	enum err e = layer_turn_await_below(job->turn, em);
 	pthread_mutex_lock(&r->lock);
 	r->size -= job->size;
 	pthread_mutex_unlock(&r->lock);
@@ -222,13 +157,13 @@ static enum err layer_unpack(struct layer_job *job, struct errmsg *em)
 	struct tree own = { .root = -1, .parent = -1 };
 	char name[32];
 	bool anew = false;
-	if (job->number == 0)
+	if (job->turn->number == 0)
 		return layer_apply_there(job, em);
 	if (r->u->layered) {
-		enum err e = turn_await(job, em);
+		enum err e = layer_turn_await_below(job->turn, em);
 		return e == OK ? layer_apply_there(job, em) : e;
 	}
-	snprintf(name, sizeof name, ".layer-%zu", job->number);
+	snprintf(name, sizeof name, ".layer-%zu", job->turn->number);
 	enum err e = folder_make(r->u->around, name, &own, em);
 	if (e == OK)
 		e = layer_apply_beside(job, &own, &anew, em);
@@ -240,99 +175,34 @@ static enum err layer_unpack(struct layer_job *job, struct errmsg *em)
 	return e == OK && left != OK ? err_set(em, left, "%s", em_left.text) : e;
 }
 
-static enum err job_run(struct layer_job *job, struct errmsg *em)
+static enum err turn_run(void *user, struct layer_turn *turn, struct errmsg *em)
 {
-	const struct descriptor *layer = &job->run->u->manifest->layers[job->number];
-	job->progress = (struct image_progress){
-		.layer = (unsigned)job->number,
-		.layers = (unsigned)job->run->u->manifest->layer_count,
-		.total = (uint64_t)layer->size,
-		.digest = layer->digest,
-		.action = "unpack",
-	};
-	enum err e = layer_unpack(job, em);
-	return e == OK ? OK : err_wrap(em, e, "layer %zu (%s)", job->number, layer->digest);
-}
-
-/* --- all of them ------------------------------------------------------------------------------------------------- */
-
-static size_t memory_of(const struct descriptor *layer)
-{
-	return strstr(layer->media_type, "zstd") ? MEMORY_ZSTD : MEMORY_LAYER;
-}
-
-/* False: there is none left, or no use. */
-static bool layer_take(struct run *r, size_t *number, size_t *memory)
-{
-	const struct manifest *m = r->u->manifest;
-	pthread_mutex_lock(&r->lock);
-	while (r->next < m->layer_count && r->failed == OK && r->memory > 0 &&
-	       r->memory + memory_of(&m->layers[r->next]) > MEMORY_MAX)
-		pthread_cond_wait(&r->changed, &r->lock);
-	bool taken = r->next < m->layer_count && r->failed == OK;
-	if (taken) {
-		*number = r->next++;
-		*memory = memory_of(&m->layers[*number]);
-		r->memory += *memory;
-	}
-	pthread_mutex_unlock(&r->lock);
-	return taken;
-}
-
-static void *worker_run(void *argument)
-{
-	struct run *r = argument;
-	size_t memory = 0;
-	struct layer_job job = { .run = r };
-	while (layer_take(r, &job.number, &memory)) {
-		struct errmsg em = { "" };
-		job.size = 0;
-		enum err e = job_run(&job, &em);
-		if (e != OK)
-			fail(r, e, &em);
-		pthread_mutex_lock(&r->lock);
-		r->memory -= memory;
-		pthread_cond_broadcast(&r->changed);
-		pthread_mutex_unlock(&r->lock);
-	}
-	return NULL;
-}
-
-enum { WORKERS_MAX = MEMORY_MAX / MEMORY_LAYER };
-
-/* One worker is this thread. */
-static void workers_run(struct run *r)
-{
-	pthread_t threads[WORKERS_MAX];
-	size_t count = processor_count();
-	size_t started = 0;
-	if (count > WORKERS_MAX)
-		count = WORKERS_MAX;
-	if (count > r->u->manifest->layer_count)
-		count = r->u->manifest->layer_count;
-	while (started + 1 < count && thread_start(&threads[started], worker_run, r) == 0)
-		started++;
-	worker_run(r);
-	for (size_t i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
+	struct layer_job job = { .run = user, .turn = turn };
+	turn->progress.action = "unpack";
+	return layer_unpack(&job, em);
 }
 
 enum err unpack_layers_run(const struct unpack_layers *u, size_t *left_out, struct errmsg *em)
 {
 	AUTO(layer_keys) *keys = NULL;
+	const struct image_unpack_options *o = u->options;
+	const struct watch watch = { o->progress, o->progress_user, o->interrupted, o->interrupted_user };
 	struct run r = { .u = u };
-	enum err e = layer_keys_start(u->manifest, u->options->keys, &keys, em);
+	enum err e = layer_keys_start(u->manifest, o->keys, &keys, em);
 	if (e != OK)
 		return e;
 	r.keys = keys;
-	r.watch = (struct watch){ u->options->progress ? telling : NULL, &r, ended, &r };
-	pthread_mutex_init(&r.telling, NULL);
+	const struct layer_work work = {
+		.manifest = u->manifest,
+		.watch = &watch,
+		.keys = keys,
+		.unpacks = true,
+		.run = turn_run,
+		.user = &r,
+	};
 	pthread_mutex_init(&r.lock, NULL);
-	pthread_cond_init(&r.changed, NULL);
-	workers_run(&r);
-	pthread_cond_destroy(&r.changed);
+	e = layer_crew_run(&work, em);
 	pthread_mutex_destroy(&r.lock);
-	pthread_mutex_destroy(&r.telling);
 	*left_out = r.left_out;
-	return r.failed == OK ? OK : err_set(em, r.failed, "%s", r.em.text);
+	return e;
 }

@@ -108,13 +108,14 @@ static void done_line(struct report *r, const struct report_layer *l, const stru
 		fprintf(stderr, ", %s, %s/s\n", total, rate);
 }
 
+/* Layers may end in another order than theirs. */
 static void done_note(struct report *r, const struct image_progress *p)
 {
 	AUTO_OF(json_object) *layer = json_object_new_object();
 	if (layer && json_add_text(layer, "digest", p->digest) &&
 	    json_add(layer, "size", json_object_new_int64((int64_t)p->total)) &&
 	    json_add_text(layer, "done", past_tense(p)))
-		json_object_array_add(r->layers, steal(&layer));
+		json_object_array_put_idx(r->layers, p->layer, steal(&layer));
 }
 
 json_object *report_result(struct report *r, const char *digest)

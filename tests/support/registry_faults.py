@@ -4,7 +4,7 @@
 registry_faults.py UPSTREAM_PORT FAULT_FILE LOG: prints "listening on PORT". FAULT_FILE holds one line, "KIND [COUNT [ARG]]",
 read for every request; a new line begins to count anew. KIND:
   none               passes everything on
-  cut COUNT BYTES    that many blobs break after so many bytes
+  cut COUNT BYTES    that many blobs break after so many bytes; those that have no more do not count
   norange COUNT B    the same, and ranges are not understood
   wrongrange C B     the same, and the wrong part is sent as if it were the right one
   status COUNT CODE  that many answers below a repository are CODE; 429 comes with Retry-After
@@ -198,7 +198,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if blob and kind == "shorter":
             data = data[:-1]
-        cut = blob and kind in ("cut", "norange", "wrongrange", "silent") and (kind == "silent" or counted(args[0]))
+        cut = blob and kind in ("cut", "norange", "wrongrange", "silent") and (
+            kind == "silent" or (len(data) > args[1] and counted(args[0])))
         if not cut:
             if self.command == "HEAD":
                 self.head(status, headers)
@@ -206,7 +207,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(status, headers, data)
             return
         self.head(status, headers + [("Content-Length", str(len(data)))])
-        self.wfile.write(data[:args[1] if len(args) > 1 else 1000])
+        self.wfile.write(data[:1000 if kind == "silent" else args[1]])
         self.wfile.flush()
         if kind == "silent":
             time.sleep(60)

@@ -51,7 +51,7 @@ static void finds_what_lies_behind_gigabytes(void **state)
 	AUTO(archive) *a = NULL;
 	AUTO_BUF
 	got = { 0 };
-	struct archive_file file;
+	struct file_part file;
 	assert_int_equal(archive_open(path, &a, NULL), OK);
 	assert_int_equal(archive_find(a, "./small", ARCHIVE_NO_LINKS, &file, NULL), OK);
 	assert_int_equal(archive_read(a, &file, 100, &got, NULL), OK);
@@ -69,7 +69,7 @@ static void a_stream_outlives_its_archive(void **state)
 	uint8_t all[5 * 512] = { 0 };
 	struct archive *a = NULL;
 	AUTO(stream) *from = NULL;
-	struct archive_file file;
+	struct file_part file;
 	uint8_t got[8];
 	size_t n = 0;
 	header_put(all, "a", '0', 3);

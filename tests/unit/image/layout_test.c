@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -325,8 +326,8 @@ static void refuses_what_is_too_much(void **state)
 
 static bool after_some(void *user)
 {
-	int *left = user;
-	return (*left)-- <= 0;
+	atomic_int *left = user;
+	return atomic_fetch_sub(left, 1) <= 0;
 }
 
 static void leaves_nothing_when_interrupted_at_any_point(void **state)
@@ -335,7 +336,7 @@ static void leaves_nothing_when_interrupted_at_any_point(void **state)
 	put_usual(f);
 	int reads = 0;
 	for (;; reads++) {
-		int left = reads;
+		atomic_int left = reads;
 		const struct image_copy_options options = { .interrupted = after_some, .interrupted_user = &left };
 		struct errmsg em;
 		enum err e = image_copy(f->src, f->dst, &options, NULL, &em);
