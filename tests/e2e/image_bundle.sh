@@ -52,7 +52,7 @@ passes "with the same files" diff -r --no-dereference "$work/rootfs" "$work/open
 lies() {
 	local layer code=0
 	layer=$(find "$work/dir" -type f -size +8k | head -1)
-	printf '\252' | dd of="$layer" bs=1 seek=100 conv=notrunc status=none
+	byte_changed "$layer" 100
 	kbs-image copy -q "dir:$work/dir" "oci:$work/lie:app" 2>"$work/err1" || code=$?
 	[ "$code" = 7 ] || { echo "exit $code"; cat "$work/err1"; return 1; }
 }

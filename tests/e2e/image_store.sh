@@ -115,7 +115,7 @@ equal "and holds no more than is needed" 7 "$(blobs)"
 # --- damage and harm --------------------------------------------------------------------------------------------------
 
 largest=$(find store/blobs -type f -size +20k | head -1)
-printf '\252' | dd of="$largest" bs=1 seek=5000 conv=notrunc status=none
+byte_changed "$largest" 5000
 refuses "a blob that was changed" '7|8' 'sha256:' store unpack -q --unprivileged store:oci:lay:one "$work/x"
 equal "nothing of it is there" "" "$(find . -maxdepth 1 -name 'x*')"
 equal "is pulled anew" '["pulled","was there"]' "$(done_of "$(pull --format json oci:lay:one)")"

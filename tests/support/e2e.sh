@@ -223,6 +223,14 @@ make_key() {
 	openssl pkey -in "$work/$2.key" -pubout -out "$work/$2.pub"
 }
 
+# byte_changed FILE OFFSET: to another than it was, whatever that is.
+byte_changed() {
+	local was
+	was=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # an escape of printf's
+	printf "\\x$(printf %02x $((was ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # manifest_of DIR TAG: the path of its manifest's blob.
 manifest_of() {
 	local digest
