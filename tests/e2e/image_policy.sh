@@ -19,14 +19,7 @@ unset REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_DATA_HOME
 mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$work/registries.d" "$work/lookaside" "$work/root"
 mkdir -m 700 "$GNUPGHOME"
 
-cat >"$work/registry.yml" <<END
-version: 0.1
-log: {level: info}
-storage: {filesystem: {rootdirectory: $work/registry}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0", secret: x}
-END
-start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
-host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)
+registry_start "$work/registry"
 name=$host/ns/app:v1
 image=docker://$name
 

@@ -210,14 +210,7 @@ if ! command -v docker-registry >/dev/null; then
 	tap_end
 	exit
 fi
-cat >"$work/registry.yml" <<END
-version: 0.1
-log: {level: info}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:0", secret: x}
-END
-start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
-host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)
+registry_start "$work/registry"
 kbs-image copy -q --tls-verify=false oci:lay:one "docker://$host/ns/app:v1" >/dev/null
 rm -rf store
 passes "pulls from a registry" pull --tls-verify=false "docker://$host/ns/app:v1"

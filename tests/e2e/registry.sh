@@ -20,27 +20,12 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/tls.key" -out "$work/certs/registry.crt" 2>/dev/null
 htpasswd -Bbn -C 5 somebody 'pass:word' >"$work/htpasswd" 2>/dev/null
 
-# registry NAME [EXTRA LINES]: starts one; its host and port in $host.
-registry() {
-	local name=$1 extra=${2-}
-	mkdir -p "$work/$name"
-	cat >"$work/$name.yml" <<END
-version: 0.1
-log: {accesslog: {disabled: false}, level: info}
-storage: {filesystem: {rootdirectory: $work/$name}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0", secret: x$tls}
-$extra
-END
-	start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/$name.log" docker-registry serve "$work/$name.yml"
-	host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/$name.log" | head -1)
-}
 tls=", tls: {certificate: $work/certs/registry.crt, key: $work/tls.key}"
-registry open
+registry_start "$work/open" "$tls"
 open=$host
-registry closed "auth: {htpasswd: {realm: r, path: $work/htpasswd}}"
+registry_start "$work/closed" "$tls" "auth: {htpasswd: {realm: r, path: $work/htpasswd}}"
 closed=$host
-tls=
-registry plain
+registry_start "$work/plain"
 plain=$host
 
 mkdir "$work/root"

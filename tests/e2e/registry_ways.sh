@@ -31,14 +31,8 @@ cp "$work/client.crt" "$work/both/client.cert"
 cp "$work/client.key" "$work/both/"
 htpasswd -Bbn -C 5 somebody 'pass:word' >"$work/htpasswd" 2>/dev/null
 
-cat >"$work/registry.yml" <<END
-version: 0.1
-log: {accesslog: {disabled: true}, level: info}
-storage: {filesystem: {rootdirectory: $work/registry}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0", secret: x, relativeurls: true}
-END
-start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
-plain=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)
+registry_start "$work/registry" ", relativeurls: true"
+plain=$host
 
 open_port=$(free_port) client_port=$(free_port) password_port=$(free_port)
 cat >"$work/nginx.conf" <<END

@@ -20,14 +20,7 @@ if [ ! -x "$peer" ] || ! command -v docker-registry >/dev/null; then
 fi
 export HOME=$work/home
 mkdir -p "$HOME" "$work/root" "$work/registries.d" "$work/keys" "$work/policies"
-cat >"$work/registry.yml" <<END
-version: 0.1
-log: {level: info}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:0", secret: x}
-END
-start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
-host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)
+registry_start "$work/registry"
 printf 'default-docker:\n  use-sigstore-attachments: true\n  lookaside: file:///nonexistent\n' >"$work/registries.d/x.yaml"
 head -c 1000 /dev/urandom >"$work/root/file"
 "$TOP_SRCDIR/tests/support/make_image.sh" "$work/image" plain --layer "$work/root" >/dev/null

@@ -175,10 +175,8 @@ measure_image() {
 image_registry() {
 	local turn where
 	head_ "the same from a registry on loopback (goal: 5 times)"
-	printf 'version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: "127.0.0.1:0", secret: x}\n' \
-		"$space" >"$work/registry.yml"
-	start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$work/registry.log" docker-registry serve "$work/registry.yml"
-	where=docker://$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$work/registry.log" | head -1)/bench/image:x
+	registry_start "$space/registry"
+	where=docker://$host/bench/image:x
 	local registry_pid=$pid
 	kbs-image copy -q --dest-tls-verify=false "oci:$space/gzip-image:x" "$where" >/dev/null
 	rm -rf "$space/gzip-image"

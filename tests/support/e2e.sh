@@ -214,6 +214,21 @@ equal() {
 
 # --- keys and images --------------------------------------------------------------------------------------------
 
+# registry_start FOLDER [HTTP [LINES]]: Debian's docker-registry, its blobs in FOLDER, what it says in FOLDER.log; sets `host`
+# (with its port) and `pid`. HTTP: ", NAME: VALUE" pairs for its `http`; LINES: more of its configuration.
+registry_start() {
+	mkdir -p "$1"
+	cat >"$1.yml" <<END
+version: 0.1
+log: {accesslog: {disabled: false}, level: info}
+storage: {filesystem: {rootdirectory: $1}, delete: {enabled: true}}
+http: {addr: "127.0.0.1:0", secret: x${2-}}
+${3-}
+END
+	start_until 'listening on 127[.]0[.]0[.]1:[0-9]+' "$1.log" docker-registry serve "$1.yml"
+	host=$(sed -nE 's/.*listening on (127[.]0[.]0[.]1:[0-9]+).*/\1/p' "$1.log" | head -1)
+}
+
 # make_key rsa:BITS|CURVE NAME: $work/NAME.key (PKCS#8 PEM) and $work/NAME.pub.
 make_key() {
 	case $1 in
