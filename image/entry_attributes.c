@@ -1,5 +1,7 @@
 #include "image/entry_attributes.h"
 
+#include "image/id_map.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -26,7 +28,16 @@ static bool wanted(const char *name)
 /* No privilege, or a file system that has none of these. */
 static bool forgiven(bool unprivileged)
 {
-	return errno == ENOTSUP || (unprivileged && (errno == EPERM || errno == EACCES));
+	return errno == ENOTSUP || ((errno == EPERM || errno == EACCES) && (unprivileged || !id_map_is_whole()));
+}
+
+static enum err owner_fault(const struct tar_entry *entry, struct errmsg *em)
+{
+	if (errno != EINVAL)
+		return err_errno(em, ERR_IO, "changing its owner");
+	return err_set(em, ERR_DENIED,
+		       "its owner, %u:%u, has no id in this user namespace (--unprivileged: all is yours)", entry->uid,
+		       entry->gid);
 }
 
 static enum err xattrs_set(int fd, const struct tar_entry *entry, bool unprivileged, size_t *left_out,
@@ -48,7 +59,7 @@ enum err attributes_set(int fd, const struct tar_entry *entry, bool unprivileged
 {
 	struct timespec times[2] = { entry->mtime, entry->mtime };
 	if (!unprivileged && fchown(fd, entry->uid, entry->gid) != 0)
-		return err_errno(em, ERR_IO, "changing its owner");
+		return owner_fault(entry, em);
 	enum err e = xattrs_set(fd, entry, unprivileged, left_out, em);
 	if (e == OK && (fchmod(fd, entry->mode) != 0 || futimens(fd, times) != 0))
 		e = err_errno(em, ERR_IO, "changing its mode and times");
@@ -83,7 +94,7 @@ enum err attributes_set_at(struct tree_place at, const struct tar_entry *entry, 
 {
 	struct timespec times[2] = { entry->mtime, entry->mtime };
 	if (!unprivileged && fchownat(at.folder, at.leaf, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) != 0)
-		return err_errno(em, ERR_IO, "changing its owner");
+		return owner_fault(entry, em);
 	enum err e = xattrs_set_at(at, entry, unprivileged, left_out, em);
 	if (e != OK)
 		return e;

@@ -1,6 +1,7 @@
 #include "image/id_map.h"
 
 #include "common/file.h"
+#include "common/once.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -73,4 +74,28 @@ struct id_map id_map_own(enum id_kind kind)
 	if (file_read(kind == ID_USER ? "/etc/subuid" : "/etc/subgid", SUBID_SIZE_MAX, &text, NULL) == OK)
 		id_map_lend(&map, buf_bytes(&text), me ? me->pw_name : NULL, uid);
 	return map;
+}
+
+static bool whole;
+
+/* user_namespaces(7): the first one's map is 0 0 4294967295. */
+static bool whole_find(void)
+{
+	AUTO_BUF
+	text = { 0 };
+	unsigned inside = 0;
+	unsigned outside = 0;
+	unsigned count = 0;
+	bool known = file_read("/proc/self/uid_map", SUBID_SIZE_MAX, &text, NULL) == OK &&
+		     buf_append(&text, (struct bytes){ (const uint8_t *)"", 1 }, SUBID_SIZE_MAX + 1, NULL) == OK &&
+		     sscanf((const char *)text.data, "%u %u %u", &inside, &outside, &count) == 3;
+	whole = !known || (inside == 0 && outside == 0 && count == UINT32_MAX);
+	return true;
+}
+
+bool id_map_is_whole(void)
+{
+	static struct once once = ONCE_INIT;
+	(void)once_do(&once, whole_find);
+	return whole;
 }

@@ -17,6 +17,10 @@ struct id_map id_map_own(enum id_kind kind);
 /* The first range that `text`, of subuid(5), lends to a user by name (or NULL) or number. */
 void id_map_lend(struct id_map *map, struct bytes text, const char *name, uid_t uid);
 
+/* Whether this process has all ids: its root is not that of a user namespace, whom the kernel refuses devices and some
+ * attributes. True where /proc does not say. */
+bool id_map_is_whole(void);
+
 static inline bool id_map_has(const struct id_map *map, uint32_t id)
 {
 	return id == 0 || id - 1 < map->count;

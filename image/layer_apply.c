@@ -2,6 +2,7 @@
 
 #include "image/entry_attributes.h"
 #include "image/entry_contents.h"
+#include "image/id_map.h"
 #include "image/layer_merge.h"
 #include "image/tree_stack.h"
 
@@ -270,9 +271,13 @@ static enum err device_make(struct layer_apply *a, const struct tar_entry *entry
 		a->left_out++;
 		return OK;
 	}
-	if (mknodat(at.folder, at.leaf, kind | 0600, makedev(entry->major, entry->minor)) != 0)
-		return err_errno(em, ERR_IO, "making a device%s",
-				 errno == EPERM ? " (--unprivileged leaves them out)" : "");
+	if (mknodat(at.folder, at.leaf, kind | 0600, makedev(entry->major, entry->minor)) != 0) {
+		if (errno != EPERM || id_map_is_whole())
+			return err_errno(em, ERR_IO, "making a device%s",
+					 errno == EPERM ? " (--unprivileged leaves them out)" : "");
+		a->left_out++;
+		return OK;
+	}
 	return attributes_set_at(at, entry, a->options->unprivileged, &a->left_out, em);
 }
 

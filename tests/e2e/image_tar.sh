@@ -138,5 +138,45 @@ else
 	else
 		skip "umoci unpacks it to the same" "umoci is not installed"
 	fi
+
+	# Root of a user namespace, with ids from 100000 on.
+	mkdir "$work/lent" && chown 100000:100000 "$work/lent"
+	# mapped COUNT COMMAND...: as its root, with so many ids.
+	mapped() {
+		python3 - "$@" <<'END'
+import ctypes, os, sys
+ready, go = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    if ctypes.CDLL(None).unshare(0x10000000) != 0:
+        os._exit(77)
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    os.execvp(sys.argv[2], sys.argv[2:])
+os.close(ready[1])
+if os.read(ready[0], 1):
+    for ids in "uid", "gid":
+        with open(f"/proc/{child}/{ids}_map", "w") as of:
+            of.write(f"0 100000 {sys.argv[1]}")
+    os.write(go[1], b"x")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+END
+	}
+	unpack_mapped() {
+		mapped "$1" kbs-image unpack -q --insecure-policy --format json "oci:$work/lay:root" "$work/lent/$2"
+	}
+	chmod -R a+rX "$work/lay"
+	if mapped 65536 kbs-image --version >/dev/null 2>&1; then
+		equal "root of a user namespace unpacks it, less its two devices" 2 "$(unpack_mapped 65536 made | jq .leftOut)"
+		equal "but with its owners" "101000:101001 100000:100000" \
+			"$(cd "$work/lent/made" && stat -c %u:%g home/user bin/ls | paste -sd' ')"
+		refuses "an owner that has no id there" 5 'owner, 1000:100[01], has no id' unpack_mapped 100 few
+		equal "leaves nothing" "" "$(find "$work/lent" -maxdepth 1 -name '*few*')"
+	else
+		skip "root of a user namespace unpacks it" "no user namespaces here, or another cannot start kbs-image"
+	fi
 fi
 tap_end
